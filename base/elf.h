@@ -33,7 +33,7 @@ enum elf_reason {
 	ELF_TRUNCATED, /* the file ends within the ELF header */
 	ELF_32BIT,
 	ELF_BIG_ENDIAN,
-	ELF_BAD_CLASS, /* class, data or version byte makes no sense */
+	ELF_BAD_CLASS, /* class, byte order or version makes no sense */
 	ELF_MACHINE,   /* for another processor: elf_machine_name() */
 	ELF_TYPE,      /* neither ET_EXEC nor ET_DYN: object file, core dump */
 	ELF_PHENTSIZE,
@@ -45,7 +45,7 @@ enum elf_reason {
 	ELF_SEG_ADDRESS, /* beyond the addresses a program can have */
 	ELF_SEG_ALIGN,   /* address and file offset are not congruent */
 	ELF_INTERP,      /* path of the interpreter: empty, too long, or not ended */
-	ELF_ENTRY,       /* entry point lies outside every executable segment */
+	ELF_ENTRY,       /* entry point outside the code; for callers who care: see entry_ok */
 	ELF_REASONS,
 };
 
@@ -75,15 +75,14 @@ struct elf_segment {
 struct elf_layout {
 	uint64_t lo, hi;     /* loaded addresses [lo, hi), rounded outwards to pages */
 	uint64_t max_align;  /* largest alignment of a PT_LOAD, at least PAGE_SIZE */
-	uint64_t phdr_vaddr; /* address of the program headers in memory, 0 if they are not loaded
-				(AT_PHDR) */
+	uint64_t phdr_vaddr; /* of the program headers in memory (AT_PHDR); 0 if not loaded */
 	uint64_t interp_offset; /* PT_INTERP; size 0: none. At most ELF_INTERP_MAX */
 	uint32_t interp_size;
-	uint64_t dynamic_offset, dynamic_size; /* PT_DYNAMIC; size 0: none */
 	uint64_t brk;    /* end of the highest segment, not rounded: where the heap begins */
-	uint16_t loads;  /* number of PT_LOAD */
+	uint16_t loads;  /* number of PT_LOAD that are not empty, at least 1 */
 	bool exec_stack; /* PT_GNU_STACK asks for an executable stack */
 	bool has_gnu_stack;
+	bool entry_ok; /* the entry point lies in an executable segment; Linux does not care */
 };
 
 /*
@@ -100,7 +99,7 @@ enum elf_reason elf_check_segments(const struct elf_head *head, const void *tabl
 /* Program header `i` (below head->phnum) of a table that elf_check_segments() passed. */
 void elf_segment_get(const void *table, unsigned i, struct elf_segment *out);
 
-/* Is this the path of an interpreter: layout->interp_size bytes that end with the first NUL? */
+/* Is this the path of an interpreter: layout->interp_size bytes, not empty, ending in a NUL? */
 enum elf_reason elf_check_interp(const char *path, size_t size) MUST_CHECK;
 
 /* Why it was refused, for people ("this is a 32-bit program"). Static storage. */

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One make for everything; no recursion. HACKING.md explains the targets and module.mk.
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+include config.mk
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$1' '$(patsubst $(CURDIR)/%,%,$2)')
+COMPILER := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -1)),clang,gcc)
+# Absolute, for test programs that run elsewhere.
+OABS := $(abspath $(O))
+
+# ---- flags ----
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+INCLUDES := -I. -I$(O)/gen
+KFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing -fno-omit-frame-pointer \
+	-fcf-protection=none -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+	$(WARN) $(INCLUDES)
+AFLAGS := -D__ASSEMBLER__ $(INCLUDES) -mcmodel=kernel
+ifeq ($(COMPILER),clang)
+# The integrated assembler does not know every form that ours has; only warnings about unused flags go.
+AFLAGS += -Wno-unused-command-line-argument
+endif
+LDFLAGS_KERNEL := -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack \
+	--build-id=none --gc-sections --no-warn-rwx-segments
+HFLAGS := -std=gnu17 -D_GNU_SOURCE -g $(WARN) $(INCLUDES)
+TOOL_FLAGS := $(HFLAGS) -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
+UNIT_FLAGS := $(HFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -DUNIT_TEST
+
+# ---- modules: every folder of these that has a module.mk ----
+
+MODULES := $(patsubst %/module.mk,%,$(wildcard \
+	base/module.mk nk/module.mk nk/*/module.mk kernel/*/module.mk \
+	comp/*/module.mk comp/*/*/module.mk tool/module.mk user/*/module.mk \
+	build-tools/module.mk test/module.mk test/*/module.mk bench/module.mk demo/module.mk))
+KERNEL_MODULES := $(filter base nk nk/% kernel/% comp/%,$(MODULES))
+
+MODULE_VARS := SRCS DEPS UNIT KTESTS PROGS TOOL_LIBS
+# A file named in module m: in the module's folder, or else from the root of the repository.
+locate = $(foreach f,$2,$(if $(wildcard $1/$f),$1/$f,$f))
+
+define load_module
+$(foreach v,$(MODULE_VARS),$v :=
+)
+include $1/module.mk
+$$(foreach v,$(MODULE_VARS),$$(eval M_$$v_$1 := $$($$v)))
+$$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS_$$s)))
+$$(foreach u,$$(UNIT),$$(eval UNIT_MODULE_$$(basename $$(notdir $$u)) := $1))
+$$(foreach p,$$(PROGS),$$(eval PROG_MODULE_$$(basename $$(notdir $$p)) := $1))
+endef
+$(foreach m,$(MODULES),$(eval $(call load_module,$m)))
+
+objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(basename $1)))
+kernel_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_SRCS_$m)))
+kernel_srcs += $(filter-out $(kernel_srcs),kernel/core/symtab.c)
+ktest_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_KTESTS_$m)))
+KERNEL_OBJS := $(call objs,$(kernel_srcs))
+KTEST_OBJS := $(call objs,$(ktest_srcs))
+KERNEL_LD ?= nk/boot/kernel.ld
+
+# base for programs of the host; mem.c is libc's there.
+base_host_srcs := $(addprefix base/,$(filter-out mem.c,$(M_SRCS_base)))
+tool_srcs := $(addprefix tool/,$(M_SRCS_tool))
+TOOL_OBJS := $(patsubst %.c,$(O)/host/%.o,$(tool_srcs) $(base_host_srcs))
+
+UNITS := $(foreach m,$(MODULES),$(basename $(notdir $(M_UNIT_$m))))
+UNIT_BINS := $(addprefix $(O)/unit/,$(UNITS))
+PROG_BINS := $(foreach m,$(MODULES),$(addprefix $(O)/prog/$m/,$(basename $(M_PROGS_$m))))
+
+# ---- targets ----
+
+.PHONY: all kernel ktest tool unit-bins progs
+all: kernel tool
+kernel: $(O)/kernel.elf
+ktest: $(O)/kernel-test.elf
+tool: $(if $(tool_srcs),$(O)/ringfence)
+unit-bins: $(UNIT_BINS)
+progs: $(PROG_BINS)
+
+# Objects are made again when the flags change, not when the Makefile is edited.
+flags_text := $(CC) $(KFLAGS) | $(AFLAGS) | $(TOOL_FLAGS) | $(UNIT_FLAGS) | $(LDFLAGS_KERNEL)
+$(shell mkdir -p $(O)/gen; echo '$(flags_text)' | cmp -s - $(O)/.flags || echo '$(flags_text)' >$(O)/.flags)
+
+$(O)/obj/%.o: %.c $(O)/.flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KFLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
+
+$(O)/obj/%.o: %.S $(O)/.flags
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(AFLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
+
+$(O)/host/%.o: %.c $(O)/.flags
+	$(call say,HOSTCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_FLAGS) $(HOST_CFLAGS_$<) -MMD -MP -c -o $@ $<
+
+# ---- kernel ----
+
+# The script goes through the preprocessor: it may include abi/layout.h.
+$(O)/gen/kernel.ld: $(KERNEL_LD) $(O)/.flags
+	$(Q)$(CC) -E -P -x assembler-with-cpp -D__LINKER_SCRIPT__ $(AFLAGS) -MMD -MT $@ -MF $(O)/gen/kernel.ld.d -o $@ $<
+
+link_deps := $(O)/gen/kernel.ld build-tools/link.sh $(O)/tools/mksyms $(O)/tools/scan $(O)/.flags
+link_kernel = $(Q)LD='$(LD)' LDFLAGS='$(LDFLAGS_KERNEL)' CC='$(CC)' OBJCOPY='$(OBJCOPY)' \
+	TOOLS=$(O)/tools MAX_BYTES=$(KERNEL_MAX_BYTES) \
+	build-tools/link.sh $(O)/gen/kernel.ld $(basename $@)
+
+$(O)/kernel.elf: $(KERNEL_OBJS) $(link_deps)
+	$(call say,LINK,$@)
+	$(file >$(O)/kernel.objs,$(KERNEL_OBJS))
+	$(link_kernel)
+
+$(O)/kernel-test.elf: $(KERNEL_OBJS) $(KTEST_OBJS) $(link_deps)
+	$(call say,LINK,$@)
+	$(file >$(O)/kernel-test.objs,$(KERNEL_OBJS) $(KTEST_OBJS))
+	$(link_kernel)
+
+$(O)/kernel.debug.elf: $(O)/kernel.elf ;
+
+# ---- the host tool and the build's own tools ----
+
+$(O)/ringfence: $(TOOL_OBJS)
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) -o $@ $^ $(M_TOOL_LIBS_tool)
+
+$(O)/tools/mksyms: $(O)/host/build-tools/mksyms.o $(O)/host/build-tools/elf_file.o
+	$(call say,HOSTLD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^ -lelf
+$(O)/tools/scan: $(addprefix $(O)/host/build-tools/,scan.o forbidden.o elf_file.o)
+	$(call say,HOSTLD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^ -lelf -lcapstone
+
+# ---- unit tests: $(O)/unit/u_x from its own file, UNIT_SRCS_u_x, and base ----
+
+unit_objs = $(patsubst %.c,$(O)/unit-obj/$1/%.o,$2)
+define unit_program
+unit_files_$1 := $(sort $(addprefix $(UNIT_MODULE_$1)/,$(filter %/$1.c $1.c,$(M_UNIT_$(UNIT_MODULE_$1)))) \
+	$(call locate,$(UNIT_MODULE_$1),$(UNIT_SRCS_$1)))
+$(O)/unit/$1: $$(call unit_objs,$1,$$(unit_files_$1)) $(O)/unit-obj/base.a
+	$$(call say,HOSTLD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka $(UNIT_LIBS_$1)
+$(O)/unit-obj/$1/%.o: %.c $(O)/.flags
+	$$(call say,UNITCC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(UNIT_FLAGS) $(UNIT_CFLAGS_$1) -MMD -MP -c -o $$@ $$<
+all_objs += $$(call unit_objs,$1,$$(unit_files_$1))
+endef
+$(foreach u,$(UNITS),$(eval $(call unit_program,$u)))
+
+base_unit_objs := $(call unit_objs,base,$(base_host_srcs))
+$(O)/unit-obj/base/%.o: %.c $(O)/.flags
+	$(call say,UNITCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+$(O)/unit-obj/base.a: $(base_unit_objs)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# ---- Linux programs for tests and demos: $(O)/prog/<module>/<name> ----
+
+define prog_program
+$(O)/prog/$1/$(basename $2): $1/$2 $(O)/.flags
+	$$(call say,PROG,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(or $(PROG_CC_$(basename $(notdir $2))),$$(CC)) -std=gnu17 -D_GNU_SOURCE -O1 -g -Wall -I. \
+		$(PROG_CFLAGS_$(basename $(notdir $2))) -MMD -MP -MF $$@.d -o $$@ $$< \
+		$(PROG_LIBS_$(basename $(notdir $2)))
+endef
+$(foreach m,$(MODULES),$(foreach p,$(M_PROGS_$m),$(eval $(call prog_program,$m,$p))))
+
+# ---- tests ----
+
+.PHONY: unit test test-quick test-bins fuzz
+# prove gives each test program the build's place; a test that hangs is stopped.
+export RF_ROOT := $(CURDIR)
+export RF_BUILD = $(OABS)
+TEST_JOBS ?= $(shell nproc)
+PROVE := prove --timer -j $(TEST_JOBS) --exec build-tools/run-test
+SCRIPT_TESTS := $(wildcard build-tools/test/*.t base/test/*.t nk/test/*.t tool/test/*.t test/*.t test/*/*.t)
+# What takes more than a few seconds, or needs a booted machine, is left out of test-quick.
+QUICK_TESTS := $(filter build-tools/test/%.t tool/test/%.t,$(SCRIPT_TESTS))
+
+test-bins: all ktest unit-bins progs
+
+unit: unit-bins
+	$(PROVE) $(UNIT_BINS)
+
+test-quick: test-bins
+	$(PROVE) $(UNIT_BINS) $(QUICK_TESTS)
+
+test: | setup-test
+	+$(Q)$(MAKE) --no-print-directory test-bins
+	$(PROVE) $(T) $(if $(T),,$(UNIT_BINS) $(SCRIPT_TESTS))
+
+# ---- fuzzing (clang's libFuzzer), $(FUZZ_TIME) seconds ----
+
+FUZZ_TIME ?= 60
+$(O)/fuzz/fuzz_elf: base/test/fuzz_elf.c $(base_host_srcs) $(O)/.flags
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(HFLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(filter %.c,$^)
+fuzz: $(O)/fuzz/fuzz_elf
+	build-tools/fuzz.sh $(O)/fuzz/fuzz_elf $(FUZZ_TIME)
+
+# ---- set-up ----
+
+.PHONY: setup setup-run setup-test
+setup:
+	./setup.sh all
+setup-run setup-test:
+	$(Q)./setup.sh $(@:setup-%=%)
+
+# ---- using it ----
+
+.PHONY: run bench iso debug install lint format clean
+run: | setup-run
+	+$(Q)$(MAKE) --no-print-directory all
+	$(RUN_CMD)
+
+bench:
+	$(Q)./setup.sh bench
+	+$(Q)$(MAKE) --no-print-directory all progs
+	$(Q)if [ -x bench/run ]; then bench/run; else echo 'bench: no bench/run here' >&2; exit 1; fi
+
+iso: $(O)/kernel.elf
+	$(Q)build-tools/mkiso.sh $(O)/kernel.elf '$(ISO)' '$(ISO_CMDLINE)' $(ISO_IMAGE) $(ISO_RUN)
+
+debug: $(O)/kernel.elf
+	$(Q)SMP='$(DEBUG_SMP)' MEM='$(DEBUG_MEM)' CMDLINE='$(DEBUG_CMDLINE)' \
+		build-tools/debug.sh $(O) $(DEBUG_QEMU)
+
+install: all
+	install -D -m 755 $(O)/ringfence $(DESTDIR)$(PREFIX)/bin/ringfence
+	install -D -m 644 $(O)/kernel.elf $(DESTDIR)$(PREFIX)/lib/ringfence/kernel.elf
+	install -d $(DESTDIR)$(PREFIX)/share/ringfence/catalog
+	$(if $(wildcard catalog/*.yaml),install -m 644 catalog/*.yaml $(DESTDIR)$(PREFIX)/share/ringfence/catalog)
+	$(if $(wildcard tool/ringfence.1),install -D -m 644 tool/ringfence.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence.1)
+
+lint:
+	$(Q)NK_MAX_LINES=$(NK_MAX_LINES) FILE_MAX_LINES=$(FILE_MAX_LINES) build-tools/lint.py
+
+format:
+	$(Q)build-tools/lint.py --format
+
+clean:
+	rm -rf $(O)
+
+# ---- dependencies found while compiling ----
+
+all_objs += $(KERNEL_OBJS) $(KTEST_OBJS) $(TOOL_OBJS) $(base_unit_objs) \
+	$(addprefix $(O)/host/build-tools/,mksyms.o scan.o forbidden.o elf_file.o)
+-include $(all_objs:.o=.d) $(O)/gen/kernel.ld.d $(addsuffix .d,$(PROG_BINS))
