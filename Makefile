@@ -21,7 +21,7 @@ KFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mn
 	-mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing -fno-omit-frame-pointer \
 	-fcf-protection=none -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	$(WARN) $(INCLUDES)
-AFLAGS := -D__ASSEMBLER__ $(INCLUDES) -mcmodel=kernel
+AFLAGS := -D__ASSEMBLER__ -fno-pic -fno-pie $(INCLUDES)
 ifeq ($(COMPILER),clang)
 # The integrated assembler does not know every form that ours has; only warnings about unused flags go.
 AFLAGS += -Wno-unused-command-line-argument
