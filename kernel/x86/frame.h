@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Byte offsets of struct trapframe, and constants of x86.h, for assembly; trap.c checks that they agree. */
+#pragma once
+
+#define TF_R11      48
+#define TF_RAX      80
+#define TF_RCX      88
+#define TF_ORIG_RAX 120
+#define TF_RIP      144
+#define TF_CS       152
+#define TF_RFLAGS   160
+#define TF_RSP      168
+#define TF_SIZE     184
+
+#define TRAP_SYSCALL_VECTOR   0x100
+#define USER_WORK_SPECIAL_BIT 4

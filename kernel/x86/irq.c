@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Device vectors, and the IO-APICs that raise them. The 8259 pair is masked for good. */
+#include "kernel/x86/local.h"
+
+/* Where PCs and QEMU's machines have their IO-APICs; microvm has a second one. */
+#define IOAPIC_LINES 24u
+static const uint64_t ioapic_pa[] = { 0xfec00000, 0xfec10000 };
+
+#define IOAPIC_VERSION  0x01
+#define IOAPIC_REDIR(n) (0x10 + 2 * (n))
+
+#define REDIR_ACTIVE_LOW (1u << 13)
+#define REDIR_LEVEL      (1u << 15)
+
+#define PIC1_DATA 0x21
+#define PIC2_DATA 0xa1
+
+struct irq_slot { void (*handler)(void *arg); void *arg; };
+static struct irq_slot slots[VEC_DEVICES];
+static unsigned slots_used;
+static uint64_t strays;
+
+struct ioapic { volatile uint32_t *regs; bool probed; };
+static struct ioapic ioapics[ARRAY_SIZE(ioapic_pa)];
+
+void irq_dispatch(uint8_t vector)
+{
+	unsigned i = vector - VEC_DEVICE0;
+
+	if (vector < VEC_DEVICE0 || i >= slots_used) {
+		strays++;
+		return;
+	}
+	slots[i].handler(slots[i].arg);
+}
+
+err_t irq_alloc(void (*handler)(void *arg), void *arg, uint8_t *vector)
+{
+	if (slots_used == VEC_DEVICES)
+		return E_NOSPC;
+	slots[slots_used] = (struct irq_slot){ handler, arg };
+	*vector = (uint8_t)(VEC_DEVICE0 + slots_used++);
+	return OK;
+}
+
+static uint32_t ioapic_read(const struct ioapic *a, uint32_t reg)
+{
+	a->regs[0] = reg;
+	return a->regs[4];
+}
+
+static void ioapic_write(const struct ioapic *a, uint32_t reg, uint32_t value)
+{
+	a->regs[0] = reg;
+	a->regs[4] = value;
+}
+
+/* Map the n-th IO-APIC at its first use. */
+static err_t ioapic_open(unsigned n)
+{
+	struct ioapic *a = &ioapics[n];
+
+	if (a->regs != NULL)
+		return OK;
+	if (a->probed)
+		return E_NODEV;
+	outb(PIC1_DATA, 0xff);
+	outb(PIC2_DATA, 0xff);
+	volatile uint32_t *regs = x86_map_device(ioapic_pa[n], PAGE_SIZE);
+
+	if (regs == NULL)
+		return E_NOMEM;
+	a->probed = true;
+	a->regs = regs;
+	uint32_t version = ioapic_read(a, IOAPIC_VERSION);
+
+	if (version == 0 || version == UINT32_MAX) {
+		a->regs = NULL;
+		return E_NODEV;
+	}
+	return OK;
+}
+
+err_t irq_route_gsi(unsigned gsi, uint8_t vector, bool level, bool active_low)
+{
+	unsigned n = gsi / IOAPIC_LINES, line = gsi % IOAPIC_LINES;
+
+	if (n >= ARRAY_SIZE(ioapics) || vector < VEC_DEVICE0 || vector >= VEC_DEVICE0 + VEC_DEVICES)
+		return E_INVAL;
+	TRY(ioapic_open(n));
+	const struct ioapic *a = &ioapics[n];
+
+	if (line > (ioapic_read(a, IOAPIC_VERSION) >> 16 & 0xff))
+		return E_INVAL;
+	ioapic_write(a, IOAPIC_REDIR(line) + 1, apic_id() << 24);
+	ioapic_write(a, IOAPIC_REDIR(line),
+		     vector | (level ? REDIR_LEVEL : 0) | (active_low ? REDIR_ACTIVE_LOW : 0));
+	return OK;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Clocks from the TSC, and this core's timer.
+ *
+ * Core 0 finds out how fast the TSC runs: CPUID or the hypervisor may say; else time_init starts a reference and
+ * goes on booting, and the first reader compares (so boot seldom waits). Under QEMU's emulator the local APIC's
+ * timer is an exact 1 GHz, elsewhere the PIT is the reference. Later, with a longer time to look at, the PIT
+ * makes the number better. A change keeps the present value of the clock and only bends its rate: it never steps.
+ * Other cores are told the numbers by message (kernel/core); until then their clock stands at 0.
+ */
+#include "kernel/x86/local.h"
+#include "kernel/x86/vdso_abi.h"
+
+#include "abi/nk.h"
+#include "base/str.h"
+
+#define NS_PER_S        1000000000ull
+#define EMULATED_APIC_HZ 1000000000ull
+#define APIC_COUNT_MAX  UINT32_MAX
+
+/* Shortest times to compare over, in microseconds, and when to look again. */
+#define MIN_APIC_US 200
+#define MIN_PIT_US  2000
+static const uint64_t refine_after_ns[] = { 50000000, 1000000000, 10000000000 };
+
+#define CPUID_TSC     0x15
+#define CPUID_HV      0x40000000
+#define CPUID_HV_FREQ 0x40000010
+
+void (*time_changed)(void);
+
+static struct time_params now_p; /* mult 0: not measured yet */
+static uint64_t inverse;         /* TSC ticks per ns, 32.32 */
+static const char *source = "none";
+static bool measuring;           /* this core finds out by itself */
+static bool apic_is_reference;
+static bool measured;            /* the clock runs, and the timer can be armed */
+static unsigned refined;         /* steps of refine_after_ns done */
+static struct pit_sample pit_first;
+static bool pit_there;
+static uint64_t apic_first_tsc;
+static uint64_t armed_ns = UINT64_MAX;
+static struct vdso_time *page;
+
+static uint64_t mul_shift32(uint64_t a, uint64_t b)
+{
+	return (uint64_t)(((unsigned __int128)a * b) >> 32);
+}
+
+/* (a << 32) / b for a result that fits 64 bits. The compiler would call a library for the 128-bit division. */
+static uint64_t div_shift32(uint64_t a, uint64_t b)
+{
+	uint64_t q, rest;
+
+	__asm__("divq %4" : "=a"(q), "=d"(rest) : "a"(a << 32), "d"(a >> 32), "rm"(b) : "cc");
+	return q;
+}
+
+static uint64_t mono_at(uint64_t tsc)
+{
+	int64_t delta = (int64_t)(tsc - now_p.tsc_base);
+
+	if (delta < 0)
+		return now_p.mono_base - mul_shift32((uint64_t)-delta, now_p.mult);
+	return now_p.mono_base + mul_shift32((uint64_t)delta, now_p.mult);
+}
+
+/* ---- the page of the vDSO ---- */
+
+static void page_write(void)
+{
+	if (page == NULL)
+		return;
+	uint32_t seq = page->seq;
+
+	/* One core, interrupts off: only the order as seen by a program that was interrupted matters. */
+	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	page->cpu = boot_info.core;
+	page->tsc_base = now_p.tsc_base;
+	page->mono_base = now_p.mono_base;
+	page->mult = now_p.mult;
+	page->real_offset = now_p.real_offset;
+	__atomic_store_n(&page->seq, seq + 2, __ATOMIC_RELEASE);
+}
+
+paddr_t vdso_time_frame(void)
+{
+	if (page == NULL) {
+		void *p = kmem_alloc_aligned(PAGE_SIZE, PAGE_SIZE);
+
+		if (p == NULL)
+			return PADDR_NONE;
+		page = memset(p, 0, PAGE_SIZE);
+		time_mono_ns();
+		page_write();
+	}
+	return dm_paddr(page);
+}
+
+/* ---- finding the rate ---- */
+
+static void set_rate(uint64_t mult)
+{
+	uint64_t tsc = rdtsc();
+
+	if (now_p.mult != 0)
+		now_p.mono_base = mono_at(tsc);
+	else
+		now_p.mono_base = mul_shift32(tsc - boot_info.entry_tsc, mult);
+	now_p.tsc_base = tsc;
+	now_p.mult = mult;
+	inverse = div_shift32(1ull << 32, mult);
+	page_write();
+	if (time_changed != NULL)
+		time_changed();
+}
+
+static uint64_t cpuid_tsc_hz(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0, 0, r);
+	if (r[0] >= CPUID_TSC) {
+		x86_cpuid(CPUID_TSC, 0, r);
+		if (r[0] != 0 && r[1] != 0 && r[2] != 0)
+			return (uint64_t)r[2] * r[1] / r[0];
+	}
+	return 0;
+}
+
+/* Hypervisors that know tell the frequency in kHz. */
+static uint64_t hypervisor_tsc_hz(void)
+{
+	uint32_t r[4];
+
+	if (!boot_info.cpu.hypervisor)
+		return 0;
+	x86_cpuid(CPUID_HV, 0, r);
+	if (r[0] < CPUID_HV_FREQ)
+		return 0;
+	x86_cpuid(CPUID_HV_FREQ, 0, r);
+	return r[0] * 1000ull;
+}
+
+/* The narrowest of a few samples: an emulator's host may take the CPU away in between. */
+static bool pit_sample_good(struct pit_sample *best)
+{
+	struct pit_sample s;
+
+	if (!pit_sample(best))
+		return false;
+	for (unsigned i = 0; i < 3; i++)
+		if (pit_sample(&s) && s.width < best->width)
+			*best = s;
+	return true;
+}
+
+static void reference_start(void)
+{
+	pit_start();
+	pit_there = pit_sample_good(&pit_first);
+	apic_first_tsc = rdtsc();
+	apic_timer_start(APIC_COUNT_MAX, false);
+}
+
+void time_init(void)
+{
+	uint64_t hz = cpuid_tsc_hz();
+
+	source = "cpuid";
+	if (hz == 0) {
+		hz = hypervisor_tsc_hz();
+		source = "hypervisor";
+	}
+	apic_is_reference = strcmp(boot_info.cpu.hypervisor_id, "TCGTCGTCGTCG") == 0;
+	measuring = boot_info.core == 0;
+	if (!measuring) {
+		source = "none";
+		if (boot_info.cpu.tsc_deadline)
+			apic_timer_use_deadline();
+		return;
+	}
+	reference_start();
+	if (hz != 0)
+		set_rate(div_shift32(NS_PER_S, hz));
+	else
+		source = "none";
+}
+
+/* TSC ticks and APIC ticks since reference_start. */
+static void apic_sample(uint64_t *tsc, uint64_t *ticks)
+{
+	uint64_t before, after, width = UINT64_MAX;
+
+	for (unsigned i = 0; i < 4; i++) {
+		before = rdtsc();
+		uint32_t left = apic_timer_left();
+
+		after = rdtsc();
+		if (after - before >= width)
+			continue;
+		width = after - before;
+		*tsc = before + width / 2 - apic_first_tsc;
+		*ticks = APIC_COUNT_MAX - left;
+	}
+}
+
+/* Where the APIC's timer is known, or taken, to run at 1 GHz. */
+static void measure_by_apic(const char *name)
+{
+	uint64_t tsc, ticks;
+
+	do
+		apic_sample(&tsc, &ticks);
+	while (ticks < MIN_APIC_US * (EMULATED_APIC_HZ / 1000000));
+	source = name;
+	now_p.lapic_mult = 1ull << 32;
+	set_rate(div_shift32(ticks, tsc));
+}
+
+static uint64_t pit_ns(uint64_t ticks)
+{
+	return ticks * NS_PER_S / PIT_HZ;
+}
+
+static bool measure_by_pit(void)
+{
+	struct pit_sample s;
+
+	if (!pit_there)
+		return false;
+	do {
+		if (!pit_sample_good(&s))
+			return false;
+		if (s.expired) { /* booting took too long for one round: a fresh start */
+			reference_start();
+			s.passed = 0;
+		}
+	} while ((uint16_t)(s.passed - pit_first.passed) < MIN_PIT_US * (uint64_t)PIT_HZ / 1000000);
+	source = "pit";
+	set_rate(div_shift32(pit_ns((uint16_t)(s.passed - pit_first.passed)), s.tsc - pit_first.tsc));
+	return true;
+}
+
+/* How fast the APIC's timer runs, now that the TSC is known. Before it is armed for the first time. */
+static void measure_apic(void)
+{
+	uint64_t tsc, ticks;
+
+	if (now_p.lapic_mult == 0) {
+		apic_sample(&tsc, &ticks);
+		now_p.lapic_mult = div_shift32(ticks, mul_shift32(tsc, now_p.mult));
+	}
+	if (boot_info.cpu.tsc_deadline)
+		apic_timer_use_deadline();
+}
+
+static void measure(void)
+{
+	if (now_p.mult == 0) {
+		if (apic_is_reference)
+			measure_by_apic("apic");
+		else if (!measure_by_pit())
+			measure_by_apic("guess"); /* hypervisors without PIT: 1 GHz is usual */
+	}
+	measure_apic();
+	measured = true;
+}
+
+/* A better number once more time has passed. The PIT's rounds are counted with the number we have. */
+static void refine(uint64_t mono)
+{
+	struct pit_sample s;
+
+	if (!measuring || refined == ARRAY_SIZE(refine_after_ns) || mono < refine_after_ns[refined])
+		return;
+	while (refined < ARRAY_SIZE(refine_after_ns) && mono >= refine_after_ns[refined])
+		refined++;
+	if (!pit_there || strcmp(source, "cpuid") == 0 || !pit_sample_good(&s))
+		return;
+	uint64_t tsc = s.tsc - pit_first.tsc;
+	uint64_t expect = mul_shift32(mul_shift32(tsc, now_p.mult), ((uint64_t)PIT_HZ << 32) / NS_PER_S);
+	uint64_t ticks = (uint16_t)(s.passed - pit_first.passed);
+
+	if (expect > ticks)
+		ticks += (expect - ticks + 0x8000) & ~0xffffull;
+	uint64_t better = div_shift32(pit_ns(ticks), tsc);
+	uint64_t tolerance = now_p.mult / 128;
+
+	/* Further off than any first measurement: the samples were disturbed. */
+	if (better > now_p.mult - tolerance && better < now_p.mult + tolerance)
+		set_rate(better);
+}
+
+/* ---- clocks ---- */
+
+uint64_t time_mono_ns(void)
+{
+	if (!measured) {
+		if (!measuring)
+			return 0;
+		measure();
+	}
+	return mono_at(rdtsc());
+}
+
+uint64_t time_real_ns(void)
+{
+	return time_mono_ns() + (uint64_t)now_p.real_offset;
+}
+
+void time_set_real_ns(uint64_t ns)
+{
+	now_p.real_offset = (int64_t)(ns - time_mono_ns());
+	page_write();
+	if (time_changed != NULL)
+		time_changed();
+}
+
+uint64_t time_of_tsc(uint64_t tsc)
+{
+	time_mono_ns();
+	return now_p.mult != 0 ? mono_at(tsc) : 0;
+}
+
+uint64_t tsc_khz(void)
+{
+	time_mono_ns();
+	return now_p.mult != 0 ? div_shift32(1000000, now_p.mult) : 0;
+}
+
+const char *time_source(void)
+{
+	return source;
+}
+
+bool time_params_get(struct time_params *p)
+{
+	*p = now_p;
+	return now_p.mult != 0;
+}
+
+void time_params_set(const struct time_params *p)
+{
+	uint64_t tsc = rdtsc();
+	uint64_t before = now_p.mult != 0 ? mono_at(tsc) : 0;
+
+	now_p = *p;
+	uint64_t after = mono_at(tsc);
+
+	now_p.tsc_base = tsc;
+	now_p.mono_base = after > before ? after : before; /* never backwards */
+	inverse = div_shift32(1ull << 32, now_p.mult);
+	measured = true;
+	source = "core 0";
+	page_write();
+}
+
+/* ---- timer ---- */
+
+static void arm(uint64_t mono_ns, uint64_t now)
+{
+	uint64_t ahead = mono_ns > now ? mono_ns - now : 0;
+
+	if (boot_info.cpu.tsc_deadline) {
+		apic_timer_deadline(rdtsc() + mul_shift32(ahead, inverse) + 1);
+		return;
+	}
+	/* Longer than the counter reaches: it rings early and is armed again. */
+	uint64_t ticks = ahead < NS_PER_S * 1000 ? mul_shift32(ahead, now_p.lapic_mult) + 1 :
+						   APIC_COUNT_MAX;
+
+	apic_timer_start(ticks < APIC_COUNT_MAX ? (uint32_t)ticks : APIC_COUNT_MAX, true);
+}
+
+void timer_arm(uint64_t mono_ns)
+{
+	armed_ns = mono_ns;
+	if (mono_ns == UINT64_MAX) {
+		if (boot_info.cpu.tsc_deadline)
+			apic_timer_deadline(0);
+		else
+			apic_timer_start(0, false);
+		return;
+	}
+	uint64_t now = time_mono_ns();
+
+	refine(now);
+	arm(mono_ns, now);
+}
+
+void timer_interrupt(void)
+{
+	uint64_t now = time_mono_ns();
+
+	refine(now);
+	if (armed_ns == UINT64_MAX)
+		return;
+	if (now < armed_ns) {
+		arm(armed_ns, now);
+		return;
+	}
+	armed_ns = UINT64_MAX;
+	if (trap_hooks.timer != NULL)
+		trap_hooks.timer();
+}

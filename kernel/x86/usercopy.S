@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copies between kernel and program, through the current address space. The page-fault handler serves faults
+ * on the way; an access that it refuses goes on at the fixup named in the exception table.
+ *
+ * STAC and CLAC do not exist on every CPU and the text cannot be patched, hence the test of x86_smap.
+ */
+
+	/* The next instruction may fault and then resumes at `fixup`. */
+	.macro	MAY_FAULT fixup
+	.pushsection extable, "a"
+	.quad	.Lat\@, \fixup
+	.popsection
+.Lat\@:
+	.endm
+
+	.macro	ENTRY name
+	.balign	16
+	.globl	\name
+	.type	\name, @function
+\name:
+	.endm
+
+	.macro	END name
+	.size	\name, . - \name
+	.endm
+
+	/* Run `body` (a subroutine) with user access open, and return. */
+	.macro	OPEN_USER body
+	cmpb	$0, x86_smap(%rip)
+	je	\body
+	stac
+	call	\body
+	clac
+	ret
+	.endm
+
+	.section .text.usercopy, "ax"
+
+/* size_t x86_copy_from_user(void *dst, uint64_t src, size_t len) */
+ENTRY x86_copy_from_user
+	OPEN_USER copy_body
+END x86_copy_from_user
+
+/* size_t x86_copy_to_user(uint64_t dst, const void *src, size_t len) */
+ENTRY x86_copy_to_user
+	OPEN_USER copy_body
+END x86_copy_to_user
+
+/* size_t x86_zero_user(uint64_t dst, size_t len) */
+ENTRY x86_zero_user
+	movq	%rsi, %rdx
+	OPEN_USER zero_body
+END x86_zero_user
+
+/*
+ * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first; where one faults, the rest goes
+ * byte by byte, so that the answer is exact.
+ */
+	.type	copy_body, @function
+copy_body:
+	cmpq	$64, %rdx
+	ja	copy_long
+1:	subq	$8, %rdx
+	jb	copy_tail
+	MAY_FAULT copy_word_refused
+	movq	(%rsi), %rax
+	MAY_FAULT copy_word_refused
+	movq	%rax, (%rdi)
+	addq	$8, %rsi
+	addq	$8, %rdi
+	jmp	1b
+copy_word_refused:
+copy_tail:
+	addq	$8, %rdx
+copy_bytes:
+	testq	%rdx, %rdx
+	je	2f
+	MAY_FAULT 2f
+	movb	(%rsi), %al
+	MAY_FAULT 2f
+	movb	%al, (%rdi)
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	jmp	copy_bytes
+2:	movq	%rdx, %rax
+	ret
+
+copy_long:
+	movq	%rdx, %rcx
+	shrq	$3, %rcx
+	andl	$7, %edx
+	MAY_FAULT copy_long_refused
+	rep movsq
+	jmp	copy_bytes
+copy_long_refused:
+	leaq	(%rdx,%rcx,8), %rdx
+	jmp	copy_bytes
+	.size	copy_body, . - copy_body
+
+	/* rdi = to, rdx = bytes; answers the bytes left. */
+	.type	zero_body, @function
+zero_body:
+	xorl	%eax, %eax
+	movq	%rdx, %rcx
+	shrq	$3, %rcx
+	andl	$7, %edx
+	MAY_FAULT zero_refused
+	rep stosq
+zero_bytes:
+	testq	%rdx, %rdx
+	je	2f
+	MAY_FAULT 2f
+	movb	%al, (%rdi)
+	incq	%rdi
+	decq	%rdx
+	jmp	zero_bytes
+2:	movq	%rdx, %rax
+	ret
+zero_refused:
+	leaq	(%rdx,%rcx,8), %rdx
+	jmp	zero_bytes
+	.size	zero_body, . - zero_body
+
+/* bool x86_user_load32(uint64_t addr, uint32_t *out) */
+ENTRY x86_user_load32
+	OPEN_USER load32_body
+END x86_user_load32
+load32_body:
+	MAY_FAULT atomic_refused
+	movl	(%rdi), %eax
+	movl	%eax, (%rsi)
+	movl	$1, %eax
+	ret
+atomic_refused:
+	xorl	%eax, %eax
+	ret
+
+/* bool x86_user_cmpxchg32(uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *old) */
+ENTRY x86_user_cmpxchg32
+	OPEN_USER cmpxchg32_body
+END x86_user_cmpxchg32
+cmpxchg32_body:
+	movl	%esi, %eax
+	MAY_FAULT atomic_refused
+	lock cmpxchgl %edx, (%rdi)
+	movl	%eax, (%rcx)
+	movl	$1, %eax
+	ret
+
+	.section .note.GNU-stack, "", @progbits
