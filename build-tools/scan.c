@@ -91,7 +91,7 @@ static void print_code(csh cs, const struct run *r, uint64_t from, uint64_t hit)
 			continue;
 		fprintf(stderr, "  %c %" PRIx64 ":", here ? '>' : ' ', insn->address);
 		print_bytes(insn->bytes, insn->size);
-		fprintf(stderr, "%*s%s %s\n", (int)(24 - 2 * insn->size), "", insn->mnemonic,
+		fprintf(stderr, "%*s%s %s\n", 30 - 3 * (int)insn->size, "", insn->mnemonic,
 			insn->op_str);
 	}
 	cs_free(insn, 1);
