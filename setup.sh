@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# setup.sh [run|test|bench|all]: sees to it that the Debian packages are installed that are needed to build and run
+# Ringfence (run), to test it as well (test), to measure it beside Linux as well (bench). Installs what is missing
+# as root, or through sudo; otherwise says what to type. Does nothing, quickly, when nothing is missing.
+set -eu
+
+# group  package  why
+packages='
+run   gcc                  C compiler
+run   make                 build
+run   binutils             linker, objcopy
+run   libc6-dev            headers for the tool
+run   linux-libc-dev       the Linux interface: numbers and structures
+run   libelf-dev           tool: programs and their libraries
+run   libcyaml-dev         tool: manifests and catalogue
+run   libcjson-dev         tool: talks to QEMU
+run   libcapstone-dev      scan of the kernel; system calls of a program
+run   qemu-system-x86      the machine
+run   qemu-system-data     its firmware (qboot)
+run   seabios              its firmware (SeaBIOS)
+run   erofs-utils          root images (mkfs.erofs)
+run   python3              the demonstration runs it in the machine
+test  perl                 prove; perl programs in the machine
+test  libcmocka-dev        unit tests
+test  clang                second compiler, fuzzing
+test  libclang-rt-14-dev   sanitisers and libFuzzer for clang
+test  clang-format         style
+test  cppcheck             static checks
+test  gdb                  debugging; tests of it
+test  strace               compare system calls
+test  musl-tools           small static programs
+test  grub-common          ISO
+test  grub-pc-bin          ISO: BIOS boot
+test  xorriso              ISO
+test  mtools               ISO
+test  bochs                second processor model
+test  bochsbios            its BIOS
+test  vgabios              its VGA BIOS
+test  bochs-wx             its display for machines without a screen (rfb)
+test  busybox-static       runs in the machine: shell pipelines
+test  gawk                 runs in the machine
+test  lua5.4               runs in the machine
+test  sqlite3              runs in the machine
+bench linux-image-cloud-amd64  the kernel we are compared with
+bench cpio                 its initramfs
+'
+
+group=${1:-all}
+case $group in
+run) wanted=' run ' ;;
+test) wanted=' run test ' ;;
+bench | all) wanted=' run test bench ' ;;
+*)
+	echo "usage: $0 [run|test|bench|all]" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo 'setup: this is not a Debian system; install what setup.sh lists by hand' >&2
+	exit 1
+fi
+
+names=() # package names of the group
+while read -r of name why; do
+	[ -n "$of" ] && [[ $wanted == *" $of "* ]] && names+=("$name")
+done <<<"$packages"
+
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${names[@]}" 2>/dev/null |
+	sed -n 's/^installed //p') || true
+missing=()
+for name in "${names[@]}"; do
+	grep -qxF -- "$name" <<<"$installed" || missing+=("$name")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "setup: these Debian packages are missing:"
+while read -r of name why; do
+	for m in "${missing[@]}"; do
+		[ "$m" = "$name" ] && printf '  %-24s %s\n' "$name" "$why"
+	done
+done <<<"$packages"
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+		as_root=(sudo)
+	else
+		echo "setup: neither root nor sudo here; as root, type:" >&2
+		echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
+		exit 1
+	fi
+fi
+
+install_missing() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# The list of packages is fetched only when what is known does not do.
+if ! install_missing; then
+	echo 'setup: fetching the list of packages' >&2
+	"${as_root[@]}" apt-get update -q
+	install_missing
+fi
