@@ -50,7 +50,7 @@ $(foreach v,$(MODULE_VARS),$v :=
 )
 include $1/module.mk
 $$(foreach v,$(MODULE_VARS),$$(eval M_$$v_$1 := $$($$v)))
-$$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS_$$s)))
+$$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS_$$s))$$(eval undefine CFLAGS_$$s))
 $$(foreach u,$$(UNIT),$$(eval UNIT_MODULE_$$(basename $$(notdir $$u)) := $1))
 $$(foreach p,$$(PROGS),$$(eval PROG_MODULE_$$(basename $$(notdir $$p)) := $1))
 endef
@@ -187,8 +187,7 @@ export RF_BUILD = $(OABS)
 TEST_JOBS ?= $(shell nproc)
 PROVE := prove --timer -j $(TEST_JOBS) --exec build-tools/run-test
 SCRIPT_TESTS := $(wildcard build-tools/test/*.t base/test/*.t nk/test/*.t tool/test/*.t test/*.t test/*/*.t)
-# What takes more than a few seconds, or needs a booted machine, is left out of test-quick.
-QUICK_TESTS := $(filter build-tools/test/%.t tool/test/%.t,$(SCRIPT_TESTS))
+QUICK_TESTS := $(filter build-tools/test/%.t,$(SCRIPT_TESTS))
 
 test-bins: all ktest unit-bins progs
 

@@ -180,7 +180,7 @@ static void own_cases(void **state)
 	text("100%", "%d%%", 100);
 	text("-9223372036854775808", "%ld", INT64_MIN);
 	text("ffffffffffffffff", "%lx", UINT64_MAX);
-	text("0x0", "%p", NULL);
+	text("0x0", "%p", (void *)NULL);
 	text("0xffffffff80000000", "%p", (void *)0xffffffff80000000);
 	text("  0x10|0x10  ", "%6p|%-6p", (void *)16, (void *)16);
 	text("(null)", "%s", (char *)NULL);
