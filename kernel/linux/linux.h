@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The Linux personality's own header: start-up, and what its files share. */
+#pragma once
+
+#include "abi/err.h"
+#include "abi/types.h"
+#include "kernel/x86/x86.h"
+
+err_t linux_init(void) MUST_CHECK;
+/* Create process 1 from the run configuration and make it runnable. Errors are logged with their reason. */
+err_t linux_run_program(void) MUST_CHECK;
+
+/* Host name as uname shows it; at most 64 bytes. */
+const char *linux_hostname(void);
+void linux_set_hostname(const char *name);
+
+struct task;
+/* May the current task change the limits of t? (same user ids, or CAP_SYS_RESOURCE) */
+bool cred_may_control(const struct task *t);
+
+/* ---- system-call table (syscall.c) ---- */
+#define SYSCALL_LIMIT 512
+struct syscall {
+	long (*fn)(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+	const char *name;
+	const char *args; /* one letter an argument, see strace.c */
+};
+extern const struct syscall syscall_table[SYSCALL_LIMIT];
+/* Names of calls of Linux 6.1 that we do not have; NULL for unknown numbers. */
+const char *syscall_missing_name(unsigned nr);
+
+/* Counts by number, for the statistics at exit. */
+extern uint64_t syscall_count[SYSCALL_LIMIT];
+
+/* ---- strace.c ---- */
+extern bool strace_on, missing_files_on;
+void strace_enter(const struct syscall *s, const struct trapframe *tf);
+void strace_leave(const struct syscall *s, const struct trapframe *tf, long result);
+/* A path lookup failed with E_NOENT; printed when missing_files_on. */
+void missing_file_note(long result, const char *path);
+
+/* ---- shared by the sys_*.c files ---- */
+#define PATH_MAX_ 4096
+/* A program's path in kernel memory, from a small cache of buffers: path_buf_get, then path_buf_put. */
+err_t path_buf_get(char **out, uaddr_t path) MUST_CHECK;
+void path_buf_put(char *p);
+
+struct timespec_k { int64_t tv_sec, tv_nsec; };
+struct timeval_k { int64_t tv_sec, tv_usec; };
+/* A program's timespec as nanoseconds; E_INVAL when out of range. Saturates at WAIT_FOREVER - 1. */
+err_t user_timespec(uaddr_t at, uint64_t *ns) MUST_CHECK;
+err_t user_timespec_out(uaddr_t at, uint64_t ns) MUST_CHECK;
+static inline struct timespec_k ns_to_timespec(uint64_t ns)
+{
+	return (struct timespec_k){ (int64_t)(ns / 1000000000u), (int64_t)(ns % 1000000000u) };
+}
+/* Absolute monotonic deadline for a relative time (saturating). */
+uint64_t deadline_after(uint64_t rel_ns);
+/* Absolute monotonic deadline for an absolute time of `clock` (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME). */
+uint64_t deadline_of_clock(int clock, uint64_t abs_ns);
