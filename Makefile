@@ -250,7 +250,7 @@ lint:
 	$(Q)NK_MAX_LINES=$(NK_MAX_LINES) FILE_MAX_LINES=$(FILE_MAX_LINES) build-tools/lint.py
 
 format:
-	$(Q)build-tools/lint.py --format
+	$(Q)build-tools/lint.py --format $(F)
 
 clean:
 	rm -rf $(O)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bit maps over an array of 64-bit words. Bit numbers are not checked: the caller knows the size. */
+/*
+ * Bit maps over an array of 64-bit words. Bit numbers are not checked: the caller knows the size.
+ */
 #pragma once
 
 #include "abi/types.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every field comes from a stranger: it is copied out (the bytes may be unaligned), then compared, and only
- * arithmetic that was checked before is done with it.
+ * Every field comes from a stranger: it is copied out (the bytes may be unaligned), then compared,
+ * and only arithmetic that was checked before is done with it.
  */
 #include <linux/elf-em.h>
 
@@ -197,7 +197,8 @@ enum elf_reason elf_check_segments(const struct elf_head *head, const void *tabl
 
 enum elf_reason elf_check_interp(const char *path, size_t size)
 {
-	bool good = size >= 2 && size <= ELF_INTERP_MAX && path[size - 1] == '\0' && path[0] != '\0';
+	bool good = size >= 2 && size <= ELF_INTERP_MAX && path[size - 1] == '\0' &&
+		    path[0] != '\0';
 
 	return good ? ELF_OK : ELF_INTERP;
 }
@@ -245,11 +246,21 @@ const char *elf_machine_name(uint16_t machine)
 		uint16_t machine;
 		const char *name;
 	} names[] = {
-		{ EM_386, "32-bit x86" },    { EM_X86_64, "x86-64" },	 { EM_ARM, "32-bit ARM" },
-		{ EM_AARCH64, "AArch64" },   { EM_RISCV, "RISC-V" },	 { EM_PPC, "PowerPC" },
-		{ EM_PPC64, "64-bit PowerPC" }, { EM_S390, "IBM Z" },	 { EM_MIPS, "MIPS" },
-		{ EM_SPARC, "SPARC" },	     { EM_SPARCV9, "64-bit SPARC" }, { EM_IA_64, "Itanium" },
-		{ EM_68K, "68000" },	     { EM_BPF, "BPF" },		 { 258, "LoongArch" },
+		{ EM_386, "32-bit x86" },
+		{ EM_X86_64, "x86-64" },
+		{ EM_ARM, "32-bit ARM" },
+		{ EM_AARCH64, "AArch64" },
+		{ EM_RISCV, "RISC-V" },
+		{ EM_PPC, "PowerPC" },
+		{ EM_PPC64, "64-bit PowerPC" },
+		{ EM_S390, "IBM Z" },
+		{ EM_MIPS, "MIPS" },
+		{ EM_SPARC, "SPARC" },
+		{ EM_SPARCV9, "64-bit SPARC" },
+		{ EM_IA_64, "Itanium" },
+		{ EM_68K, "68000" },
+		{ EM_BPF, "BPF" },
+		{ 258, "LoongArch" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

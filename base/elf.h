@@ -73,9 +73,9 @@ struct elf_segment {
 
 /* What the program headers say together. */
 struct elf_layout {
-	uint64_t lo, hi;     /* loaded addresses [lo, hi), rounded outwards to pages */
-	uint64_t max_align;  /* largest alignment of a PT_LOAD, at least PAGE_SIZE */
-	uint64_t phdr_vaddr; /* of the program headers in memory (AT_PHDR); 0 if not loaded */
+	uint64_t lo, hi;        /* loaded addresses [lo, hi), rounded outwards to pages */
+	uint64_t max_align;     /* largest alignment of a PT_LOAD, at least PAGE_SIZE */
+	uint64_t phdr_vaddr;    /* of the program headers in memory (AT_PHDR); 0 if not loaded */
 	uint64_t interp_offset; /* PT_INTERP; size 0: none. At most ELF_INTERP_MAX */
 	uint32_t interp_size;
 	uint64_t brk;    /* end of the highest segment, not rounded: where the heap begins */

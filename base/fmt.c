@@ -150,17 +150,11 @@ static const char *parse_length(const char *f, struct spec *sp)
 {
 	sp->size = sizeof(int);
 	switch (*f) {
-	case 'h':
-		sp->size = f[1] == 'h' ? 1 : 2;
-		return f + (f[1] == 'h' ? 2 : 1);
-	case 'l':
-		sp->size = 8;
-		return f + (f[1] == 'l' ? 2 : 1);
+	case 'h': sp->size = f[1] == 'h' ? 1 : 2; return f + (f[1] == 'h' ? 2 : 1);
+	case 'l': sp->size = 8; return f + (f[1] == 'l' ? 2 : 1);
 	case 'z':
 	case 'j':
-	case 't':
-		sp->size = 8;
-		return f + 1;
+	case 't': sp->size = 8; return f + 1;
 	}
 	return f;
 }

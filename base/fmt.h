@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Formatted text, as printf: d i u x X o c s p %, flags - 0 # + and blank, width and precision (numbers
- * or *), lengths hh h l ll z j t. %p prints 0x and hexadecimal digits, also for NULL; %s of NULL prints
- * "(null)". No floating point, no %n. A conversion that is not known is printed as it stands.
+ * Formatted text, as printf: d i u x X o c s p %, flags - 0 # + and blank, width and precision
+ * (numbers or *), lengths hh h l ll z j t. %p prints 0x and hexadecimal digits, also for NULL; %s
+ * of NULL prints "(null)". No floating point, no %n. A conversion that is not known is printed as
+ * it stands.
  */
 #pragma once
 

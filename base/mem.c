@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory functions of the C standard, for the kernel only: the compiler calls them on its own. Bulk goes by string
- * instructions of 8 bytes, the rest by byte. Must be compiled so that its loops do not become calls of themselves
- * (base/module.mk). The direction flag is clear, as everywhere in C.
+ * Memory functions of the C standard, for the kernel only: the compiler calls them on its own. Bulk
+ * goes by string instructions of 8 bytes, the rest by byte. Must be compiled so that its loops do
+ * not become calls of themselves (base/module.mk). The direction flag is clear, as everywhere in C.
  */
 #include "base/str.h"
 

@@ -36,8 +36,9 @@ bool str_copy(char *dst, size_t size, const char *src);
 bool str_starts(const char *s, const char *prefix);
 
 /*
- * Read an unsigned number: the whole string, digits of `base` (2 to 36; 0: by prefix 0x, 0 or none),
- * no sign, no blanks. False, with *out untouched: empty, another character in it, or above UINT64_MAX.
+ * Read an unsigned number: the whole string, digits of `base` (2 to 36; 0: by prefix 0x, 0 or
+ * none), no sign, no blanks. False, with *out untouched: empty, another character in it, or above
+ * UINT64_MAX.
  */
 bool str_to_u64(const char *s, unsigned base, uint64_t *out) MUST_CHECK;
 
@@ -45,5 +46,8 @@ bool str_to_u64(const char *s, unsigned base, uint64_t *out) MUST_CHECK;
  * one digit). */
 bool str_parse_u64(const char *s, unsigned base, uint64_t *out, const char **end) MUST_CHECK;
 
-/* Does `s` match the pattern? `*` stands for any characters, `?` for one; everything else for itself. */
+/*
+ * Does `s` match the pattern? `*` stands for any characters, `?` for one; everything else for
+ * itself.
+ */
 bool str_match(const char *pattern, const char *s);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * AVL tree. Invariants, from a node's view: height = 1 + the larger height of the children (0 for none); the children's
- * heights differ by at most 1. Insertion and removal change one leaf-ward place and then walk up from there, mending
- * heights and rotating, until a subtree's height has not changed.
+ * AVL tree. Invariants, from a node's view: height = 1 + the larger height of the children (0 for
+ * none); the children's heights differ by at most 1. Insertion and removal change one leaf-ward
+ * place and then walk up from there, mending heights and rotating, until a subtree's height has not
+ * changed.
  */
 #include "base/tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Intrusive balanced search tree (AVL): at most 1.44 log2(n) deep. The order is the caller's: a `less`
- * function for inserting, a `cmp` function against a key for looking up; both must agree.
+ * Intrusive balanced search tree (AVL): at most 1.44 log2(n) deep. The order is the caller's: a
+ * `less` function for inserting, a `cmp` function against a key for looking up; both must agree.
  * Equal nodes are allowed and keep the order in which they were inserted. Nothing allocates.
  */
 #pragma once

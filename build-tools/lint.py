@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Checks of the sources: make lint. With --format: clang-format them instead (make format).
+"""Checks of the sources: make lint. With --format: wraps long comments and runs clang-format instead (make format).
 
 Each check is a function that yields (file, line, text). HACKING.md says what is checked.
 """
@@ -73,7 +73,8 @@ def check_spdx(names):
 def check_columns(names):
     for f in filter(is_c, names):
         for n, line in enumerate(lines(f), 1):
-            if len(line.expandtabs(8)) > COLUMNS:
+            wide = line.expandtabs(8)
+            if len(wide) > COLUMNS and wide[:COLUMNS].count('"') % 2 == 0:  # strings are not broken
                 yield f, n, f"longer than {COLUMNS} columns"
 
 
@@ -236,7 +237,10 @@ CHECKS = [check_spdx, check_columns, check_length, check_blanks, check_words, ch
 
 def main():
     names = files()
-    if sys.argv[1:] == ["--format"]:
+    if sys.argv[1:2] == ["--format"]:
+        paths = tuple(sys.argv[2:])
+        names = [f for f in names if not paths or f.startswith(paths)]
+        subprocess.run(["build-tools/wrap.py"] + list(filter(is_c, names)), cwd=ROOT, check=True)
         subprocess.run(["clang-format", "-i"] + formatted(names), cwd=ROOT, check=True)
         return 0
     only = sys.argv[1:]

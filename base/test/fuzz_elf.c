@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: any bytes as an ELF file. The first byte tells how much larger the file claims to be than what was read.
- * Whatever is accepted must keep the promises of base/elf.h.
+ * libFuzzer: any bytes as an ELF file. The first byte tells how much larger the file claims to be
+ * than what was read. Whatever is accepted must keep the promises of base/elf.h.
  */
 #include <stdlib.h>
 #include <string.h>

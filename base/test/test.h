@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the unit tests of base share: cmocka with the headers it wants, and random numbers that repeat. */
+/*
+ * What the unit tests of base share: cmocka with the headers it wants, and random numbers that
+ * repeat.
+ */
 #pragma once
 
 #include <setjmp.h>
@@ -16,7 +19,10 @@
 
 static uint64_t rnd_state;
 
-/* The same numbers in every run: a failure can be repeated. TEST_SEED in the environment gives others. */
+/*
+ * The same numbers in every run: a failure can be repeated. TEST_SEED in the environment gives
+ * others.
+ */
 static inline void rnd_seed(void)
 {
 	const char *seed = getenv("TEST_SEED");

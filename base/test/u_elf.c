@@ -31,10 +31,17 @@ static void make_good(void)
 	img.e.e_phoff = offsetof(struct image, p);
 	img.e.e_phnum = NO_OF_PH;
 	img.e.e_phentsize = sizeof(Elf64_Phdr);
-	img.p[TEXT] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_memsz = 0x2000,
-				    .p_filesz = 0x2000, .p_align = 0x1000 };
-	img.p[DATA] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 0x2010,
-				    .p_vaddr = 0x5010, .p_filesz = 0xff0, .p_memsz = 0x4321,
+	img.p[TEXT] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				    .p_flags = PF_R | PF_X,
+				    .p_memsz = 0x2000,
+				    .p_filesz = 0x2000,
+				    .p_align = 0x1000 };
+	img.p[DATA] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				    .p_flags = PF_R | PF_W,
+				    .p_offset = 0x2010,
+				    .p_vaddr = 0x5010,
+				    .p_filesz = 0xff0,
+				    .p_memsz = 0x4321,
 				    .p_align = 0x200000 };
 	img.p[INTERP] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x300, .p_filesz = 28 };
 	img.p[STACK] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
@@ -72,11 +79,11 @@ static void good_image(void **state)
 }
 
 /* One change to the good image, and what must be said. */
-#define BAD(change, reason)                              \
-	do {                                             \
-		make_good();                             \
-		change;                                  \
-		assert_int_equal(check(), (reason));     \
+#define BAD(change, reason)                          \
+	do {                                         \
+		make_good();                         \
+		change;                              \
+		assert_int_equal(check(), (reason)); \
 	} while (0)
 
 static void bad_headers(void **state)
@@ -207,10 +214,10 @@ static void real_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_image), cmocka_unit_test(bad_headers),
+		cmocka_unit_test(good_image),   cmocka_unit_test(bad_headers),
 		cmocka_unit_test(bad_segments), cmocka_unit_test(tolerated),
 		cmocka_unit_test(every_length), cmocka_unit_test(interpreter),
-		cmocka_unit_test(texts), cmocka_unit_test(real_file),
+		cmocka_unit_test(texts),        cmocka_unit_test(real_file),
 	};
 
 	return cmocka_run_group_tests_name("elf", tests, NULL, NULL);

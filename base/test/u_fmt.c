@@ -64,7 +64,7 @@ static void make(struct conversion *c)
 	static const struct {
 		const char *text;
 		unsigned bytes;
-	} lengths[] = { { "", 4 },  { "hh", 4 }, { "h", 4 }, { "l", 8 },
+	} lengths[] = { { "", 4 },   { "hh", 4 }, { "h", 4 }, { "l", 8 },
 			{ "ll", 8 }, { "z", 8 },  { "j", 8 }, { "t", 8 } };
 	char conv = "diuxXoscs"[rnd(9)];
 	bool number = conv != 's' && conv != 'c', is_signed = conv == 'd' || conv == 'i';
@@ -119,12 +119,12 @@ static size_t ours_print(char *buf, size_t size, const char *format, ...)
 	return n;
 }
 
-#define CALL(value)                                                                         \
-	(c->star_width && c->star_precision ?                                                \
-		 print(buf, size, c->format, c->width, c->precision, (value)) :              \
-	 c->star_width	   ? print(buf, size, c->format, c->width, (value)) :                \
-	 c->star_precision ? print(buf, size, c->format, c->precision, (value)) :            \
-			     print(buf, size, c->format, (value)))
+#define CALL(value)                                                               \
+	(c->star_width && c->star_precision                                       \
+		 ? print(buf, size, c->format, c->width, c->precision, (value))   \
+	 : c->star_width     ? print(buf, size, c->format, c->width, (value))     \
+	 : c->star_precision ? print(buf, size, c->format, c->precision, (value)) \
+			     : print(buf, size, c->format, (value)))
 
 static size_t call(print_fn print, char *buf, size_t size, const struct conversion *c, uint64_t v)
 {

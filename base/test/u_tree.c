@@ -3,9 +3,9 @@
 #include "base/test/test.h"
 #include "base/tree.h"
 
-#define ITEMS  300
-#define STEPS  40000
-#define KEYS   128u /* fewer than items: many are equal */
+#define ITEMS 300
+#define STEPS 40000
+#define KEYS  128u /* fewer than items: many are equal */
 
 struct item {
 	unsigned key;

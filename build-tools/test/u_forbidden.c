@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every forbidden sequence is found at every alignment, across a page border, and nothing else is. */
+/*
+ * Every forbidden sequence is found at every alignment, across a page border, and nothing else is.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -176,8 +178,9 @@ static void passes_cut_off(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		size_t need = bad[i].bytes[bad[i].opcode + 1] == 0x38 ? 4 :
-			      bad[i].bytes[bad[i].opcode + 1] == 0x30 ? 2 : 3;
+		size_t need = bad[i].bytes[bad[i].opcode + 1] == 0x38   ? 4
+			      : bad[i].bytes[bad[i].opcode + 1] == 0x30 ? 2
+									: 3;
 
 		memset(code, 0x90, sizeof(code));
 		memcpy(code + 64, bad[i].bytes, bad[i].len);
@@ -207,12 +210,9 @@ static void prefix_must_belong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_all),
-		cmocka_unit_test(finds_across_page_border),
-		cmocka_unit_test(finds_at_both_ends),
-		cmocka_unit_test(finds_in_constant),
-		cmocka_unit_test(passes_clean_code),
-		cmocka_unit_test(passes_cut_off),
+		cmocka_unit_test(finds_all),          cmocka_unit_test(finds_across_page_border),
+		cmocka_unit_test(finds_at_both_ends), cmocka_unit_test(finds_in_constant),
+		cmocka_unit_test(passes_clean_code),  cmocka_unit_test(passes_cut_off),
 		cmocka_unit_test(prefix_must_belong),
 	};
 

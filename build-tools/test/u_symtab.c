@@ -10,9 +10,11 @@
 
 #define FUNCTIONS 40u
 
-/* Function i begins at 0x100000 + i * 0x20 and is called "f<i>", each name padded to 3 characters. */
-#define ADDR(i) (0x100000u + (i) * 0x20u)
-#define ROW4(i) ADDR(i), ADDR((i) + 1), ADDR((i) + 2), ADDR((i) + 3)
+/*
+ * Function i begins at 0x100000 + i * 0x20 and is called "f<i>", each name padded to 3 characters.
+ */
+#define ADDR(i)  (0x100000u + (i)*0x20u)
+#define ROW4(i)  ADDR(i), ADDR((i) + 1), ADDR((i) + 2), ADDR((i) + 3)
 #define ROW16(i) ROW4(i), ROW4((i) + 4), ROW4((i) + 8), ROW4((i) + 12)
 
 const uint32_t symtab_count = FUNCTIONS;
@@ -41,8 +43,12 @@ static void finds_each(void **state)
 
 static void nothing_outside(void **state)
 {
-	static const uint64_t outside[] = { 0, 0x100000, KERNEL_BASE, KERNEL_BASE + ADDR(0) - 1,
-					    KERNEL_BASE + ADDR(FUNCTIONS), UINT64_MAX };
+	static const uint64_t outside[] = { 0,
+					    0x100000,
+					    KERNEL_BASE,
+					    KERNEL_BASE + ADDR(0) - 1,
+					    KERNEL_BASE + ADDR(FUNCTIONS),
+					    UINT64_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
