@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page faults. One fault brings in a window of pages with one crossing into nk: neighbours that are cheap to have, more of them
+ * the longer a program goes through an area in order. Rules:
+ *   1. A page of a private area is writable only while its frame is ours and has one reference: nobody else sees it.
+ *   2. What an object gives is mapped without NK_W until it was asked for that page for writing.
+ *   3. Objects may run code of other modules (even vmobject_invalidate): first all frames are had, then the entries are read
+ *      again, and from there nothing else runs until nk has the new ones.
+ */
+#include "base/str.h"
+#include "kernel/mem/mem.h"
+
+#define WINDOW_FIRST 4u
+#define WINDOW_MAX   64u
+#define WINDOW_LIMIT CHUNK_FRAMES
+#define AROUND       16u /* pages of a file, around the one asked for */
+#define AROUND_IMAGE 32u /* of the root image: they cost no memory */
+
+/* One fault. frame[] holds a reference to each frame that is ours; PADDR_NONE: the entry stays as it is. */
+struct fill {
+	struct aspace *a;
+	struct vma *v;
+	uint64_t page;       /* the one that is wanted */
+	uint64_t lo, hi;     /* the window, within one level-1 table and the area */
+	uint64_t copy_pages; /* so many, from `page` on, are copied ahead of being written */
+	bool write;
+};
+
+static paddr_t frame[WINDOW_LIMIT];
+static uint64_t old_entry[WINDOW_LIMIT];
+
+static enum fault_result result_of(err_t err)
+{
+	switch (err) {
+	case OK:
+		return FAULT_OK;
+	case E_NOMEM:
+		return FAULT_NOMEM;
+	default:
+		return FAULT_BUS;
+	}
+}
+
+/* ---- the window ---- */
+
+static bool memory_is_short(void)
+{
+	return frame_free_count() < 4 * FRAME_RESERVED && chunk_offline_frames() == 0;
+}
+
+static void set_window(struct fill *f, uint64_t lo, uint64_t hi)
+{
+	uint64_t table = ALIGN_DOWN(f->page, CHUNK_SIZE);
+	uint64_t min = f->v->start > table ? f->v->start : table;
+	uint64_t max = f->v->end < table + CHUNK_SIZE ? f->v->end : table + CHUNK_SIZE;
+
+	f->lo = lo > min && lo <= f->page ? lo : min;
+	f->hi = hi < max ? hi : max;
+}
+
+/* The window grows while faults follow each other. */
+static bool choose_window(struct fill *f)
+{
+	struct vma *v = f->v;
+	bool in_order = v->window != 0 && v->next_fault == f->page;
+	uint64_t bytes;
+
+	v->window = !in_order ? WINDOW_FIRST : v->window * 4 > WINDOW_MAX ? WINDOW_MAX : v->window * 4;
+	bytes = v->window * PAGE_SIZE;
+	f->copy_pages = in_order ? v->window : v->obj != NULL ? WINDOW_FIRST : 1;
+	if (memory_is_short()) {
+		f->copy_pages = 1;
+		set_window(f, f->page, f->page + PAGE_SIZE);
+	} else if ((v->flags & VM_STACK) != 0) {
+		set_window(f, f->page + PAGE_SIZE - bytes, f->page + PAGE_SIZE);
+	} else {
+		set_window(f, f->page, f->page + bytes);
+	}
+	return in_order;
+}
+
+/* Where the next fault is expected if the program goes on in order. */
+static void expect_next(struct fill *f)
+{
+	f->v->next_fault = (f->v->flags & VM_STACK) != 0 ? f->lo - PAGE_SIZE : f->hi;
+}
+
+/* ---- putting frames into the table ---- */
+
+static void drop_frames(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (!paddr_is_none(frame[i]))
+			frame_put(frame[i]);
+}
+
+/* Read the entries that are replaced; those that may not be are left out. */
+static void read_old(struct fill *f, uint64_t n, bool replace)
+{
+	const uint64_t *table = nk_table_of(f->a->space, f->lo);
+
+	for (uint64_t i = 0; i < n; i++) {
+		old_entry[i] = table != NULL ? table[((f->lo >> PAGE_SHIFT) + i) & (CHUNK_FRAMES - 1)] : 0;
+		if (!replace && NK_PTE_THERE(old_entry[i]) && !paddr_is_none(frame[i])) {
+			frame_put(frame[i]);
+			frame[i] = PADDR_NONE;
+		}
+	}
+}
+
+/* The references of the entries that are gone; a frame that was put over itself had one too many. */
+static void settle(struct fill *f, uint64_t n)
+{
+	int64_t count = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		paddr_t old = pte_frame(old_entry[i]);
+
+		if (paddr_is_none(frame[i]))
+			continue;
+		count += frame_is_ours(frame[i]);
+		if (!NK_PTE_THERE(old_entry[i]) || !frame_is_ours(old))
+			continue;
+		count--;
+		frame_put(old);
+	}
+	aspace_count_pages(f->a, count);
+}
+
+/* Map frame[] at f->lo. The references go to the entries, or are dropped on an error. */
+static enum fault_result put_frames(struct fill *f, uint32_t rights, bool replace)
+{
+	uint64_t n = PAGES(f->hi - f->lo);
+	struct nk_op op = { .kind = NK_MAP, .rights = rights | (replace ? NK_REPLACE : 0), .space = f->a->space,
+			    .va = f->lo, .n = (uint32_t)n, .frames = frame };
+	err_t err;
+
+	read_old(f, n, replace);
+	err = nk_submit(&op, 1, NULL);
+	if (err != OK) {
+		log_error("page at 0x%llx cannot be mapped: %s", (unsigned long long)f->page, err_text(err));
+		drop_frames(n);
+		return FAULT_BUS;
+	}
+	settle(f, n);
+	return FAULT_OK;
+}
+
+/* ---- private areas: pages of their own ---- */
+
+static bool is_exclusive(paddr_t pa)
+{
+	return frame_is_ours(pa) && frame_at(pa)->refs == 1;
+}
+
+static paddr_t new_page(const void *content)
+{
+	paddr_t pa = frame_alloc(content == NULL ? FRAME_ZERO : 0);
+
+	if (paddr_is_none(pa))
+		return pa;
+	frame_at(pa)->flags |= FRAME_IS_ANON;
+	if (content != NULL)
+		memcpy(dm_ptr(pa), content, PAGE_SIZE);
+	return pa;
+}
+
+/* A copy of the object's page. */
+static err_t copy_from_object(struct vma *v, uint64_t va, paddr_t *out)
+{
+	paddr_t src;
+
+	TRY(v->obj->ops->page(v->obj, v->pgoff + PAGES(va - v->start), false, &src));
+	*out = new_page(frame_data(src));
+	frame_put(src);
+	return paddr_is_none(*out) ? E_NOMEM : OK;
+}
+
+/* The frame for a page that is to be the area's own; PADDR_NONE where the entry is right as it is. */
+static err_t own_page(struct fill *f, uint64_t va, bool may_copy, paddr_t *out)
+{
+	uint64_t e = nk_entry(f->a->space, va);
+	paddr_t pa = pte_frame(e);
+
+	*out = PADDR_NONE;
+	if (NK_PTE_THERE(e)) {
+		if (!f->write || (pte_rights(e) & NK_W) != 0)
+			return OK;
+		if (is_exclusive(pa)) {
+			frame_at(pa)->flags |= FRAME_IS_ANON;
+			frame_at(pa)->refs++; /* as if it were new; settle() takes the entry's own away */
+			*out = pa;
+			return OK;
+		}
+		if (!may_copy)
+			return OK;
+		*out = new_page(frame_data(pa));
+	} else if (f->v->obj == NULL) {
+		*out = new_page(NULL);
+	} else {
+		return may_copy ? copy_from_object(f->v, va, out) : OK;
+	}
+	return paddr_is_none(*out) ? E_NOMEM : OK;
+}
+
+/* The wanted page must succeed; a neighbour that cannot be had is left out, and ends the search. */
+static enum fault_result serve_private(struct fill *f)
+{
+	uint64_t n = PAGES(f->hi - f->lo), wanted = PAGES(f->page - f->lo);
+	bool going_on = true;
+	err_t err;
+
+	err = own_page(f, f->page, true, &frame[wanted]);
+	if (err != OK)
+		return result_of(err);
+	for (uint64_t i = 0; i < n; i++) {
+		bool may_copy = i > wanted && i - wanted < f->copy_pages;
+
+		if (i == wanted)
+			continue;
+		frame[i] = PADDR_NONE;
+		if (going_on && own_page(f, f->lo + i * PAGE_SIZE, may_copy, &frame[i]) != OK)
+			going_on = false;
+	}
+	return put_frames(f, area_rights(f->v), true);
+}
+
+/* ---- pages of objects ---- */
+
+static err_t object_page(struct fill *f, uint64_t va, bool write, paddr_t *out)
+{
+	struct vma *v = f->v;
+	err_t err = v->obj->ops->page(v->obj, v->pgoff + PAGES(va - v->start), write, out);
+
+	if (err != OK)
+		*out = PADDR_NONE;
+	return err;
+}
+
+/* Write to a shared area: the object hears of each page that gets writable. */
+static enum fault_result serve_shared_write(struct fill *f)
+{
+	uint64_t n;
+	err_t err = OK;
+
+	f->lo = f->page;
+	if (f->v->obj->ops != &anon_object_ops && f->hi > f->page + f->copy_pages * PAGE_SIZE)
+		f->hi = f->page + f->copy_pages * PAGE_SIZE;
+	n = PAGES(f->hi - f->lo);
+	for (uint64_t i = 0; i < n; i++) {
+		err = err == OK ? object_page(f, f->lo + i * PAGE_SIZE, true, &frame[i]) : err;
+		if (err != OK && i == 0)
+			return result_of(err);
+		if (err != OK)
+			frame[i] = PADDR_NONE;
+	}
+	return put_frames(f, area_rights(f->v), true);
+}
+
+/* Bring in what is missing in the window, read-only (or as the area has it, when the object needs no notice). */
+static enum fault_result serve_read(struct fill *f, bool in_order, bool window_is_given)
+{
+	bool notice = (f->v->flags & VM_SHARED) == 0 || f->v->obj->ops != &anon_object_ops;
+	bool write = !notice && (f->v->flags & VM_WRITE) != 0, going_on = true;
+	paddr_t wanted;
+	err_t err = object_page(f, f->page, write, &wanted);
+
+	if (err != OK)
+		return result_of(err);
+	if (notice && !in_order && !window_is_given && !memory_is_short()) {
+		uint64_t around = (frame_is_ours(wanted) ? AROUND : AROUND_IMAGE) * PAGE_SIZE;
+
+		set_window(f, ALIGN_DOWN(f->page, around), ALIGN_DOWN(f->page, around) + around);
+	}
+	for (uint64_t i = 0; i < PAGES(f->hi - f->lo); i++) {
+		uint64_t va = f->lo + i * PAGE_SIZE;
+
+		frame[i] = va == f->page ? wanted : PADDR_NONE;
+		if (va == f->page || !going_on || NK_PTE_THERE(nk_entry(f->a->space, va)))
+			continue;
+		going_on = object_page(f, va, write, &frame[i]) != E_NOMEM;
+	}
+	return put_frames(f, area_rights(f->v) & (write ? ~0u : ~NK_W), false);
+}
+
+/* ---- entry ---- */
+
+enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write, unsigned window)
+{
+	struct fill f = { .a = a, .v = v, .page = ALIGN_DOWN(va, PAGE_SIZE), .write = write };
+	enum fault_result r;
+	bool in_order = false;
+
+	if (tables_reserve(NK_TABLES_PER_OP) != OK)
+		return FAULT_NOMEM;
+	if (window != 0) {
+		set_window(&f, f.page, f.page + window * PAGE_SIZE);
+		f.copy_pages = window;
+	} else {
+		in_order = choose_window(&f);
+	}
+	if (v->obj != NULL && !write)
+		r = serve_read(&f, in_order, window != 0);
+	else if ((v->flags & VM_SHARED) != 0)
+		r = serve_shared_write(&f);
+	else
+		r = serve_private(&f);
+	if (r == FAULT_OK)
+		expect_next(&f);
+	return r;
+}
+
+/* A stack grows down to its limit, and keeps a gap to what lies below. */
+static struct vma *grow_stack(struct aspace *a, uint64_t page)
+{
+	struct vma *v = area_at_or_after(a, page), *prev;
+	uint64_t start = page;
+
+	if (v == NULL || (v->flags & VM_STACK) == 0 || page < USER_MIN)
+		return NULL;
+	prev = area_prev(v);
+	if (v->end - start > a->limit_stack || a->bytes_virtual + (v->start - start) > a->limit_as)
+		return NULL;
+	if (prev != NULL && (prev->flags & VM_PROT) != 0 && start - prev->end < STACK_GUARD_GAP)
+		return NULL;
+	if (prev != NULL && start < prev->end)
+		return NULL;
+	area_resize(v, start, v->end);
+	return v;
+}
+
+enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code)
+{
+	uint64_t page = ALIGN_DOWN(addr, PAGE_SIZE), e;
+	bool write = (code & PF_WRITE) != 0;
+	struct vma *v;
+
+	if (addr >= USER_END)
+		return FAULT_MAPERR;
+	v = aspace_find(a, page);
+	if (v == NULL)
+		v = grow_stack(a, page);
+	if (v == NULL)
+		return FAULT_MAPERR;
+	if (write ? (v->flags & VM_WRITE) == 0 : (code & PF_FETCH) != 0 ? (v->flags & VM_EXEC) == 0 : (v->flags & VM_PROT) == 0)
+		return FAULT_ACCERR;
+	e = nk_entry(a->space, page);
+	if ((e & NK_PTE_P) != 0 && (!write || (e & NK_PTE_W) != 0))
+		return FAULT_OK; /* served meanwhile; the processor remembered the old entry */
+	BUG_ON(NK_PTE_THERE(e) && (e & NK_PTE_P) == 0); /* held entries belong to areas without rights */
+	return fault_serve(a, v, page, write, 0);
+}

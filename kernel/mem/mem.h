@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside of kernel/mem: what its files share. Not for other modules. */
+#pragma once
+
+#include "abi/nk.h"
+#include "kernel/core/core.h"
+#include "kernel/mem/aspace.h"
+#include "kernel/mem/frame.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/x86/x86.h"
+
+/* ---- chunks (chunk.c) ---- */
+
+/* Frames that stay back for the paths that free memory, and for putting the next chunk online. */
+#define FRAME_RESERVED 32u
+
+/* Is this the address of a frame in an online chunk of this core? */
+bool chunk_is_online(paddr_t pa);
+/* Put the next chunk online; false when there is none left (or nk has none for us). */
+bool chunk_online_next(void);
+/* Memory of this core: all, and what is not yet online, in frames. */
+uint64_t chunk_total_frames(void);
+uint64_t chunk_offline_frames(void);
+err_t chunk_init(void) MUST_CHECK;
+
+/* ---- frames (frame.c) ---- */
+
+/* A chunk came online: bit i of plain is set when its frame i is free. */
+void frame_add_chunk(paddr_t chunk, const uint64_t plain[CHUNK_FRAMES / 64]);
+void frame_init(void);
+/* Free frames in online chunks. */
+uint64_t frame_free_count(void);
+/* Counts towards kmem_fail_every; true when this allocation is to fail. */
+bool mem_inject_failure(void);
+
+static inline struct frame *frame_at(paddr_t pa)
+{
+	struct frame *table = dm_ptr(PADDR((pa.v & ~(CHUNK_SIZE - 1)) + NK_HDR_OUTER * PAGE_SIZE));
+
+	return &table[(pa.v >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
+}
+
+/* ---- accounts ---- */
+
+extern struct mem_account { uint64_t heap_frames, stack_frames, table_frames; } mem_account;
+/* Give back what kmem and the kernel stacks keep in stock; frames freed. */
+size_t kmem_reclaim(size_t want);
+size_t kstack_reclaim(size_t want);
+
+/* ---- batches for nk (batch.c): one at a time, nothing in between ---- */
+
+/* Add an operation; submits what is there when the batch is full. The result may be filled in further. */
+struct nk_op *batch_add(enum nk_op_kind kind, nk_space_t space, uint64_t va, uint64_t n, uint32_t rights);
+/* Submit. What it asks for was checked before, and tables were reserved: an error is our own bug. Then drops the
+ * references that were handed to batch_put(). */
+void batch_commit(void);
+/* Drop the reference of an entry that this batch removes, once it is done. */
+void batch_put(paddr_t pa);
+/* Is one being put together? */
+bool batch_open(void);
+
+/* ---- areas (area.c) ---- */
+
+#define AREAS_MAX 65530u /* as Linux: vm.max_map_count */
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+#define VM_PROT (VM_READ | VM_WRITE | VM_EXEC)
+#define PAGES(bytes) ((bytes) >> PAGE_SHIFT)
+
+/* First area that ends above addr, or NULL. */
+struct vma *area_at_or_after(struct aspace *a, uint64_t addr);
+struct vma *area_prev(struct vma *v);
+/* Rights of the entries of an area: all that its flags allow. */
+uint32_t area_rights(const struct vma *v);
+/* Does the area count as data (RLIMIT_DATA) and against memory? */
+bool flags_are_data(uint32_t flags);
+/* A new area that is in no space yet; takes a reference to obj. NULL: out of memory. */
+struct vma *area_new(uint32_t flags, struct vmobject *obj, uint64_t pgoff, const char *name);
+/* Put an area that is in no space into one (the range must be free), or take it out. */
+void area_insert(struct aspace *a, struct vma *v, uint64_t start, uint64_t end);
+void area_remove(struct vma *v);
+/* Free an area that is in no space; drops its reference (may run the object's own code). NULL is allowed. */
+void area_free(struct vma *v);
+/* Change the extent in place (neighbours and pgoff are the caller's business), or the flags. */
+void area_resize(struct vma *v, uint64_t start, uint64_t end);
+void area_set_flags(struct vma *v, uint32_t flags);
+/* Split at `at` (inside): v keeps the lower part, `spare` (from area_spare) becomes the upper. */
+void area_split(struct vma *v, uint64_t at, struct vma *spare);
+/* Change other flags than rights in [start, end); splits and joins. E_NOMEM: a hole, or no storage. */
+err_t area_change_flags(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear, uint32_t set) MUST_CHECK;
+/* Storage for splits, so that a change can be checked before it is applied. */
+struct vma *area_spare(void);
+/* Join with the neighbours where they are alike. Returns the area that now holds v's range. */
+struct vma *area_merge(struct vma *v);
+/* Do the two adjacent pieces make one area? */
+bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff, const char *name);
+/* Highest free place for len bytes below a->mmap_top; 0 when there is none. */
+uint64_t area_find_gap(struct aspace *a, uint64_t len);
+/* Is [start, end) free (guard gaps not counted)? */
+bool area_range_free(struct aspace *a, uint64_t start, uint64_t end);
+/* May the space grow by these bytes of address space? `old_flags`/`flags`: what the bytes are. E_NOMEM. */
+err_t area_check_limits(const struct aspace *a, uint64_t len, uint32_t flags) MUST_CHECK;
+
+/* ---- tables (walk.c) ---- */
+
+/* Does the frame belong to the allocator's world and not to an image? Entries to such hold a reference. */
+static inline paddr_t pte_frame(uint64_t e)
+{
+	return PADDR(e & NK_PTE_ADDR);
+}
+
+/* Rights of an entry that is there. */
+static inline uint32_t pte_rights(uint64_t e)
+{
+	if ((e & NK_PTE_P) == 0)
+		return 0;
+	return NK_R | ((e & NK_PTE_W) != 0 ? NK_W : 0) | ((e & NK_PTE_NX) == 0 ? NK_X : 0);
+}
+
+/* The part of [start, end) in one level-1 table. */
+struct slice {
+	const uint64_t *entry; /* of va `lo` */
+	uint64_t lo, hi;
+};
+/* Next slice of [*pos, end) that has a table; moves *pos behind it. False at the end. */
+bool slice_next(nk_space_t space, uint64_t *pos, uint64_t end, struct slice *out);
+/* Tables that mappings for [start, end) can take at most. */
+size_t tables_needed(uint64_t start, uint64_t end);
+
+/* Take out all entries of [start, end): submitted at once, frames dropped. */
+void pages_drop(struct aspace *a, uint64_t start, uint64_t end);
+/* Count entries to frames of ours in and out. */
+void aspace_count_pages(struct aspace *a, int64_t n);
+
+/* Unmap [start, end), pages and areas, with `spare` for a split in the middle (consumed when used: set to NULL). */
+void areas_cut(struct aspace *a, uint64_t start, uint64_t end, struct vma **spare);
+
+/* ---- faults (fault.c) ---- */
+
+/* Make the page of `va` present for reading or writing, whatever v's rights say; entries get v's rights. `window`: pages
+ * to bring in around it, 0 for the area's own choice. */
+enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write, unsigned window);
+
+extern const struct vmobject_ops anon_object_ops;

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one place where a program's address becomes memory (R6). A ubuf is a range that was checked against what the
+ * caller may reach; a uio is a list of such ranges (or of kernel memory) that file operations read from or write to.
+ * All copies go through the current address space and serve page faults; none blocks.
+ */
+#pragma once
+
+#include "abi/err.h"
+#include "abi/types.h"
+
+struct ubuf { uaddr_t base; size_t len; };
+
+/* Check [base, +len) for the calling program. E_FAULT when it leaves the program's half or wraps. len 0 is fine. */
+err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len) MUST_CHECK;
+/* Copy len bytes at offset off. E_FAULT when memory is not there (part may have been copied). BUG if outside the ubuf. */
+err_t ubuf_in(void *dst, const struct ubuf *src, size_t off, size_t len) MUST_CHECK;
+err_t ubuf_out(const struct ubuf *dst, size_t off, const void *src, size_t len) MUST_CHECK;
+
+/* ubuf_make and a copy in one. */
+err_t user_in(void *dst, uaddr_t src, size_t len) MUST_CHECK;
+err_t user_out(uaddr_t dst, const void *src, size_t len) MUST_CHECK;
+err_t user_zero(uaddr_t dst, size_t len) MUST_CHECK;
+#define USER_IN(obj, addr)  user_in((obj), (addr), sizeof(*(obj)))
+#define USER_OUT(addr, obj) user_out((addr), (obj), sizeof(*(obj)))
+/* NUL-terminated string of at most size - 1 bytes. E_NAMETOOLONG when longer. */
+err_t user_string(char *dst, uaddr_t src, size_t size) MUST_CHECK;
+/* As above into fresh kernel memory (kmem_free it); E_2BIG beyond max. */
+err_t user_strdup(char **out, uaddr_t src, size_t max) MUST_CHECK;
+
+#define UIO_MAX_SEGS 1024
+struct uio {
+	struct ubuf one;           /* storage for the common single range */
+	const struct ubuf *seg;    /* segments not yet done, program memory; NULL: kernel memory */
+	unsigned nsegs;
+	size_t seg_off;            /* done within seg[0] */
+	char *kbuf;                /* kernel memory instead of segments */
+	size_t left;               /* bytes not yet transferred */
+};
+err_t uio_user(struct uio *u, uaddr_t base, size_t len) MUST_CHECK;
+/* From a program's iovec array; *alloc (maybe NULL) is to be kmem_free()d after use. E_INVAL, E_FAULT, E_NOMEM. */
+err_t uio_iovec(struct uio *u, uaddr_t iov, unsigned n, struct ubuf **alloc) MUST_CHECK;
+void uio_kernel(struct uio *u, void *buf, size_t len);
+/* Transfer min(len, left) bytes and advance; *done (may be NULL) counts what was moved. E_FAULT after a partial transfer too. */
+err_t uio_out(struct uio *u, const void *src, size_t len, size_t *done) MUST_CHECK; /* kernel -> uio (read) */
+err_t uio_in(struct uio *u, void *dst, size_t len, size_t *done) MUST_CHECK;        /* uio -> kernel (write) */
+err_t uio_out_zero(struct uio *u, size_t len, size_t *done) MUST_CHECK;

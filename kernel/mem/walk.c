@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading page tables, one level-1 table at a time, and taking out what is in a range. */
+#include "kernel/mem/mem.h"
+
+bool slice_next(nk_space_t space, uint64_t *pos, uint64_t end, struct slice *out)
+{
+	uint64_t table, hi;
+
+	if (*pos >= end)
+		return false;
+	table = nk_next_table(space, *pos, end);
+	if (table >= end)
+		return false;
+	table = ALIGN_DOWN(table, CHUNK_SIZE);
+	hi = table + CHUNK_SIZE;
+	out->lo = *pos > table ? *pos : table;
+	out->hi = hi < end ? hi : end;
+	out->entry = nk_table_of(space, out->lo) + ((out->lo >> PAGE_SHIFT) & (CHUNK_FRAMES - 1));
+	*pos = out->hi;
+	return true;
+}
+
+static size_t tables_of_level(uint64_t start, uint64_t end, unsigned shift)
+{
+	return (size_t)(((end - 1) >> shift) - (start >> shift) + 1);
+}
+
+size_t tables_needed(uint64_t start, uint64_t end)
+{
+	return tables_of_level(start, end, 21) + tables_of_level(start, end, 30) + tables_of_level(start, end, 39);
+}
+
+void aspace_count_pages(struct aspace *a, int64_t n)
+{
+	a->pages_mapped += (uint64_t)n;
+	if (a->pages_mapped > a->pages_peak)
+		a->pages_peak = a->pages_mapped;
+}
+
+/* Narrow a slice to the entries that are there; false when there are none. */
+static bool slice_trim(struct slice *s)
+{
+	while (s->lo < s->hi && !NK_PTE_THERE(s->entry[0])) {
+		s->entry++;
+		s->lo += PAGE_SIZE;
+	}
+	while (s->hi > s->lo && !NK_PTE_THERE(s->entry[PAGES(s->hi - s->lo) - 1]))
+		s->hi -= PAGE_SIZE;
+	return s->lo < s->hi;
+}
+
+void pages_drop(struct aspace *a, uint64_t start, uint64_t end)
+{
+	struct slice s;
+
+	while (slice_next(a->space, &start, end, &s)) {
+		if (!slice_trim(&s))
+			continue;
+		batch_add(NK_UNMAP, a->space, s.lo, PAGES(s.hi - s.lo), 0);
+		for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++) {
+			paddr_t pa = pte_frame(s.entry[i]);
+
+			if (!NK_PTE_THERE(s.entry[i]) || !frame_is_ours(pa))
+				continue;
+			batch_put(pa);
+			aspace_count_pages(a, -1);
+		}
+	}
+	batch_commit();
+}
