@@ -104,14 +104,10 @@ $(O)/host/%.o: %.c $(O)/.flags
 
 # ---- kernel ----
 
-# The script goes through the preprocessor: it may include abi/layout.h.
-$(O)/gen/kernel.ld: $(KERNEL_LD) $(O)/.flags
-	$(Q)$(CC) -E -P -x assembler-with-cpp -D__LINKER_SCRIPT__ $(AFLAGS) -MMD -MT $@ -MF $(O)/gen/kernel.ld.d -o $@ $<
-
-link_deps := $(O)/gen/kernel.ld build-tools/link.sh $(O)/tools/mksyms $(O)/tools/scan $(O)/.flags
+link_deps := $(KERNEL_LD) build-tools/link.sh $(O)/tools/mksyms $(O)/tools/scan $(O)/.flags
 link_kernel = $(Q)LD='$(LD)' LDFLAGS='$(LDFLAGS_KERNEL)' CC='$(CC)' OBJCOPY='$(OBJCOPY)' \
 	TOOLS=$(O)/tools MAX_BYTES=$(KERNEL_MAX_BYTES) \
-	build-tools/link.sh $(O)/gen/kernel.ld $(basename $@)
+	build-tools/link.sh $(KERNEL_LD) $(basename $@)
 
 $(O)/kernel.elf: $(KERNEL_OBJS) $(link_deps)
 	$(call say,LINK,$@)
@@ -259,4 +255,4 @@ clean:
 
 all_objs += $(KERNEL_OBJS) $(KTEST_OBJS) $(TOOL_OBJS) $(base_unit_objs) \
 	$(addprefix $(O)/host/build-tools/,mksyms.o scan.o forbidden.o elf_file.o)
--include $(all_objs:.o=.d) $(O)/gen/kernel.ld.d $(addsuffix .d,$(PROG_BINS))
+-include $(all_objs:.o=.d) $(addsuffix .d,$(PROG_BINS))

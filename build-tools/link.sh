@@ -9,7 +9,8 @@
 # do not move. That is checked, and repeated should they have moved.
 #
 # A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement).
-# Other orders of the objects give other distances: up to 8 are tried before the build fails.
+# Other orders of the objects, and PAD bytes in front of .text, give other distances: up to 8 are tried before the
+# build fails.
 set -eu
 script=$1 name=$2
 out=$(dirname "$name")
@@ -18,7 +19,7 @@ read -r -a objects <"$name.objs"
 
 link() { # link OUTPUT TABLE-OBJECT
 	# shellcheck disable=SC2086  # flags are words
-	"$LD" $LDFLAGS $sort -T "$script" -o "$1" "${order[@]}" "$2"
+	"$LD" $LDFLAGS $sort --defsym=PAD=$((try * 64)) -T "$script" -o "$1" "${order[@]}" "$2"
 }
 
 make_table() { # make_table ELF: writes $table.S, or $table.new.S to compare
