@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Registers of the processor that the outer kernel may have written for it. No gate: nk's memory is only read. */
+#include "nk/internal.h"
+#include "nk/hw.h"
+
+#define X2APIC_TPR     0x808
+#define X2APIC_EOI     0x80b
+#define X2APIC_SVR     0x80f
+#define X2APIC_ESR     0x828
+#define X2APIC_ICR     0x830
+#define X2APIC_TIMER   0x832
+#define X2APIC_LINT0   0x835
+#define X2APIC_LINT1   0x836
+#define X2APIC_ERROR   0x837
+#define X2APIC_INITIAL 0x838
+#define X2APIC_DIVIDE  0x83e
+#define X2APIC_SELF    0x83f
+
+#define DELIVERY_MODE  0x700u
+#define DELIVERY_NMI   0x400u
+#define DELIVERY_EXTINT 0x700u
+
+err_t nk_space_load(nk_space_t space)
+{
+	const struct nk_frame *f = frame_lookup(space.v);
+
+	if ((space.v & PAGE_MASK) != 0 || f == NULL || f->type != NK_T_L4)
+		return E_REFUSED;
+	hw_load_root(space.v);
+	return OK;
+}
+
+nk_space_t nk_space_current(void)
+{
+	return (nk_space_t){ hw_root() };
+}
+
+void nk_set_fs_base(uint64_t base)
+{
+	if (base >> 47 == 0)
+		HW_WRMSR(MSR_FS_BASE, base);
+}
+
+void nk_set_gs_base(uint64_t base)
+{
+	if (base >> 47 == 0)
+		HW_WRMSR(MSR_GS_BASE, base);
+}
+
+void nk_tsc_deadline(uint64_t tsc)
+{
+	if (nk_record.tsc_deadline)
+		HW_WRMSR(MSR_TSC_DEADLINE, tsc);
+}
+
+static bool x2apic_allowed(uint32_t reg, uint64_t value)
+{
+	uint32_t mode = value & DELIVERY_MODE;
+
+	switch (reg) {
+	case X2APIC_TPR:
+	case X2APIC_EOI:
+	case X2APIC_SVR:
+	case X2APIC_ESR:
+	case X2APIC_TIMER:
+	case X2APIC_ERROR:
+	case X2APIC_INITIAL:
+	case X2APIC_DIVIDE:
+	case X2APIC_SELF:
+		return true;
+	case X2APIC_LINT0:
+	case X2APIC_LINT1:
+		return mode == 0 || mode == DELIVERY_NMI || mode == DELIVERY_EXTINT;
+	case X2APIC_ICR:
+		return mode == 0; /* no INIT, start-up, SMI or NMI to another core */
+	default:
+		return false;
+	}
+}
+
+err_t nk_x2apic_write(uint32_t reg, uint64_t value)
+{
+	if (!nk_record.x2apic || !x2apic_allowed(reg, value))
+		return E_REFUSED;
+	hw_x2apic_write(reg, value);
+	return OK;
+}

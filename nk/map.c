@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mappings. An entry is present, or held (the frame is kept, nobody may touch it), or empty. Every entry that
+ * is there counts in its frame's `maps`, every one with W also in `wmaps`; a frame whose last mapping goes is
+ * plain again. What is writable beside the direct map is therefore known for every frame at any time.
+ */
+#include "nk/internal.h"
+#include "nk/hw.h"
+
+#define RIGHTS (NK_R | NK_W | NK_X)
+#define MAPS_MAX  (UINT32_MAX - NK_MAX_PAGES)
+#define WMAPS_MAX (UINT16_MAX - NK_MAX_PAGES)
+
+uint64_t nk_pages[NK_MAX_PAGES];
+
+static uint64_t root_of(nk_space_t space)
+{
+	return space.v != 0 ? space.v : nk_record.root;
+}
+
+/* The bits of an entry with these rights, without address. */
+static uint64_t rights_bits(uint32_t rights, bool program)
+{
+	uint64_t bits = program ? NK_PTE_P | NK_PTE_U : NK_PTE_P;
+
+	if ((rights & RIGHTS) == 0)
+		return NK_PTE_HELD;
+	if (rights & NK_W)
+		bits |= NK_PTE_W;
+	if (!(rights & NK_X))
+		bits |= NK_PTE_NX;
+	return bits;
+}
+
+static bool range_within(const struct nk_op *op, uint64_t start, uint64_t end)
+{
+	if (op->n == 0 || op->n > NK_MAX_PAGES || (op->va & PAGE_MASK) != 0)
+		return false;
+	return op->va >= start && op->va < end && op->n <= (end - op->va) >> PAGE_SHIFT;
+}
+
+/* Space and range of any operation on entries. */
+static err_t range_check(const struct nk_op *op, nk_space_t space)
+{
+	if (op->rights & ~(RIGHTS | NK_REPLACE))
+		return E_INVAL;
+	if (space.v == 0) {
+		if (!range_within(op, KWIN_BASE, KWIN_END))
+			return E_INVAL;
+		if (op->rights & NK_X)
+			return refuse("executable mapping in the kernel's half");
+		return OK;
+	}
+	if (!range_within(op, USER_MIN, USER_END))
+		return E_INVAL;
+	if (!space_is_program(space))
+		return refuse("not an address space of this core");
+	return OK;
+}
+
+/* Entries [*i, ...) of the range that lie in one level-1 table: how many. */
+static unsigned run_length(uint64_t va, unsigned left)
+{
+	unsigned room = TABLE_LEN - table_index(va, 1);
+
+	return left < room ? left : room;
+}
+
+static bool counts_full(const struct nk_frame *f, bool writable)
+{
+	return f->maps > MAPS_MAX || (writable && f->wmaps > WMAPS_MAX);
+}
+
+static void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
+{
+	struct nk_frame *f;
+
+	if (frame_is_image(entry & NK_PTE_ADDR))
+		return;
+	f = frame_lookup_cached(c, entry & NK_PTE_ADDR);
+	f->type = type;
+	f->maps++;
+	if (entry & NK_PTE_W)
+		f->wmaps++;
+}
+
+static void entry_unref(struct cursor *c, uint64_t entry)
+{
+	struct nk_frame *f;
+
+	if (frame_is_image(entry & NK_PTE_ADDR))
+		return;
+	f = frame_lookup_cached(c, entry & NK_PTE_ADDR);
+	if (entry & NK_PTE_W)
+		f->wmaps--;
+	if (--f->maps == 0)
+		f->type = NK_T_PLAIN;
+}
+
+/* ---- NK_MAP ---- */
+
+static err_t frame_check(struct cursor *c, const struct nk_op *op, uint64_t pa)
+{
+	bool program = op->space.v != 0;
+	const struct nk_frame *f;
+
+	if ((pa & PAGE_MASK) != 0)
+		return E_INVAL;
+	if (frame_is_image(pa)) {
+		if (op->rights & NK_W)
+			return refuse("writable mapping of the root image");
+		return program ? OK : refuse("window on the root image");
+	}
+	f = frame_lookup_cached(c, pa);
+	if (f == NULL)
+		return refuse("frame is not memory of this core");
+	if (f->type != NK_T_PLAIN && f->type != (program ? NK_T_USER : NK_T_WINDOW))
+		return refuse("frame has a type that may not be mapped here");
+	if (counts_full(f, op->rights & NK_W))
+		return refuse("too many mappings of one frame");
+	return OK;
+}
+
+err_t map_check(const struct nk_op *op)
+{
+	uint64_t root = root_of(op->space);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	TRY(range_check(op, op->space));
+	for (unsigned i = 0; i < op->n;) {
+		const uint64_t *table = table_find(root, va);
+		unsigned run = run_length(va, op->n - i);
+		unsigned slot = table_index(va, 1);
+
+		for (unsigned end = i + run; i < end; i++, slot++) {
+			if (nk_pages[i] == UINT64_MAX)
+				continue;
+			TRY(frame_check(&c, op, nk_pages[i]));
+			if (table != NULL && NK_PTE_THERE(table[slot]) && !(op->rights & NK_REPLACE))
+				return E_EXIST;
+		}
+		va += run * PAGE_SIZE;
+	}
+	if (tables_missing(root, op->va, va) > nk_stat.pool)
+		return E_NOTABLES;
+	return OK;
+}
+
+void map_apply(const struct nk_op *op)
+{
+	bool program = op->space.v != 0;
+	enum nk_type type = program ? NK_T_USER : NK_T_WINDOW;
+	uint64_t root = root_of(op->space);
+	uint64_t bits = rights_bits(op->rights, program);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	for (unsigned i = 0; i < op->n;) {
+		uint64_t *table = table_make(root, va);
+		unsigned run = run_length(va, op->n - i);
+		unsigned slot = table_index(va, 1);
+		uint64_t at = va;
+		int added = 0;
+
+		for (unsigned end = i + run; i < end; i++, slot++, at += PAGE_SIZE) {
+			uint64_t old = table[slot];
+
+			if (nk_pages[i] == UINT64_MAX)
+				continue;
+			/* The new reference first: the old one may be to the same frame. */
+			entry_ref(&c, nk_pages[i] | bits, type);
+			table[slot] = nk_pages[i] | bits;
+			nk_stat.pages++;
+			if (!NK_PTE_THERE(old)) {
+				added++;
+				continue;
+			}
+			entry_unref(&c, old);
+			if (old & NK_PTE_P)
+				tlb_drop_page(root, at);
+		}
+		table_count(root, va, added);
+		va += run * PAGE_SIZE;
+	}
+}
+
+/* ---- NK_UNMAP ---- */
+
+err_t unmap_check(const struct nk_op *op)
+{
+	return range_check(op, op->space);
+}
+
+void unmap_apply(const struct nk_op *op)
+{
+	uint64_t root = root_of(op->space);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	for (unsigned left = op->n; left > 0;) {
+		uint64_t *table = table_find(root, va);
+		unsigned run = run_length(va, left);
+		int added = 0;
+
+		for (unsigned i = 0; table != NULL && i < run; i++) {
+			uint64_t *slot = &table[table_index(va, 1) + i];
+
+			if (!NK_PTE_THERE(*slot))
+				continue;
+			entry_unref(&c, *slot);
+			if (*slot & NK_PTE_P)
+				tlb_drop_page(root, va + i * PAGE_SIZE);
+			*slot = 0;
+			added--;
+			nk_stat.pages++;
+		}
+		if (table != NULL)
+			table_count(root, va, added);
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+}
+
+/* ---- NK_PROTECT, NK_PROTECT_RO ---- */
+
+/* May the frame of this entry be written from now on? */
+static err_t grow_check(struct cursor *c, uint64_t entry)
+{
+	if (frame_is_image(entry & NK_PTE_ADDR))
+		return refuse("writable mapping of the root image");
+	if (!(entry & NK_PTE_W) && counts_full(frame_lookup_cached(c, entry & NK_PTE_ADDR), true))
+		return refuse("too many mappings of one frame");
+	return OK;
+}
+
+err_t protect_check(const struct nk_op *op)
+{
+	uint64_t root = root_of(op->space);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	TRY(range_check(op, op->space));
+	if (op->rights & NK_REPLACE)
+		return E_INVAL;
+	if (!(op->rights & NK_W))
+		return OK;
+	for (unsigned left = op->n; left > 0;) {
+		const uint64_t *table = table_find(root, va);
+		unsigned run = run_length(va, left);
+
+		for (unsigned i = 0; table != NULL && i < run; i++) {
+			uint64_t e = table[table_index(va, 1) + i];
+
+			if (NK_PTE_THERE(e))
+				TRY(grow_check(&c, e));
+		}
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+	return OK;
+}
+
+/* Give one entry that is there new bits beside its address. */
+static void entry_change(struct cursor *c, uint64_t root, uint64_t va, uint64_t *slot, uint64_t bits)
+{
+	uint64_t old = *slot;
+	uint64_t new = (old & (NK_PTE_ADDR | PTE_SEEN)) | bits;
+
+	if (new == old)
+		return;
+	if ((old ^ new) & NK_PTE_W) {
+		struct nk_frame *f = frame_lookup_cached(c, old & NK_PTE_ADDR);
+
+		f->wmaps += new & NK_PTE_W ? 1 : -1;
+	}
+	*slot = new;
+	nk_stat.pages++;
+	if (old & NK_PTE_P)
+		tlb_drop_page(root, va);
+}
+
+void protect_apply(const struct nk_op *op)
+{
+	uint64_t root = root_of(op->space);
+	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	for (unsigned left = op->n; left > 0;) {
+		uint64_t *table = table_find(root, va);
+		unsigned run = run_length(va, left);
+
+		for (unsigned i = 0; table != NULL && i < run; i++) {
+			uint64_t *slot = &table[table_index(va, 1) + i];
+
+			if (NK_PTE_THERE(*slot))
+				entry_change(&c, root, va + i * PAGE_SIZE, slot, bits);
+		}
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+}
+
+void protect_ro_apply(const struct nk_op *op)
+{
+	uint64_t root = root_of(op->space);
+	struct cursor c = CURSOR_NEW;
+	uint64_t va = op->va;
+
+	for (unsigned left = op->n; left > 0;) {
+		uint64_t *table = table_find(root, va);
+		unsigned run = run_length(va, left);
+
+		for (unsigned i = 0; table != NULL && i < run; i++) {
+			uint64_t *slot = &table[table_index(va, 1) + i];
+
+			if (*slot & NK_PTE_W)
+				entry_change(&c, root, va + i * PAGE_SIZE, slot,
+					     *slot & ~(NK_PTE_ADDR | PTE_SEEN | NK_PTE_W));
+		}
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+}
+
+/* ---- NK_CLONE: op->space is copied to op->space2 ---- */
+
+static err_t clone_entries_check(const struct nk_op *op, uint64_t va, unsigned run)
+{
+	const uint64_t *from = table_find(op->space.v, va);
+	const uint64_t *to = table_find(op->space2.v, va);
+	struct cursor c = CURSOR_NEW;
+	unsigned first = table_index(va, 1);
+
+	for (unsigned i = first; i < first + run; i++) {
+		uint64_t e = from != NULL ? from[i] : 0;
+
+		if (to != NULL && NK_PTE_THERE(to[i]))
+			return E_EXIST;
+		if (!NK_PTE_THERE(e) || frame_is_image(e & NK_PTE_ADDR))
+			continue;
+		if (counts_full(frame_lookup_cached(&c, e & NK_PTE_ADDR), e & NK_PTE_W))
+			return refuse("too many mappings of one frame");
+	}
+	return OK;
+}
+
+err_t clone_check(const struct nk_op *op)
+{
+	uint64_t va = op->va;
+	unsigned need = 0;
+
+	if (op->space.v == 0 || op->space2.v == 0 || op->space.v == op->space2.v || op->rights & NK_REPLACE)
+		return E_INVAL;
+	TRY(range_check(op, op->space));
+	if (!space_is_program(op->space2))
+		return refuse("not an address space of this core");
+	for (unsigned left = op->n; left > 0;) {
+		unsigned run = run_length(va, left);
+
+		TRY(clone_entries_check(op, va, run));
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+	need = tables_missing(op->space2.v, op->va, va);
+	return need > nk_stat.pool ? E_NOTABLES : OK;
+}
+
+static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, unsigned run)
+{
+	uint64_t *to = table_make(op->space2.v, va);
+	uint64_t mask = op->rights & NK_W ? ~0ull : ~NK_PTE_W;
+	struct cursor c = CURSOR_NEW;
+	unsigned first = table_index(va, 1);
+	int added = 0;
+
+	for (unsigned i = first; i < first + run; i++) {
+		uint64_t e = from[i];
+
+		if (!NK_PTE_THERE(e))
+			continue;
+		if (e & ~mask)
+			entry_change(&c, op->space.v, va + (i - first) * PAGE_SIZE, &from[i],
+				     e & mask & ~(NK_PTE_ADDR | PTE_SEEN));
+		to[i] = e & mask;
+		entry_ref(&c, to[i], NK_T_USER);
+		added++;
+	}
+	nk_stat.pages += added;
+	table_count(op->space2.v, va, added);
+}
+
+void clone_apply(const struct nk_op *op)
+{
+	uint64_t va = op->va;
+
+	for (unsigned left = op->n; left > 0;) {
+		uint64_t *from = table_find(op->space.v, va);
+		unsigned run = run_length(va, left);
+
+		if (from != NULL)
+			clone_entries(op, va, from, run);
+		va += run * PAGE_SIZE;
+		left -= run;
+	}
+}
