@@ -102,6 +102,9 @@ $(O)/host/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_FLAGS) $(HOST_CFLAGS_$<) -MMD -MP -c -o $@ $<
 
+# Flags for single files stand in module.mk.
+$(foreach m,$(KERNEL_MODULES),$(eval $(call objs,$(addprefix $m/,$(M_SRCS_$m) $(M_KTESTS_$m))): $m/module.mk))
+
 # ---- kernel ----
 
 link_deps := $(KERNEL_LD) build-tools/link.sh $(O)/tools/mksyms $(O)/tools/scan $(O)/.flags
@@ -146,7 +149,7 @@ $(O)/unit/$1: $$(call unit_objs,$1,$$(unit_files_$1)) $(O)/unit-obj/base.a
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka $(UNIT_LIBS_$1)
-$(O)/unit-obj/$1/%.o: %.c $(O)/.flags
+$(O)/unit-obj/$1/%.o: %.c $(UNIT_MODULE_$1)/module.mk $(O)/.flags
 	$$(call say,UNITCC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(UNIT_FLAGS) $(UNIT_CFLAGS_$1) -MMD -MP -c -o $$@ $$<
@@ -165,7 +168,7 @@ $(O)/unit-obj/base.a: $(base_unit_objs)
 # ---- Linux programs for tests and demos: $(O)/prog/<module>/<name> ----
 
 define prog_program
-$(O)/prog/$1/$(basename $2): $1/$2 $(O)/.flags
+$(O)/prog/$1/$(basename $2): $1/$2 $1/module.mk $(O)/.flags
 	$$(call say,PROG,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$(or $(PROG_CC_$(basename $(notdir $2))),$$(CC)) -std=gnu17 -D_GNU_SOURCE -O1 -g -Wall -I. \
