@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run unmodified programs of the distribution on the host and in Ringfence, and compare output and exit status.
+
+usage: compare.py GROUP... [-c CORES] [-k NAME] [-v]     (groups: see cases.py)
+
+Each case runs in a folder of its own, once on the host and once in a virtual machine that sees the same folder
+at the same path. Standard output and the exit status must be the same; standard error too unless the case says
+otherwise. Prints TAP.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import cases  # noqa: E402
+
+ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(HERE)))
+TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
+HOST_TIMEOUT, GUEST_TIMEOUT = 60, 120
+
+
+def run(argv, cwd, stdin, timeout, env):
+    """(status, stdout, stderr); status -n for signal n, "timeout" when it did not end."""
+    try:
+        p = subprocess.run(argv, cwd=cwd, input=stdin, capture_output=True, timeout=timeout, env=env)
+    except subprocess.TimeoutExpired as e:
+        return "timeout", e.stdout or b"", e.stderr or b""
+    return p.returncode, p.stdout, p.stderr
+
+
+def prepare(case, folder):
+    os.makedirs(folder)
+    for name, content in case.files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+        if content[:2] in ("#!", b"#!"):
+            os.chmod(path, 0o755)
+
+
+def on_host(case, folder):
+    prepare(case, folder)
+    result = run(case.argv, folder, case.stdin, HOST_TIMEOUT, ENV)
+    shutil.rmtree(folder)
+    return result
+
+
+def guest_argv(case, folder, cores, extra):
+    argv = [TOOL, "run", "-c", str(cores), "-w", folder]
+    if case.memory:
+        argv += ["-m", case.memory]
+    for name in case.include:
+        argv += ["--include", name]
+    if case.files:
+        argv += ["--include", folder]
+    return argv + extra + ["--"] + case.argv
+
+
+def in_guest(case, folder, cores, extra):
+    prepare(case, folder)
+    env = dict(ENV, XDG_CACHE_HOME=os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")))
+    result = run(guest_argv(case, folder, cores, extra), folder, case.stdin, GUEST_TIMEOUT, env)
+    shutil.rmtree(folder)
+    return result
+
+
+def as_shell(status):
+    """What a shell shows for a status of subprocess: a signal is 128 + its number."""
+    return 128 - status if isinstance(status, int) and status < 0 else status
+
+
+def difference(case, host, guest):
+    if as_shell(host[0]) != guest[0]:
+        return "exit status %s, on the host %s" % (guest[0], as_shell(host[0]))
+    if case.filter(host[1]) != case.filter(guest[1]):
+        return "standard output differs"
+    if case.compare_stderr and host[2] != guest[2]:
+        return "standard error differs"
+    return None
+
+
+def show(label, data):
+    for line in data.decode(errors="replace").splitlines()[:12]:
+        print("#   %s | %s" % (label, line[:200]))
+
+
+def check(number, case, cores, args):
+    base = tempfile.mkdtemp(prefix="rf-")
+    folder = os.path.join(base, "work")
+    try:
+        missing = [p for p in case.needs if not os.path.exists(p)]
+        if missing:
+            print("ok %d - %s # SKIP no %s here" % (number, case.name, " ".join(missing)))
+            return True
+        host = on_host(case, folder)
+        if host[0] == "timeout" or (case.expect is not None and as_shell(host[0]) != case.expect):
+            print("not ok %d - %s (the host's own run ended with %s)" % (number, case.name, host[0]))
+            show("host err", host[2])
+            return False
+        guest = in_guest(case, folder, cores, args.extra)
+        why = difference(case, host, guest)
+        print("%sok %d - %s, %d core%s%s" % ("not " if why else "", number, case.name, cores,
+                                             "s" if cores > 1 else "", ": " + why if why else ""))
+        if why or args.verbose:
+            show("host ", host[1])
+            show("guest", guest[1])
+            show("host err ", host[2])
+            show("guest err", guest[2])
+        return why is None
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+        sys.stdout.flush()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("groups", nargs="+")
+    p.add_argument("-c", "--cores", default="1,4", help="core counts, comma-separated")
+    p.add_argument("-k", "--name", default="", help="only cases whose name contains this")
+    p.add_argument("-v", "--verbose", action="store_true")
+    p.add_argument("--extra", action="append", default=[], help="another option for ringfence run")
+    args = p.parse_args()
+    todo = [(c, int(n)) for n in args.cores.split(",") for g in args.groups for c in cases.GROUPS[g]
+            if args.name in c.name]
+    print("1..%d" % len(todo))
+    results = [check(i + 1, c, n, args) for i, (c, n) in enumerate(todo)]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
