@@ -48,7 +48,7 @@ x86_smap:				/* 1: STAC and CLAC exist. Set once by trap_init */
 
 	/* Fault at `at` resumes at `fixup`. */
 	.macro	EXTABLE at, fixup
-	.pushsection extable, "a"
+	.pushsection .extable, "a"
 	.quad	\at, \fixup
 	.popsection
 	.endm

@@ -355,6 +355,8 @@ void time_params_set(const struct time_params *p)
 	measured = true;
 	source = "core 0";
 	page_write();
+	if (armed_ns != UINT64_MAX)
+		timer_arm(armed_ns);
 }
 
 /* ---- timer ---- */
@@ -386,6 +388,8 @@ void timer_arm(uint64_t mono_ns)
 	}
 	uint64_t now = time_mono_ns();
 
+	if (!measured) /* when the clock is known: time_params_set */
+		return;
 	refine(now);
 	arm(mono_ns, now);
 }
@@ -395,7 +399,7 @@ void timer_interrupt(void)
 	uint64_t now = time_mono_ns();
 
 	refine(now);
-	if (armed_ns == UINT64_MAX)
+	if (armed_ns == UINT64_MAX || !measured)
 		return;
 	if (now < armed_ns) {
 		arm(armed_ns, now);

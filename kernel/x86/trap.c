@@ -23,7 +23,7 @@ struct trap_hooks trap_hooks;
 
 /* Pairs that entry.S and usercopy.S made: an instruction that may fault, and where to go on. */
 struct extable_entry { uint64_t at, fixup; };
-extern const struct extable_entry __start_extable[], __stop_extable[];
+extern const struct extable_entry extable_start[], extable_end[]; /* linker script */
 
 static bool try_active;
 static struct x86_fault try_fault;
@@ -46,7 +46,7 @@ static uint64_t read_cr2(void)
 
 static uint64_t extable_find(uint64_t rip)
 {
-	for (const struct extable_entry *e = __start_extable; e < __stop_extable; e++)
+	for (const struct extable_entry *e = extable_start; e < extable_end; e++)
 		if (e->at == rip)
 			return e->fixup;
 	return 0;

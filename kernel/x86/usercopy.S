@@ -8,7 +8,7 @@
 
 	/* The next instruction may fault and then resumes at `fixup`. */
 	.macro	MAY_FAULT fixup
-	.pushsection extable, "a"
+	.pushsection .extable, "a"
 	.quad	.Lat\@, \fixup
 	.popsection
 .Lat\@:

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Start-up of one core's kernel, after nk and boot. Every core runs the same steps on its own memory. */
+#include "kernel/core/local.h"
+
+#include "base/str.h"
+#include "kernel/msg/msg.h"
+#include "kernel/x86/x86.h"
+
+static err_t traps_up(void)
+{
+	trap_init();
+	panic_init();
+	return OK;
+}
+
+static err_t clock_up(void)
+{
+	apic_init();
+	time_init();
+	return OK;
+}
+
+static err_t log_up(void)
+{
+	log_init();
+	return OK;
+}
+
+static err_t messages_up(void)
+{
+	msg_init();
+	cores_init();
+	return OK;
+}
+
+/* The clock first of all that takes time: it is measured while the rest starts. */
+static const struct step {
+	const char *name;
+	err_t (*init)(void);
+} steps[] = {
+	{ "traps", traps_up },	{ "clock", clock_up }, { "log", log_up },	{ "messages", messages_up },
+	{ "memory", mem_init }, { "tasks", task_init }, { "files", vfs_init }, { "linux", linux_init },
+};
+
+static void run_steps(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		err_t err = steps[i].init();
+
+		if (err == OK)
+			continue;
+		log_error("start-up of %s failed: %s", steps[i].name, err_text(err));
+		if (boot_info.core != 0)
+			panic("this core cannot start");
+		power_off(err == E_NOMEM ? BOOT_EXIT_NOMEM : BOOT_EXIT_FAILED);
+	}
+}
+
+/* The wall clock: as the tool says, else the battery's. */
+static void set_wall_clock(void)
+{
+	const char *text = run_config_get("time", 0);
+	uint64_t ns;
+
+	if (text != NULL && str_to_u64(text, 10, &ns))
+		time_set_real_ns(ns + time_mono_ns());
+	else if (rtc_read_ns(&ns))
+		time_set_real_ns(ns);
+	else
+		log_warn("no battery clock, and no time= given: the date is 1970-01-01");
+	if (strcmp(time_source(), "guess") == 0)
+		log_warn("the TSC's frequency could not be measured: clocks may run wrong");
+}
+
+static void say_what_is_missing(void)
+{
+	const struct boot_features *f = &boot_info.cpu;
+
+	if (f->smep && f->smap && f->umip && f->nx)
+		return;
+	log_warn("this CPU lacks:%s%s%s%s (protections that stay off)", f->smep ? "" : " SMEP",
+		 f->smap ? "" : " SMAP", f->umip ? "" : " UMIP", f->nx ? "" : " NX");
+}
+
+static void divide_by_zero(void)
+{
+	uint64_t one = 1, zero = 0;
+
+	__asm__ volatile("divq %2" : "+a"(one) : "d"(0), "r"(zero));
+}
+
+/* panic=WHAT on the command line: tests of the report. */
+static void panic_on_request(const char *what)
+{
+	if (strcmp(what, "test") == 0)
+		panic("asked for on the command line");
+	if (strcmp(what, "divide") == 0)
+		divide_by_zero();
+	if (strcmp(what, "write") == 0)
+		*(volatile uint64_t *)KERNEL_BASE = 1;
+	log_error("panic=%s: not known (test, divide, write)", what);
+	power_off(BOOT_EXIT_CONFIG);
+}
+
+static NORETURN void start_first_core(void)
+{
+	const char *what;
+
+	say_what_is_missing();
+	what = cmdline_get("panic");
+	if (what != NULL)
+		panic_on_request(what);
+	what = cmdline_get("test");
+	if (what != NULL)
+		power_off(ktest_run(what) == 0 ? BOOT_EXIT_OK : BOOT_EXIT_FAILED);
+	if (run_config_check() != OK)
+		power_off(BOOT_EXIT_CONFIG);
+	set_wall_clock();
+	err_t err = linux_run_program();
+
+	if (err != OK) {
+		log_error("the program could not be started: %s", err_text(err));
+		power_off(BOOT_EXIT_NOPROG);
+	}
+	msg_poll();
+	sched_run();
+}
+
+void kernel_main(void)
+{
+	run_steps();
+	if (boot_info.core == 0)
+		start_first_core();
+	cores_announce_up();
+	msg_poll();
+	sched_run();
+}
