@@ -51,8 +51,8 @@ $(foreach v,$(MODULE_VARS),$v :=
 include $1/module.mk
 $$(foreach v,$(MODULE_VARS),$$(eval M_$$v_$1 := $$($$v)))
 $$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS_$$s))$$(eval undefine CFLAGS_$$s))
-$$(foreach u,$$(UNIT),$$(eval UNIT_MODULE_$$(basename $$(notdir $$u)) := $1))
-$$(foreach p,$$(PROGS),$$(eval PROG_MODULE_$$(basename $$(notdir $$p)) := $1))
+$$(foreach u,$$(basename $$(notdir $$(UNIT))),$$(foreach v,SRCS CFLAGS LIBS,\
+	$$(eval UNIT_$$v/$1/$$u := $$(UNIT_$$v_$$u))$$(eval undefine UNIT_$$v_$$u)))
 endef
 $(foreach m,$(MODULES),$(eval $(call load_module,$m)))
 
@@ -69,7 +69,8 @@ base_host_srcs := $(addprefix base/,$(filter-out mem.c,$(M_SRCS_base)))
 tool_srcs := $(addprefix tool/,$(M_SRCS_tool))
 TOOL_OBJS := $(patsubst %.c,$(O)/host/%.o,$(tool_srcs) $(base_host_srcs))
 
-UNITS := $(foreach m,$(MODULES),$(basename $(notdir $(M_UNIT_$m))))
+# A unit test is known as module/name.
+UNITS := $(foreach m,$(MODULES),$(addprefix $m/,$(basename $(notdir $(M_UNIT_$m)))))
 UNIT_BINS := $(addprefix $(O)/unit/,$(UNITS))
 PROG_BINS := $(foreach m,$(MODULES),$(addprefix $(O)/prog/$m/,$(basename $(M_PROGS_$m))))
 
@@ -139,26 +140,27 @@ $(O)/tools/scan: $(addprefix $(O)/host/build-tools/,scan.o forbidden.o elf_file.
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -lelf -lcapstone
 
-# ---- unit tests: $(O)/unit/u_x from its own file, UNIT_SRCS_u_x, and base ----
+# ---- unit tests: $(O)/unit/<module>/u_x from its own file, UNIT_SRCS_u_x, and base ----
 
 unit_objs = $(patsubst %.c,$(O)/unit-obj/$1/%.o,$2)
+# unit_program: module, name
 define unit_program
-unit_files_$1 := $(sort $(addprefix $(UNIT_MODULE_$1)/,$(filter %/$1.c $1.c,$(M_UNIT_$(UNIT_MODULE_$1)))) \
-	$(call locate,$(UNIT_MODULE_$1),$(UNIT_SRCS_$1)))
-$(O)/unit/$1: $$(call unit_objs,$1,$$(unit_files_$1)) $(O)/unit-obj/base.a
+unit_files_$1/$2 := $(sort $(addprefix $1/,$(filter %/$2.c $2.c,$(M_UNIT_$1))) \
+	$(call locate,$1,$(UNIT_SRCS/$1/$2)))
+$(O)/unit/$1/$2: $$(call unit_objs,$1/$2,$$(unit_files_$1/$2)) $(O)/unit-obj/base.a
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka $(UNIT_LIBS_$1)
-$(O)/unit-obj/$1/%.o: %.c $(UNIT_MODULE_$1)/module.mk $(O)/.flags
+	$$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka $(UNIT_LIBS/$1/$2)
+$(O)/unit-obj/$1/$2/%.o: %.c $1/module.mk $(O)/.flags
 	$$(call say,UNITCC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(UNIT_FLAGS) $(UNIT_CFLAGS_$1) -MMD -MP -c -o $$@ $$<
-all_objs += $$(call unit_objs,$1,$$(unit_files_$1))
+	$$(Q)$$(CC) $$(UNIT_FLAGS) $(UNIT_CFLAGS/$1/$2) -MMD -MP -c -o $$@ $$<
+all_objs += $$(call unit_objs,$1/$2,$$(unit_files_$1/$2))
 endef
-$(foreach u,$(UNITS),$(eval $(call unit_program,$u)))
+$(foreach u,$(UNITS),$(eval $(call unit_program,$(patsubst %/,%,$(dir $u)),$(notdir $u))))
 
-base_unit_objs := $(call unit_objs,base,$(base_host_srcs))
-$(O)/unit-obj/base/%.o: %.c $(O)/.flags
+base_unit_objs := $(call unit_objs,base-lib,$(base_host_srcs))
+$(O)/unit-obj/base-lib/%.o: %.c $(O)/.flags
 	$(call say,UNITCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
