@@ -3,6 +3,7 @@
 #include "kernel/core/local.h"
 
 #include "base/str.h"
+#include "kernel/core/probe.h"
 #include "kernel/msg/msg.h"
 #include "kernel/x86/x86.h"
 
@@ -89,6 +90,26 @@ static void divide_by_zero(void)
 	__asm__ volatile("divq %2" : "+a"(one) : "d"(0), "r"(zero));
 }
 
+/* Another core dies; this one goes on, and answers to the rest still come. */
+static void kill_other_core(void)
+{
+	uint64_t body[MSG_WORDS] = { PROBE_DIE };
+	unsigned last = boot_info.ncores - 1;
+
+	while (!(cores_up() >> last & 1))
+		if (msg_poll() == 0)
+			x86_wait_for_interrupt();
+	err_t err = msg_call(last, MSG_probe, body, 0);
+
+	log_error("call to core %u: %s", last, err_text(err));
+	body[0] = PROBE_GET;
+	for (unsigned c = 1; c < last; c++)
+		if (msg_call(c, MSG_probe, body, 0) != OK)
+			BUG();
+	power_off(err == E_NODEV && msg_send(last, MSG_probe, body) == E_INVAL ? BOOT_EXIT_OK :
+										 BOOT_EXIT_FAILED);
+}
+
 /* panic=WHAT on the command line: tests of the report. */
 static void panic_on_request(const char *what)
 {
@@ -98,7 +119,9 @@ static void panic_on_request(const char *what)
 		divide_by_zero();
 	if (strcmp(what, "write") == 0)
 		*(volatile uint64_t *)KERNEL_BASE = 1;
-	log_error("panic=%s: not known (test, divide, write)", what);
+	if (strcmp(what, "other") == 0 && boot_info.ncores > 1)
+		kill_other_core();
+	log_error("panic=%s: not known (test, divide, write; other: with more than one core)", what);
 	power_off(BOOT_EXIT_CONFIG);
 }
 

@@ -54,6 +54,7 @@ struct peer {
 
 static struct peer peers[MAX_CORES];
 static bool handling; /* a handler runs: no second one inside it */
+static bool recent;   /* something was handled since this was cleared */
 static uint64_t status_word;
 
 struct msg_stats msg_stats;
@@ -95,6 +96,13 @@ static void wake(unsigned core)
 	p->woken_at = word;
 	msg_stats.ipis_sent++;
 	apic_send_ipi(core, VEC_IPI);
+}
+
+/* After `false`, the rings must be looked at once more before anything is waited for. */
+static void set_polling(bool on)
+{
+	status_word = on ? status_word | STATUS_POLLING : status_word & ~(uint64_t)STATUS_POLLING;
+	tell_status();
 }
 
 /* The IPI: raise the count first, then look. */
@@ -247,25 +255,68 @@ unsigned msg_poll(void)
 		total += n;
 	}
 	handling = false;
+	recent |= total != 0;
 	if (n != 0) /* others send faster than we take: let this core's work have a turn, then go on */
 		apic_send_ipi(boot_info.core, VEC_IPI);
 	return total;
 }
 
-unsigned msg_poll_for(uint64_t ns)
-{
-	uint64_t end = time_mono_ns() + ns;
-	unsigned n = msg_poll();
+/* ---- polling for a while ---- */
 
-	if (n != 0 || boot_info.ncores == 1)
-		return n;
-	status_word |= STATUS_POLLING;
-	tell_status();
-	for (unsigned i = 0; i < POLL_TURNS && (n = msg_poll()) == 0 && time_mono_ns() < end; i++)
-		cpu_relax();
-	status_word &= ~(uint64_t)STATUS_POLLING;
-	tell_status();
-	return n + msg_poll();
+typedef bool (*stop_fn)(const volatile void *what);
+
+static bool is_runnable(const volatile void *what)
+{
+	return *(const volatile unsigned *)what != 0;
+}
+
+static bool is_done(const volatile void *what)
+{
+	return *(const volatile bool *)what;
+}
+
+static bool is_handled(const volatile void *what)
+{
+	(void)what;
+	return recent;
+}
+
+/*
+ * Poll until stop(what), or nothing was handled for `quiet_ns`; then all that has come is handled. What stops it may
+ * change in a handler only.
+ */
+static void poll_until(stop_fn stop, const volatile void *what, uint64_t quiet_ns)
+{
+	uint64_t last = time_mono_ns();
+
+	set_polling(true);
+	for (unsigned i = 0; i < POLL_TURNS && !stop(what); i++) {
+		if (msg_poll() != 0)
+			last = time_mono_ns();
+		else if (time_mono_ns() - last >= quiet_ns)
+			break;
+		else
+			cpu_relax();
+	}
+	set_polling(false);
+	msg_poll();
+}
+
+bool msg_poll_for(uint64_t ns)
+{
+	recent = false;
+	if (msg_poll() == 0 && boot_info.ncores > 1)
+		poll_until(is_handled, NULL, ns);
+	return recent;
+}
+
+bool msg_idle(const unsigned *runnable)
+{
+	msg_poll();
+	if (recent && *runnable == 0)
+		poll_until(is_runnable, runnable, POLL_NS);
+	recent = false;
+	return *runnable != 0;
 }
 
 /* ---- calls ---- */
@@ -312,13 +363,13 @@ void msg_peer_is_down(unsigned core)
 /* Let time pass for other threads and cores until *done or the deadline. MAY_SWITCH */
 static void wait_until(bool *done, uint64_t deadline)
 {
-	msg_poll_for(POLL_NS);
+	poll_until(is_done, done, POLL_NS);
 	if (*done)
 		return;
 	if (msg_wait_hook != NULL)
 		msg_wait_hook(done, deadline);
 	else if (deadline == UINT64_MAX)
-		x86_wait_for_interrupt(); /* msg_poll_for has looked at the rings last */
+		x86_wait_for_interrupt(); /* poll_until has looked at the rings last */
 }
 
 static struct call *call_new(struct peer *p, uint64_t *body)
@@ -363,24 +414,22 @@ err_t msg_call(unsigned core, enum msg_kind kind, uint64_t body[MSG_WORDS], uint
 	err_t err;
 
 	BUG_ON(handling);
-	while ((err = call_start(core, kind, body, &c)) == E_AGAIN) {
-		uint64_t now = time_mono_ns();
-
-		if (now >= deadline)
-			return E_TIMEDOUT;
-		wait_until(&never, now + BACK_OFF_NS);
+	if (peer_of(core) == NULL)
+		return E_INVAL;
+	set_polling(true); /* the answer needs no IPI; poll_until ends this */
+	while ((err = call_start(core, kind, body, &c)) == E_AGAIN && time_mono_ns() < deadline)
+		wait_until(&never, time_mono_ns() + BACK_OFF_NS);
+	if (err != OK) {
+		set_polling(false);
+		msg_poll();
+		return err == E_AGAIN ? E_TIMEDOUT : err;
 	}
-	if (err != OK)
-		return err;
-	while (!c->done) {
-		if (time_mono_ns() >= deadline) {
-			c->body = NULL;
-			return E_TIMEDOUT;
-		}
+	do
 		wait_until(&c->done, deadline);
-	}
+	while (!c->done && time_mono_ns() < deadline);
+	err = c->done ? c->result : E_TIMEDOUT;
 	c->body = NULL;
-	return c->result;
+	return err;
 }
 
 void msg_init(void)

@@ -49,8 +49,12 @@ err_t msg_reply(const struct msg_in *call, const uint64_t body[MSG_WORDS]) MUST_
 /* Handle all messages that are there; returns how many. Called from the IPI handler, the idle loop, and long waits. Before the
  * core halts it must have polled once with interrupts off since the last interrupt. */
 unsigned msg_poll(void);
-/* Poll for up to `ns` or until a message was handled, and let the others know meanwhile that no IPI is needed. Returns how many. */
-unsigned msg_poll_for(uint64_t ns);
+/* Poll for up to `ns` or until a message was handled (then true), and let the others know meanwhile that no IPI is needed. */
+bool msg_poll_for(uint64_t ns);
+/* For the idle loop, before it halts: as msg_poll, but goes on polling for a moment (10 us) after a message was handled, as the next
+ * one is often near and waking up is dear. Ends when *runnable is not 0 any more, and says whether that is so; if not, the core
+ * may halt at once: nothing that came is left. */
+bool msg_idle(const unsigned *runnable);
 /* A core has died: calls to it end with E_NODEV, later sends with E_INVAL. */
 void msg_peer_is_down(unsigned core);
 /* Bulk data: up to MSG_SIDE_MAX bytes travel in the side buffer of the ring to `core` with the message. E_AGAIN also while the

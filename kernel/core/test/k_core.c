@@ -24,7 +24,7 @@ static void read_at(void *arg)
 KTEST(core_all_cores_come_up)
 {
 	wait_for_all_cores();
-	EXPECT_EQ(__builtin_popcount(cores_up()) + 1, boot_info.ncores);
+	EXPECT_EQ(cores_up(), ((1u << boot_info.ncores) - 1) & ~1u);
 }
 
 static void probe(unsigned core, uint64_t body[MSG_WORDS])
