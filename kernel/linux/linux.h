@@ -4,6 +4,7 @@
 
 #include "abi/err.h"
 #include "abi/types.h"
+#include "kernel/mem/ubuf.h"
 #include "kernel/x86/x86.h"
 
 err_t linux_init(void) MUST_CHECK;
@@ -17,6 +18,9 @@ void linux_set_hostname(const char *name);
 struct task;
 /* May the current task change the limits of t? (same user ids, or CAP_SYS_RESOURCE) */
 bool cred_may_control(const struct task *t);
+
+/* Print what the run has cost so far, when `stats=1` asks for it. */
+void linux_stats(const char *when);
 
 /* ---- system-call table (syscall.c) ---- */
 #define SYSCALL_LIMIT 512

@@ -113,11 +113,19 @@ static err_t become_program(const char *exe)
 }
 
 /* First code of thread 1; returns to ring 3. */
-static void first_thread(void)
+static void first_thread(void *unused)
 {
+	(void)unused;
 	if (become_program(run_config_get("exe", 0)) != OK)
 		power_off(BOOT_EXIT_NOPROG);
+	linux_stats("start");
 	console_ready();
+}
+
+static void program_ended(int wait_status)
+{
+	linux_stats("end");
+	console_exit(wait_status);
 }
 
 err_t linux_run_program(void)
@@ -125,8 +133,8 @@ err_t linux_run_program(void)
 	struct task *t;
 
 	TRY(run_config_check());
-	task_first_exited = console_exit;
+	task_first_exited = program_ended;
 	TRY(task_create_first(&t));
-	thread_start_kernel(list_entry(t->threads.next, struct thread, in_task), first_thread);
+	task_start_first(t, first_thread, NULL);
 	return OK;
 }

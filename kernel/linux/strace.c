@@ -111,19 +111,9 @@ static void put_clone_flags(struct line *l, uint64_t v)
 	put_flags(l, v, names, ARRAY_SIZE(names), "0");
 }
 
-static const char *const signal_names[] = {
-	"0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
-	"SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",
-	"SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
-	"SIGPWR", "SIGSYS",
-};
-
 static void put_signal(struct line *l, uint64_t v)
 {
-	if (v < ARRAY_SIZE(signal_names))
-		put(l, "%s", signal_names[v]);
-	else
-		put(l, "SIGRT_%lu", (unsigned long)(v - ARRAY_SIZE(signal_names)));
+	put(l, "%s", v <= SIG_COUNT ? signal_name((int)v) : "?");
 }
 
 static void put_bytes(struct line *l, const char *p, size_t n, bool more)

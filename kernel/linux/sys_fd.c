@@ -2,7 +2,6 @@
 /* System calls on descriptors: duplicates, flags, control, and the makers of files without a name. */
 #include <asm/ioctls.h>
 #include <linux/close_range.h>
-#include <linux/eventfd.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
 
@@ -71,8 +70,6 @@ long sys_dup3(int oldfd, int newfd, int flags)
 
 /* ---- fcntl ---- */
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
-
 static long fcntl_dupfd(int fd, uint64_t min, bool cloexec)
 {
 	if (min >= current_task->rlimit[RLIMIT_NOFILE].rlim_cur)
@@ -118,8 +115,7 @@ static long fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 	case F_GETFL:
 		return (long)(f->flags | O_LARGEFILE);
 	case F_SETFL:
-		f->flags = (f->flags & ~(uint32_t)SETFL_MASK) | ((uint32_t)arg & SETFL_MASK);
-		return 0;
+		return file_set_flags(f, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -148,9 +144,9 @@ static long fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 	case F_GETPIPE_SZ:
 		return pipe_get_size(f);
 	case F_ADD_SEALS:
-		return tmpfs_add_seals(f, (unsigned)arg);
+		return file_seals(f, (uint32_t)arg, false);
 	case F_GET_SEALS:
-		return tmpfs_get_seals(f);
+		return file_seals(f, 0, true);
 	default:
 		return E_INVAL;
 	}
@@ -263,6 +259,11 @@ long sys_pipe(uaddr_t to)
 {
 	return sys_pipe2(to, 0);
 }
+
+/* As in Linux, eventfd.h for programs has them only in the C library. */
+#define EFD_SEMAPHORE 1
+#define EFD_CLOEXEC   O_CLOEXEC
+#define EFD_NONBLOCK  O_NONBLOCK
 
 long sys_eventfd2(unsigned initial, int flags)
 {

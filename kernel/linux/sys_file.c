@@ -221,14 +221,11 @@ long sys_copy_file_range(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off,
 static long sync_fd(int fd, bool data_only)
 {
 	struct file *f = fd_get(fd);
-	err_t err = OK;
+	err_t err;
 
 	if (f == NULL)
 		return E_BADF;
-	if (f->inode == NULL || f->ops != NULL)
-		err = E_INVAL; /* pipes, devices: nothing to write back */
-	else if (f->inode->ops->fsync != NULL)
-		err = f->inode->ops->fsync(f->inode, data_only);
+	err = file_fsync(f, data_only);
 	file_put(f);
 	return err;
 }
@@ -309,16 +306,8 @@ long sys_fallocate(int fd, int mode, int64_t off, int64_t len)
 		err = E_INVAL;
 	else if (__builtin_add_overflow(off, len, &end))
 		err = E_FBIG;
-	else if ((f->flags & O_ACCMODE) == O_RDONLY)
-		err = E_BADF;
-	else if (f->inode == NULL || file_is_stream(f))
-		err = E_SPIPE;
-	else if (!S_ISREG(f->inode->mode))
-		err = S_ISDIR(f->inode->mode) ? E_ISDIR : E_NODEV;
-	else if (f->inode->ops->allocate == NULL)
-		err = E_OPNOTSUPP;
 	else
-		err = f->inode->ops->allocate(f->inode, mode, (uint64_t)off, (uint64_t)len);
+		err = file_allocate(f, mode, (uint64_t)off, (uint64_t)len);
 	file_put(f);
 	return err;
 }

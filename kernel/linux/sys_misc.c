@@ -10,7 +10,6 @@
 #include "kernel/linux/linux.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
-#include "kernel/task/random.h"
 #include "kernel/task/task.h"
 
 static char hostname[__NEW_UTS_LEN + 1] = "ringfence";

@@ -356,7 +356,7 @@ struct linux_dirent {
 	char d_name[]; /* then a zero byte and d_type as the last byte */
 };
 
-struct dents { uaddr_t to; size_t left; bool old; err_t err; uint64_t pos; size_t done; };
+struct dents { uaddr_t to; size_t left; bool old; err_t err; size_t done; };
 
 static bool dents_emit(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
 {
@@ -389,7 +389,6 @@ static bool dents_emit(void *ctx, const char *name, size_t len, uint64_t ino, un
 	}
 	d->done += reclen;
 	d->left -= reclen;
-	d->pos = pos;
 	return true;
 }
 
@@ -401,10 +400,8 @@ static long do_getdents(int fd, uaddr_t to, unsigned size, bool old)
 
 	if (f == NULL)
 		return E_BADF;
-	d = (struct dents){ to, size, old, OK, f->pos, 0 };
+	d = (struct dents){ to, size, old, OK, 0 };
 	err = file_readdir(f, dents_emit, &d);
-	if (d.done > 0)
-		f->pos = d.pos;
 	file_put(f);
 	if (d.done > 0)
 		return (long)d.done;

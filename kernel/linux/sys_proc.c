@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
-#include "kernel/task/pgrp.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
 
@@ -279,14 +278,12 @@ long sys_getppid(void)
 
 long sys_setpgid(int pid, int pgid)
 {
-	return pgrp_set(pid, pgid);
+	return task_setpgid(pid, pgid);
 }
 
 long sys_getpgid(int pid)
 {
-	struct task *t = pid == 0 ? current_task : task_find(pid);
-
-	return t == NULL ? E_SRCH : t->pgid;
+	return task_getpgid(pid);
 }
 
 long sys_getpgrp(void)
@@ -296,14 +293,12 @@ long sys_getpgrp(void)
 
 long sys_setsid(void)
 {
-	return session_create();
+	return task_setsid();
 }
 
 long sys_getsid(int pid)
 {
-	struct task *t = pid == 0 ? current_task : task_find(pid);
-
-	return t == NULL ? E_SRCH : t->sid;
+	return task_getsid(pid);
 }
 
 /* Only the plain Linux execution domain is served; ADDR_NO_RANDOMIZE and the like would be promises. */
@@ -507,7 +502,7 @@ long sys_getrusage(int who, uaddr_t to)
 
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return E_INVAL;
-	task_rusage(who, &r);
+	task_rusage(current_task, who, &r);
 	return rusage_out(to, &r);
 }
 
@@ -519,8 +514,8 @@ long sys_times(uaddr_t to)
 	int64_t t[4];
 
 	if (to.v != 0) {
-		task_rusage(RUSAGE_SELF, &self);
-		task_rusage(RUSAGE_CHILDREN, &children);
+		task_rusage(current_task, RUSAGE_SELF, &self);
+		task_rusage(current_task, RUSAGE_CHILDREN, &children);
 		t[0] = (int64_t)(self.utime_ns / (1000000000u / TICKS_PER_SEC));
 		t[1] = (int64_t)(self.stime_ns / (1000000000u / TICKS_PER_SEC));
 		t[2] = (int64_t)(children.utime_ns / (1000000000u / TICKS_PER_SEC));

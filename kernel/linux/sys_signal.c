@@ -54,7 +54,7 @@ long sys_rt_sigprocmask(int how, uaddr_t unew, uaddr_t uold, size_t size)
 
 long sys_rt_sigpending(uaddr_t to, size_t size)
 {
-	sigmask_t set = (current->pending.pending | current_task->pending.pending) & current->blocked;
+	sigmask_t set = signal_pending_set(current);
 
 	if (size > sizeof(set))
 		return E_INVAL;
@@ -94,15 +94,6 @@ long sys_pause(void)
 
 /* ---- sending ---- */
 
-static void info_from_me(siginfo_t *info, int sig, int code)
-{
-	memset(info, 0, sizeof(*info));
-	info->si_signo = sig;
-	info->si_code = code;
-	info->si_pid = current_task->pid;
-	info->si_uid = current_task->cred.uid;
-}
-
 static err_t kill_task(struct task *t, int sig, const siginfo_t *info)
 {
 	if (!signal_allowed(t, sig))
@@ -140,7 +131,7 @@ long sys_kill(int pid, int sig)
 
 	if (sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
-	info_from_me(&info, sig, SI_USER);
+	signal_info_user(&info, sig, SI_USER);
 	if (pid == 0)
 		return kill_many(current_task->pgid, sig, &info);
 	if (pid == -1)
@@ -169,7 +160,7 @@ long sys_tgkill(int tgid, int tid, int sig)
 
 	if (tgid <= 0 || tid <= 0 || sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
-	info_from_me(&info, sig, SI_TKILL);
+	signal_info_user(&info, sig, SI_TKILL);
 	return kill_thread(tgid, tid, sig, &info);
 }
 
@@ -179,7 +170,7 @@ long sys_tkill(int tid, int sig)
 
 	if (tid <= 0 || sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
-	info_from_me(&info, sig, SI_TKILL);
+	signal_info_user(&info, sig, SI_TKILL);
 	return kill_thread(0, tid, sig, &info);
 }
 
@@ -245,41 +236,17 @@ long sys_rt_sigtimedwait(uaddr_t uset, uaddr_t uinfo, uaddr_t uts, size_t size)
 /* ---- alternate stack ---- */
 
 struct stack_user { uint64_t sp; int32_t flags; uint64_t size; };
-#define ALT_AUTODISARM (1u << 31)
-#define ALT_MIN_SIZE   2048u
-
-static bool on_altstack(const struct thread *t)
-{
-	return !(t->altstack_flags & ALT_AUTODISARM) && t->altstack_size > 0 &&
-	       t->regs->rsp - t->altstack_sp < t->altstack_size;
-}
 
 long sys_sigaltstack(uaddr_t unew, uaddr_t uold)
 {
-	struct thread *t = current;
-	struct stack_user u, old = {
-		.sp = t->altstack_sp,
-		.size = t->altstack_size,
-		.flags = (int32_t)((t->altstack_size == 0 ? SS_DISABLE : on_altstack(t) ? SS_ONSTACK : 0) |
-				   (t->altstack_flags & ALT_AUTODISARM)),
-	};
+	struct altstack now, old;
+	struct stack_user u;
 
 	if (unew.v != 0) {
-		uint32_t mode;
-
 		TRY(USER_IN(&u, unew));
-		if (on_altstack(t))
-			return E_PERM;
-		mode = (uint32_t)u.flags & ~ALT_AUTODISARM;
-		if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
-			return E_INVAL;
-		if (mode == SS_DISABLE)
-			u.sp = u.size = 0;
-		else if (u.size < ALT_MIN_SIZE)
-			return E_NOMEM;
-		t->altstack_sp = u.sp;
-		t->altstack_size = u.size;
-		t->altstack_flags = (uint32_t)u.flags;
+		now = (struct altstack){ u.sp, u.size, (uint32_t)u.flags };
 	}
-	return uold.v != 0 ? USER_OUT(uold, &old) : 0;
+	TRY(signal_altstack(current->regs->rsp, unew.v != 0 ? &now : NULL, &old));
+	u = (struct stack_user){ .sp = old.sp, .flags = (int32_t)old.flags, .size = old.size };
+	return uold.v != 0 ? USER_OUT(uold, &u) : 0;
 }

@@ -3,6 +3,7 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
+#include <linux/limits.h>
 #include <linux/stat.h>
 #include <linux/xattr.h>
 
@@ -100,16 +101,6 @@ long sys_fstat(int fd, uaddr_t to)
 static struct statx_timestamp statx_time(int64_t ns)
 {
 	return (struct statx_timestamp){ .tv_sec = ns_sec(ns), .tv_nsec = ns_rest(ns) };
-}
-
-static uint32_t dev_major(uint64_t dev)
-{
-	return (uint32_t)((dev >> 8 & 0xfff) | (dev >> 32 & ~0xfffull));
-}
-
-static uint32_t dev_minor(uint64_t dev)
-{
-	return (uint32_t)((dev & 0xff) | (dev >> 12 & ~0xffull));
 }
 
 long sys_statx(int dirfd, uaddr_t path, unsigned flags, unsigned mask, uaddr_t to)

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "kernel/linux/linux.h"
+#include "kernel/task/sched_ops.h"
 #include "kernel/task/task.h"
 
 /* ---- futex ---- */
@@ -30,30 +31,6 @@ static err_t futex_deadline(int cmd, int op, uaddr_t uts, uint64_t *deadline)
 	return OK;
 }
 
-static long futex_wait_restart(struct thread *t)
-{
-	return futex_wait(UADDR(t->restart.arg[0]), (uint32_t)t->restart.arg[1], (uint32_t)t->restart.arg[2],
-			  t->restart.arg[3], t->restart.arg[4] != 0);
-}
-
-/* A wait with a relative time goes on to the same deadline after a signal without handler. */
-static long futex_wait_call(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline, bool shared)
-{
-	long ret = futex_wait(addr, val, bitset, deadline, shared);
-
-	if (ret != E_INTR)
-		return ret;
-	if (deadline == WAIT_FOREVER)
-		return E_RESTARTSYS;
-	current->restart.fn = futex_wait_restart;
-	current->restart.arg[0] = addr.v;
-	current->restart.arg[1] = val;
-	current->restart.arg[2] = bitset;
-	current->restart.arg[3] = deadline;
-	current->restart.arg[4] = shared;
-	return E_RESTART_BLOCK;
-}
-
 long sys_futex(uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, uint32_t val3)
 {
 	int cmd = op & FUTEX_CMD_MASK;
@@ -69,7 +46,7 @@ long sys_futex(uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, u
 		/* fallthrough */
 	case FUTEX_WAIT_BITSET:
 		TRY(futex_deadline(cmd, op, uts, &deadline));
-		return futex_wait_call(addr, val, val3, deadline, shared);
+		return futex_wait(addr, val, val3, deadline, shared);
 	case FUTEX_WAKE:
 		return futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY, shared);
 	case FUTEX_WAKE_BITSET:
@@ -255,7 +232,7 @@ static long policy_set(int pid, int policy, int priority)
 	if (policy_realtime(policy) && !(me->cap_effective & 1ull << CAP_SYS_NICE) &&
 	    (uint64_t)priority > t->task->rlimit[RLIMIT_RTPRIO].rlim_cur)
 		return E_PERM;
-	thread_set_policy(t, policy, priority);
+	thread_set_sched(t, policy, priority, t->nice);
 	return 0;
 }
 
@@ -309,10 +286,12 @@ long sys_sched_get_priority_min(int policy)
 long sys_sched_rr_get_interval(int pid, uaddr_t to)
 {
 	struct thread *t = thread_of_pid(pid);
+	uint64_t slice;
 
 	if (t == NULL)
 		return E_SRCH;
-	return user_timespec_out(to, t->policy == SCHED_FIFO ? 0 : sched_slice_ns());
+	slice = sched_current()->slice(t);
+	return user_timespec_out(to, slice == UINT64_MAX ? 0 : slice);
 }
 
 /* struct sched_attr, its first version. */
@@ -334,7 +313,7 @@ long sys_sched_setattr(int pid, uaddr_t uattr, unsigned flags)
 		return E_SRCH;
 	ret = policy_set(pid, (int)a.policy, (int)a.priority);
 	if (ret == 0 && !policy_realtime((int)a.policy))
-		thread_set_nice(t, a.nice);
+		thread_set_sched(t, t->policy, t->rt_priority, a.nice);
 	return ret;
 }
 
@@ -355,7 +334,6 @@ long sys_sched_getattr(int pid, uaddr_t to, unsigned size, unsigned flags)
 /* Calls fn for each thread that (which, who) names; number of them. */
 static unsigned for_each_priority(int which, int who, void (*fn)(struct thread *t, void *arg), void *arg)
 {
-	struct list *p, *q;
 	unsigned n = 0;
 
 	if (which == 0) { /* PRIO_PROCESS: one thread */
@@ -412,7 +390,7 @@ static void change_nice(struct thread *t, void *arg)
 		 20 - c->nice > (int64_t)t->task->rlimit[RLIMIT_NICE].rlim_cur)
 		c->err = E_ACCES;
 	else
-		thread_set_nice(t, c->nice);
+		thread_set_sched(t, t->policy, t->rt_priority, c->nice);
 }
 
 long sys_setpriority(int which, int who, int nice)

@@ -4,7 +4,6 @@
 #include <linux/time.h>
 
 #include "kernel/linux/linux.h"
-#include "kernel/task/itimer.h"
 #include "kernel/task/task.h"
 
 #define NS 1000000000ull
@@ -127,6 +126,7 @@ long sys_clock_settime(int clock, uaddr_t from)
 	if (!(current_task->cred.cap_effective & 1ull << CAP_SYS_TIME))
 		return E_PERM;
 	time_set_real_ns(ns);
+	posix_timer_clock_was_set();
 	return 0;
 }
 
@@ -236,76 +236,87 @@ static struct timeval_k ns_timeval_up(uint64_t ns)
 
 long sys_getitimer(int which, uaddr_t to)
 {
+	struct itimer_value k;
 	struct itimerval_k v;
-	uint64_t value, interval;
 
-	TRY(itimer_get(which, &value, &interval));
-	v = (struct itimerval_k){ ns_timeval_up(interval), ns_timeval_up(value) };
+	if (which < ITIMER_REAL || which > ITIMER_PROF)
+		return E_INVAL;
+	itimer_get(current_task, which, &k);
+	v = (struct itimerval_k){ ns_timeval_up(k.interval_ns), ns_timeval_up(k.value_ns) };
 	return USER_OUT(to, &v);
 }
 
 long sys_setitimer(int which, uaddr_t unew, uaddr_t uold)
 {
 	struct itimerval_k v = { 0 };
-	uint64_t value, interval, old_value, old_interval;
+	struct itimer_value now, old;
 
+	if (which < ITIMER_REAL || which > ITIMER_PROF)
+		return E_INVAL;
 	if (unew.v != 0)
 		TRY(USER_IN(&v, unew));
-	TRY(timeval_ns(&v.value, &value));
-	TRY(timeval_ns(&v.interval, &interval));
-	TRY(itimer_set(which, value, interval, &old_value, &old_interval));
+	TRY(timeval_ns(&v.value, &now.value_ns));
+	TRY(timeval_ns(&v.interval, &now.interval_ns));
+	itimer_set(current_task, which, &now, &old);
 	if (uold.v == 0)
 		return 0;
-	v = (struct itimerval_k){ ns_timeval_up(old_interval), ns_timeval_up(old_value) };
+	v = (struct itimerval_k){ ns_timeval_up(old.interval_ns), ns_timeval_up(old.value_ns) };
 	return USER_OUT(uold, &v);
 }
 
 long sys_alarm(unsigned seconds)
 {
-	uint64_t value, interval;
+	struct itimer_value now = { .value_ns = seconds * NS }, old;
 
-	TRY(itimer_set(ITIMER_REAL, seconds * NS, 0, &value, &interval));
-	return (long)((value + NS / 2) / NS) + (value > 0 && value < NS / 2 ? 1 : 0);
+	itimer_set(current_task, ITIMER_REAL, &now, &old);
+	if (old.value_ns > 0 && old.value_ns < NS / 2)
+		return 1; /* 0 would say that no alarm was set */
+	return (long)((old.value_ns + NS / 2) / NS);
 }
 
 /* ---- POSIX timers ---- */
 
 long sys_timer_create(int clock, uaddr_t uevent, uaddr_t uid)
 {
-	sigevent_t ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
-	bool given = uevent.v != 0;
+	struct posix_timer_spec spec = { clock, SIGEV_SIGNAL, SIGALRM, 0, 0, true };
+	sigevent_t ev;
 	err_t err;
 	int id;
 
-	if (given)
+	if (uevent.v != 0) {
 		TRY(USER_IN(&ev, uevent));
-	TRY(posix_timer_create(clock, given ? &ev : NULL, &id));
+		spec = (struct posix_timer_spec){ clock, ev.sigev_notify, ev.sigev_signo, ev._sigev_un._tid,
+						  (uint64_t)ev.sigev_value.sival_ptr, false };
+	}
+	TRY(posix_timer_create(&spec, &id));
 	err = USER_OUT(uid, &id);
 	if (err != OK)
 		(void)!posix_timer_delete(id);
 	return err;
 }
 
+static err_t itimer_value_out(uaddr_t to, const struct itimer_value *v)
+{
+	TRY(user_timespec_out(to, v->interval_ns));
+	return user_timespec_out(UADDR(to.v + sizeof(struct timespec_k)), v->value_ns);
+}
+
 long sys_timer_settime(int id, int flags, uaddr_t unew, uaddr_t uold)
 {
-	uint64_t interval, value, old_interval, old_value;
+	struct itimer_value now, old;
 
-	TRY(user_timespec(unew, &interval));
-	TRY(user_timespec(UADDR(unew.v + sizeof(struct timespec_k)), &value));
-	TRY(posix_timer_set(id, (flags & TIMER_ABSTIME) != 0, value, interval, &old_value, &old_interval));
-	if (uold.v == 0)
-		return 0;
-	TRY(user_timespec_out(uold, old_interval));
-	return user_timespec_out(UADDR(uold.v + sizeof(struct timespec_k)), old_value);
+	TRY(user_timespec(unew, &now.interval_ns));
+	TRY(user_timespec(UADDR(unew.v + sizeof(struct timespec_k)), &now.value_ns));
+	TRY(posix_timer_settime(id, flags, &now, &old));
+	return uold.v == 0 ? OK : itimer_value_out(uold, &old);
 }
 
 long sys_timer_gettime(int id, uaddr_t to)
 {
-	uint64_t value, interval;
+	struct itimer_value v;
 
-	TRY(posix_timer_get(id, &value, &interval));
-	TRY(user_timespec_out(to, interval));
-	return user_timespec_out(UADDR(to.v + sizeof(struct timespec_k)), value);
+	TRY(posix_timer_gettime(id, &v));
+	return itimer_value_out(to, &v);
 }
 
 long sys_timer_getoverrun(int id)
