@@ -6,6 +6,7 @@
 #pragma once
 
 #include "abi/err.h"
+#include "abi/nk.h" /* dm_ptr, dm_paddr: frames of ours in the direct map */
 #include "abi/types.h"
 
 struct frame { /* 16 bytes, in the chunk's header; found by frame_of() */
