@@ -9,7 +9,9 @@
  * Host to guest:
  *   signal=N               send signal N to the program (Ctrl-C on the host, SIGTERM ...)
  *   winsize=ROWSxCOLS      the terminal's size changed
- *   eof                    standard input ended (all bytes before it were already written to the stdin port)
+ *   eof=BYTES              standard input ended after BYTES bytes in all; the program sees the end behind the last of them
+ *                          (control port and stdin port are separate: the bytes may still be on their way)
+ *   eof                    the same when the number is not known: the end is where the port has been quiet for 50 ms
  */
 #pragma once
 

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "abi/nk.h"
+#include "base/str.h"
+#include "comp/drv/virtio/virtq.h"
+#include "kernel/core/core.h"
+#include "kernel/mem/frame.h"
+#include "kernel/mem/kmem.h"
+
+#include <linux/virtio_mmio.h>
+
+/* Offsets of the three parts in the queue's memory, and their whole size. */
+struct layout {
+	uint32_t avail, used, bytes;
+};
+
+static struct layout layout_of(unsigned size)
+{
+	struct layout l;
+
+	l.avail = size * (uint32_t)sizeof(struct vring_desc);
+	l.used = ALIGN_UP(l.avail + (3u + size) * 2u, 4u);
+	l.bytes = l.used + 6u + size * (uint32_t)sizeof(struct vring_used_elem);
+	return l;
+}
+
+static unsigned order_of(uint32_t bytes)
+{
+	unsigned order = 0;
+
+	while ((PAGE_SIZE << order) < bytes)
+		order++;
+	return order;
+}
+
+static void write64(struct virtio_dev *d, unsigned low, uint64_t value)
+{
+	d->write(d, low, (uint32_t)value);
+	d->write(d, low + 4, (uint32_t)(value >> 32));
+}
+
+static unsigned power_of_two_below(unsigned n)
+{
+	unsigned p = 1;
+
+	while (p * 2 <= n)
+		p *= 2;
+	return p;
+}
+
+err_t virtq_create(struct virtq *q, struct virtio_dev *d, unsigned index, unsigned max)
+{
+	struct layout l;
+	uint32_t device_max;
+	uint8_t *mem;
+
+	memset(q, 0, sizeof(*q));
+	d->write(d, VIRTIO_MMIO_QUEUE_SEL, index);
+	device_max = d->read(d, VIRTIO_MMIO_QUEUE_NUM_MAX);
+	if (device_max == 0 || d->read(d, VIRTIO_MMIO_QUEUE_READY) != 0)
+		return E_NODEV;
+	q->dev = d;
+	q->index = (uint16_t)index;
+	q->size = (uint16_t)power_of_two_below(device_max < max ? device_max : max);
+	l = layout_of(q->size);
+	q->slot = kmem_zalloc(q->size * sizeof(*q->slot));
+	if (q->slot == NULL)
+		return E_NOMEM;
+	q->memory = frame_alloc_order(order_of(l.bytes), FRAME_ZERO);
+	if (paddr_is_none(q->memory)) {
+		kmem_free(q->slot);
+		q->slot = NULL;
+		return E_NOMEM;
+	}
+	mem = dm_ptr(q->memory);
+	q->desc = (struct vring_desc *)mem;
+	q->avail = (struct vring_avail *)(mem + l.avail);
+	q->used = (struct vring_used *)(mem + l.used);
+	q->nfree = q->size;
+	for (unsigned i = 0; i < q->size; i++)
+		q->slot[i].next = (uint16_t)(i + 1);
+	d->write(d, VIRTIO_MMIO_QUEUE_NUM, q->size);
+	write64(d, VIRTIO_MMIO_QUEUE_DESC_LOW, q->memory.v);
+	write64(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, q->memory.v + l.avail);
+	write64(d, VIRTIO_MMIO_QUEUE_USED_LOW, q->memory.v + l.used);
+	d->write(d, VIRTIO_MMIO_QUEUE_READY, 1);
+	return OK;
+}
+
+void virtq_destroy(struct virtq *q)
+{
+	if (q->slot == NULL)
+		return;
+	kmem_free(q->slot);
+	frame_put(q->memory);
+	memset(q, 0, sizeof(*q));
+}
+
+err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in, void *token)
+{
+	unsigned n = out + in;
+	uint16_t head = q->free, at = head;
+	uint32_t writable = 0;
+
+	if (q->broken)
+		return E_IO;
+	if (n == 0 || n > VIRTQ_MAX_CHAIN || n > q->nfree)
+		return E_NOSPC;
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_desc *desc = &q->desc[at];
+
+		desc->addr = dm_paddr(bufs[i].data).v;
+		desc->len = bufs[i].len;
+		desc->flags = (i >= out ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
+		desc->next = q->slot[at].next;
+		if (i >= out)
+			writable += bufs[i].len;
+		if (i + 1 < n)
+			at = q->slot[at].next;
+	}
+	q->free = q->slot[at].next;
+	q->nfree = (uint16_t)(q->nfree - n);
+	q->slot[head].token = token;
+	q->slot[head].writable = writable;
+	q->slot[head].count = (uint16_t)n;
+	q->avail->ring[q->avail_idx & (q->size - 1)] = head;
+	q->avail_idx++;
+	return OK;
+}
+
+void virtq_kick(struct virtq *q)
+{
+	if (q->avail_idx == q->kicked_idx || q->broken)
+		return;
+	q->kicked_idx = q->avail_idx;
+	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
+	/* The index must be visible before the flag is read: the device does these two the other way round. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if ((__atomic_load_n(&q->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY) == 0)
+		q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
+}
+
+bool virtq_has_used(const struct virtq *q)
+{
+	return q->slot != NULL && !q->broken &&
+	       __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) != q->used_idx;
+}
+
+static void *broken(struct virtq *q, const char *why)
+{
+	q->broken = true;
+	log_error("virtio: device %u, queue %u: %s; the queue is not used any more", q->dev->id, q->index, why);
+	return NULL;
+}
+
+void *virtq_take(struct virtq *q, uint32_t *written)
+{
+	struct vring_used_elem elem;
+	struct virtq_slot *s;
+	uint16_t ahead, last;
+	void *token;
+
+	if (!virtq_has_used(q))
+		return NULL;
+	ahead = (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) - q->used_idx);
+	if (ahead > (uint16_t)(q->kicked_idx - q->used_idx))
+		return broken(q, "more buffers come back than were sent");
+	elem = *(volatile struct vring_used_elem *)&q->used->ring[q->used_idx & (q->size - 1)];
+	if (elem.id >= q->size)
+		return broken(q, "a buffer number beyond the end");
+	s = &q->slot[elem.id];
+	token = s->token;
+	if (token == NULL)
+		return broken(q, "a buffer comes back that was not sent");
+	if (written != NULL)
+		*written = elem.len < s->writable ? elem.len : s->writable;
+	q->used_idx++;
+	s->token = NULL;
+	last = (uint16_t)elem.id;
+	for (unsigned i = 1; i < s->count; i++)
+		last = q->slot[last].next;
+	q->slot[last].next = q->free;
+	q->free = (uint16_t)elem.id;
+	q->nfree = (uint16_t)(q->nfree + s->count);
+	return token;
+}
+
+void virtq_want_interrupts(struct virtq *q, bool on)
+{
+	__atomic_store_n(&q->avail->flags, on ? 0 : VRING_AVAIL_F_NO_INTERRUPT, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
