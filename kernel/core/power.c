@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ends the machine. */
 #include "kernel/core/local.h"
+
+#include "comp/drv/uart16550/uart16550.h"
 #include "kernel/x86/x86.h"
 
 #define DEBUG_EXIT_PORT   0xf4
@@ -10,6 +12,7 @@
 
 void power_off(unsigned value)
 {
+	uart_flush(UART_COM1);
 	outb(DEBUG_EXIT_PORT, (uint8_t)value);
 	for (const char *p = "Shutdown"; *p != '\0'; p++)
 		outb(BOCHS_POWER_PORT, (uint8_t)*p);

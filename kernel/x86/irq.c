@@ -12,8 +12,11 @@ static const uint64_t ioapic_pa[] = { 0xfec00000, 0xfec10000 };
 #define REDIR_ACTIVE_LOW (1u << 13)
 #define REDIR_LEVEL      (1u << 15)
 
-#define PIC1_DATA 0x21
-#define PIC2_DATA 0xa1
+#define PIC1      0x20 /* command port; data is the next */
+#define PIC2      0xa0
+#define PIC_INIT  0x11 /* cascaded, edge, a fourth word follows */
+#define PIC_8086  0x01
+#define VEC_PIC   0xe0 /* away from the exceptions, should one still raise a spurious interrupt */
 
 struct irq_slot { void (*handler)(void *arg); void *arg; };
 static struct irq_slot slots[VEC_DEVICES];
@@ -22,6 +25,23 @@ static uint64_t strays;
 
 struct ioapic { volatile uint32_t *regs; bool probed; };
 static struct ioapic ioapics[ARRAY_SIZE(ioapic_pa)];
+
+static void pic_silence(uint16_t pic, uint8_t vector, uint8_t cascade)
+{
+	outb(pic, PIC_INIT);
+	outb(pic + 1, vector);
+	outb(pic + 1, cascade);
+	outb(pic + 1, PIC_8086);
+	outb(pic + 1, 0xff); /* all lines masked */
+}
+
+void irq_init(void)
+{
+	if (boot_info.core != 0)
+		return;
+	pic_silence(PIC1, VEC_PIC, 4);
+	pic_silence(PIC2, VEC_PIC + 8, 2);
+}
 
 void irq_dispatch(uint8_t vector)
 {
@@ -64,8 +84,6 @@ static err_t ioapic_open(unsigned n)
 		return OK;
 	if (a->probed)
 		return E_NODEV;
-	outb(PIC1_DATA, 0xff);
-	outb(PIC2_DATA, 0xff);
 	volatile uint32_t *regs = x86_map_device(ioapic_pa[n], PAGE_SIZE);
 
 	if (regs == NULL)

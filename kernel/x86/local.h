@@ -15,6 +15,7 @@ extern uint8_t x86_smap;
 NORETURN void kernel_fault(struct trapframe *tf, uint64_t addr);
 
 /* irq.c */
+void irq_init(void);
 void irq_dispatch(uint8_t vector);
 
 /* time.c: the timer's vector came in. */

@@ -18,9 +18,9 @@
 #define EMULATED_APIC_HZ 1000000000ull
 #define APIC_COUNT_MAX  UINT32_MAX
 
-/* Shortest times to compare over, in microseconds, and when to look again. */
-#define MIN_APIC_US 200
-#define MIN_PIT_US  2000
+/* Shortest times to compare over, and when to look again. */
+#define MIN_APIC_US   200
+#define MIN_PIT_TICKS (2 * PIT_HZ / 1000)
 static const uint64_t refine_after_ns[] = { 50000000, 1000000000, 10000000000 };
 
 #define CPUID_TSC     0x15
@@ -33,6 +33,7 @@ static struct time_params now_p; /* mult 0: not measured yet */
 static uint64_t inverse;         /* TSC ticks per ns, 32.32 */
 static const char *source = "none";
 static bool measuring;           /* this core finds out by itself */
+static bool cpuid_checked;
 static bool apic_is_reference;
 static bool measured;            /* the clock runs, and the timer can be armed */
 static unsigned refined;         /* steps of refine_after_ns done */
@@ -253,7 +254,7 @@ static bool measure_by_pit(void)
 			reference_start();
 			s.passed = 0;
 		}
-	} while ((uint16_t)(s.passed - pit_first.passed) < MIN_PIT_US * (uint64_t)PIT_HZ / 1000000);
+	} while ((uint16_t)(s.passed - pit_first.passed) < MIN_PIT_TICKS);
 	source = "pit";
 	set_rate(div_shift32(pit_ns((uint16_t)(s.passed - pit_first.passed)), s.tsc - pit_first.tsc));
 	return true;
@@ -282,6 +283,39 @@ static void measure(void)
 	}
 	measure_apic();
 	measured = true;
+}
+
+/* Some emulators name a frequency that their TSC does not have: compare once the PIT has run a while. */
+static void check_cpuid(void)
+{
+	struct pit_sample s;
+
+	if (cpuid_checked || !measuring || strcmp(source, "cpuid") != 0)
+		return;
+	if (!pit_there || !pit_sample_good(&s)) {
+		cpuid_checked = true;
+		return;
+	}
+	if (s.expired) {
+		pit_start();
+		pit_there = pit_sample_good(&pit_first);
+		return;
+	}
+	uint16_t passed = (uint16_t)(s.passed - pit_first.passed);
+
+	if (passed < MIN_PIT_TICKS)
+		return;
+	cpuid_checked = true;
+	uint64_t mult = div_shift32(pit_ns(passed), s.tsc - pit_first.tsc);
+	uint64_t tolerance = now_p.mult / 16;
+
+	if (mult > now_p.mult - tolerance && mult < now_p.mult + tolerance)
+		return;
+	source = "pit";
+	uint64_t apic = now_p.lapic_mult;
+
+	now_p.lapic_mult = mul_shift32(apic, div_shift32(now_p.mult, mult));
+	set_rate(mult);
 }
 
 /* A better number once more time has passed. The PIT's rounds are counted with the number we have. */
@@ -406,6 +440,7 @@ void timer_arm(uint64_t mono_ns)
 
 	if (!measured) /* when the clock is known: time_params_set */
 		return;
+	check_cpuid();
 	refine(now);
 	arm(mono_ns, now);
 }
@@ -414,6 +449,7 @@ void timer_interrupt(void)
 {
 	uint64_t now = time_mono_ns();
 
+	check_cpuid();
 	refine(now);
 	if (armed_ns == UINT64_MAX || !measured)
 		return;

@@ -34,6 +34,7 @@ void x86_try_abort(void);
 void trap_init(void)
 {
 	x86_smap = boot_info.cpu.smap;
+	irq_init();
 }
 
 static uint64_t read_cr2(void)

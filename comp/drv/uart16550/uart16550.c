@@ -19,6 +19,7 @@
 #define MCR_DTR_RTS_OUT2 0x0b
 #define LSR_RECEIVED  0x01
 #define LSR_CAN_SEND  0x20
+#define LSR_ALL_SENT  0x40
 
 #define QUEUE_LEN  16
 #define WAIT_TRIES 100000 /* far longer than 16 bytes take at 115200 baud */
@@ -40,10 +41,10 @@ bool uart_there(uint16_t port)
 	return inb(port + REG_SCRATCH) == 0x5a;
 }
 
-static void wait_queue_empty(uint16_t port)
+static void wait_line_status(uint16_t port, uint8_t bit)
 {
 	for (unsigned i = 0; i < WAIT_TRIES; i++) {
-		if (inb(port + REG_LSR) & LSR_CAN_SEND)
+		if (inb(port + REG_LSR) & bit)
 			return;
 		cpu_relax();
 	}
@@ -53,9 +54,14 @@ void uart_write(uint16_t port, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (i % QUEUE_LEN == 0)
-			wait_queue_empty(port);
+			wait_line_status(port, LSR_CAN_SEND);
 		outb(port + REG_DATA, (uint8_t)text[i]);
 	}
+}
+
+void uart_flush(uint16_t port)
+{
+	wait_line_status(port, LSR_ALL_SENT);
 }
 
 int uart_read(uint16_t port)

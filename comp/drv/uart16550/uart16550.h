@@ -13,6 +13,8 @@ void uart_init(uint16_t port);
 bool uart_there(uint16_t port);
 /* Write all of it; waits for the line, but not for ever where the port does not answer. */
 void uart_write(uint16_t port, const char *text, size_t len);
+/* Wait until all that was written has left. */
+void uart_flush(uint16_t port);
 /* The next byte received; -1 when there is none. */
 int uart_read(uint16_t port);
 /* Raise the port's interrupt when bytes have been received. */
