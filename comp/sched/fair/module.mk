@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The default scheduling policy. From the kernel it sees its kind's header (kernel/task/sched_ops.h).
+DEPS := abi base kernel/task
+SRCS := fair.c

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fork, vfork, clone, clone3, pthread_create: all are task_clone. The first program is made here too. */
+#include <linux/capability.h>
+#include <linux/sched.h>
+
+#include "base/str.h"
+#include "kernel/core/core.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/mem/ubuf.h"
+#include "kernel/task/internal.h"
+#include "kernel/vfs/fd.h"
+#include "kernel/vfs/path.h"
+
+#define NAMESPACES_                                                                             \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+	 CLONE_NEWNET | CLONE_NEWTIME)
+
+static bool both(uint64_t flags, uint64_t mask)
+{
+	return (flags & mask) == mask;
+}
+
+/* There are no namespaces here. As Linux without them: who may make one is told E_INVAL, others E_PERM. */
+static err_t check_namespaces(uint64_t flags)
+{
+	if (!(flags & NAMESPACES_))
+		return OK;
+	if (!(flags & CLONE_NEWUSER) &&
+	    !(current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN))
+		return E_PERM;
+	return E_INVAL;
+}
+
+static err_t check_flags(const struct clone_args_k *a)
+{
+	uint64_t f = a->flags;
+
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return E_INVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return E_INVAL;
+	if (both(f, CLONE_SIGHAND | CLONE_CLEAR_SIGHAND))
+		return E_INVAL;
+	if (both(f, CLONE_NEWNS | CLONE_FS) || both(f, CLONE_NEWUSER | CLONE_FS))
+		return E_INVAL;
+	if ((f & CLONE_PARENT) && current_task->parent == NULL)
+		return E_INVAL;
+	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+		return E_INVAL;
+	if (a->exit_signal < 0 || a->exit_signal > SIG_COUNT)
+		return E_INVAL;
+	return check_namespaces(f);
+}
+
+static err_t check_limit(void)
+{
+	const struct task *me = current_task;
+	uint64_t limit = me->rlimit[RLIMIT_NPROC].rlim_cur, n = 0;
+
+	if (limit == RLIM64_INFINITY || me->cred.uid == 0)
+		return OK;
+	LIST_FOR_EACH (l, &all_tasks) {
+		const struct task *t = list_entry(l, struct task, all);
+
+		if (t->cred.uid == me->cred.uid)
+			n += t->nthreads;
+	}
+	return n >= limit ? E_AGAIN : OK;
+}
+
+/* ---- what a new process has of its own, or shares ---- */
+
+static err_t clone_mm(struct task *t, const struct task *from, uint64_t flags)
+{
+	if (!(flags & CLONE_VM))
+		return aspace_fork(from->mm, &t->mm);
+	aspace_get(from->mm);
+	t->mm = from->mm;
+	return OK;
+}
+
+static err_t clone_files(struct task *t, const struct task *from, uint64_t flags)
+{
+	t->files = flags & CLONE_FILES ? fdtable_get(from->files) : fdtable_clone(from->files);
+	if (t->files == NULL)
+		return E_NOMEM;
+	t->fs = flags & CLONE_FS ? fs_context_get(from->fs) : fs_context_clone(from->fs);
+	return t->fs == NULL ? E_NOMEM : OK;
+}
+
+static err_t clone_sighand(struct task *t, const struct task *from, uint64_t flags)
+{
+	if (flags & CLONE_SIGHAND) {
+		from->sighand->refs++;
+		t->sighand = from->sighand;
+		return OK;
+	}
+	t->sighand = sighand_create();
+	if (t->sighand == NULL)
+		return E_NOMEM;
+	memcpy(t->sighand->action, from->sighand->action, sizeof(t->sighand->action));
+	if (flags & CLONE_CLEAR_SIGHAND)
+		for (unsigned i = 0; i < SIG_COUNT; i++)
+			if (t->sighand->action[i].handler != (uint64_t)SIG_IGN)
+				t->sighand->action[i] = (struct sig_action){ 0 };
+	return OK;
+}
+
+static void copy_fields(struct task *t, const struct task *from)
+{
+	t->pgid = from->pgid;
+	t->sid = from->sid;
+	t->tty = from->tty;
+	t->cred = from->cred;
+	memcpy(t->rlimit, from->rlimit, sizeof(t->rlimit));
+	t->dumpable = from->dumpable;
+	memcpy(t->comm, current->comm, sizeof(t->comm));
+	memcpy(t->exe, from->exe, sizeof(t->exe));
+	t->exe_file = exe_file_get(from->exe_file);
+}
+
+/* Give back what clone_process took, after an error. */
+static void release_process(struct task *t)
+{
+	exe_file_put(t->exe_file);
+	if (t->fs != NULL)
+		fs_context_put(t->fs);
+	if (t->files != NULL)
+		fdtable_put(t->files);
+	sighand_put(t->sighand);
+	if (t->mm != NULL)
+		aspace_put(t->mm);
+	task_free(t);
+}
+
+static err_t clone_process(uint64_t flags, struct task **out)
+{
+	struct task *t = task_alloc();
+	const struct task *from = current_task;
+	err_t err;
+
+	if (t == NULL)
+		return E_NOMEM;
+	err = clone_sighand(t, from, flags);
+	if (err == OK)
+		err = clone_files(t, from, flags);
+	if (err == OK)
+		err = clone_mm(t, from, flags);
+	if (err != OK) {
+		release_process(t);
+		return err;
+	}
+	copy_fields(t, from);
+	*out = t;
+	return OK;
+}
+
+/* ---- the thread ---- */
+
+static void copy_thread(struct thread *t, const struct trapframe *tf, const struct clone_args_k *a)
+{
+	struct thread *me = current;
+
+	sched_save_bases(me);
+	*t->regs = *tf;
+	t->regs->rax = 0;
+	t->regs->orig_rax = UINT64_MAX;
+	if (a->stack != 0)
+		t->regs->rsp = a->stack;
+	fpu_copy(t->fpu, me->fpu);
+	t->fs_base = a->flags & CLONE_SETTLS ? a->tls : me->fs_base;
+	t->gs_base = me->gs_base;
+	memcpy(t->comm, me->comm, sizeof(t->comm));
+	t->nice = me->nice;
+	t->policy = me->policy;
+	t->rt_priority = me->rt_priority;
+	t->vruntime = me->vruntime;
+	t->blocked = me->blocked;
+	if (a->flags & CLONE_CHILD_CLEARTID)
+		t->clear_tid = a->child_tid;
+	if (a->flags & CLONE_CHILD_SETTID)
+		t->set_child_tid = a->child_tid;
+	/* A new program image in the same memory, but for vfork, does not keep the alternate stack. */
+	if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK)) {
+		t->altstack_sp = me->altstack_sp;
+		t->altstack_size = me->altstack_size;
+		t->altstack_flags = me->altstack_flags;
+	}
+	/* rseq is registered by address: valid in a copy of the memory, not in the same memory. */
+	if (!(a->flags & CLONE_VM)) {
+		t->rseq = me->rseq;
+		t->rseq_len = me->rseq_len;
+		t->rseq_sig = me->rseq_sig;
+	}
+}
+
+static struct task *parent_for(uint64_t flags)
+{
+	return flags & CLONE_PARENT ? current_task->parent : current_task;
+}
+
+static void publish(struct task *task, struct thread *t, int id, const struct clone_args_k *a)
+{
+	if (!(a->flags & CLONE_THREAD)) {
+		task->parent = parent_for(a->flags);
+		task->exit_signal = a->flags & CLONE_PARENT ? current_task->exit_signal : a->exit_signal;
+		task_publish(task, id);
+		list_push_back(&task->parent->children, &task->sibling);
+	}
+	thread_publish(t, id);
+	if (a->flags & CLONE_PARENT_SETTID) {
+		uint32_t tid = (uint32_t)id;
+
+		/* A bad address is no error in Linux either. */
+		(void)!user_out(UADDR(a->parent_tid), &tid, sizeof(tid));
+	}
+}
+
+static void wait_for_vfork(struct vfork_wait *w, struct thread *child)
+{
+	while (!w->done) {
+		if (wait_on_killable(&w->q, WAIT_FOREVER) != WAIT_SIGNAL)
+			continue;
+		if (!w->done)
+			child->vfork_wait = NULL; /* we are killed; our stack goes */
+		return;
+	}
+}
+
+static err_t make(const struct trapframe *tf, const struct clone_args_k *a, struct thread **out)
+{
+	struct task *task = current_task;
+	struct thread *t;
+	err_t err = OK;
+
+	if (!(a->flags & CLONE_THREAD))
+		err = clone_process(a->flags, &task);
+	if (err != OK)
+		return err;
+	t = thread_create(task);
+	if (t == NULL) {
+		if (task != current_task)
+			release_process(task);
+		return E_NOMEM;
+	}
+	copy_thread(t, tf, a);
+	sched_prepare(t);
+	*out = t;
+	return OK;
+}
+
+long task_clone(struct trapframe *tf, const struct clone_args_k *a)
+{
+	struct vfork_wait vfork = { .q = WAITQ_INIT(vfork.q), .done = false };
+	struct thread *t;
+	int id;
+
+	TRY(check_flags(a));
+	TRY(check_limit());
+	/* A signal that came before the fork is for the parent alone: a child that starts with the same
+	 * registers must not lose it. */
+	if (!(a->flags & CLONE_THREAD) && signal_pending_current())
+		return E_RESTARTNOINTR;
+	if (current->killed)
+		return E_INTR;
+	id = pid_alloc();
+	if (id == 0)
+		return E_AGAIN;
+	TRY(make(tf, a, &t));
+	publish(t->task, t, id, a);
+	if (a->flags & CLONE_VFORK)
+		t->vfork_wait = &vfork;
+	sched_enqueue(t);
+	if (a->flags & CLONE_VFORK)
+		wait_for_vfork(&vfork, t);
+	return id;
+}
+
+/* ---- the first program ---- */
+
+static void first_limits(struct task *t)
+{
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+		t->rlimit[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
+	t->rlimit[RLIMIT_STACK].rlim_cur = 8u << 20;
+	t->rlimit[RLIMIT_CORE].rlim_cur = 0;
+	t->rlimit[RLIMIT_NOFILE] = (struct rlimit64){ 1024, 1048576 };
+	t->rlimit[RLIMIT_MEMLOCK] = (struct rlimit64){ 8u << 20, 8u << 20 };
+	t->rlimit[RLIMIT_MSGQUEUE] = (struct rlimit64){ 819200, 819200 };
+	t->rlimit[RLIMIT_SIGPENDING] = (struct rlimit64){ 4096, 4096 };
+	t->rlimit[RLIMIT_NICE] = (struct rlimit64){ 0, 0 };
+	t->rlimit[RLIMIT_RTPRIO] = (struct rlimit64){ 0, 0 };
+}
+
+#define CAP_ALL_ ((1ull << (CAP_LAST_CAP + 1)) - 1)
+
+err_t task_create_first(struct task **out)
+{
+	struct task *t = task_alloc();
+	struct thread *th;
+
+	if (t == NULL)
+		return E_NOMEM;
+	t->sighand = sighand_create();
+	th = t->sighand == NULL ? NULL : thread_create(t);
+	if (th == NULL || aspace_create(&t->mm) != OK) {
+		if (th != NULL)
+			thread_free(th);
+		sighand_put(t->sighand);
+		task_free(t);
+		return E_NOMEM;
+	}
+	first_limits(t);
+	t->cred.cap_effective = t->cred.cap_permitted = t->cred.cap_bounding = CAP_ALL_;
+	t->exit_signal = SIGCHLD;
+	t->pgid = t->sid = 1;
+	task_publish(t, 1);
+	thread_publish(th, 1);
+	memset(th->regs, 0, sizeof(*th->regs));
+	fpu_reset(th->fpu);
+	*out = t;
+	return OK;
+}
+
+void task_start_first(struct task *t, void (*fn)(void *arg), void *arg)
+{
+	struct thread *th = task_first_thread(t);
+
+	th->start_fn = fn;
+	th->start_arg = arg;
+	sched_prepare(th);
+	sched_enqueue(th);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Traps from a program: page faults that can be served, and exceptions that become signals. */
+#include "kernel/core/core.h"
+#include "kernel/task/internal.h"
+
+#define VEC_DE 0
+#define VEC_DB 1
+#define VEC_BP 3
+#define VEC_OF 4
+#define VEC_BR 5
+#define VEC_UD 6
+#define VEC_NM 7
+#define VEC_GP 13
+#define VEC_PF 14
+#define VEC_MF 16
+#define VEC_AC 17
+#define VEC_XF 19
+
+#define RFLAGS_TF (1ull << 8)
+#define PF_PKEY   32u
+
+void (*task_oom_hook)(struct task *t);
+
+static bool from_user(const struct trapframe *tf)
+{
+	return (tf->cs & 3) != 0;
+}
+
+/* ---- page faults ---- */
+
+static void out_of_memory(struct task *t)
+{
+	user_log("out of memory: %s (pid %d) is killed; it has %lu MiB in use", t->comm, t->pid,
+		 (unsigned long)(t->mm->pages_mapped >> 8));
+	if (task_oom_hook != NULL)
+		task_oom_hook(t);
+	task_begin_exit(t, SIGKILL);
+}
+
+static void fault_signal(struct trapframe *tf, uint64_t addr, uint32_t code, enum fault_result r)
+{
+	switch (r) {
+	case FAULT_MAPERR:
+		signal_fault(SIGSEGV, SEGV_MAPERR, addr, VEC_PF, code);
+		break;
+	case FAULT_ACCERR:
+		signal_fault(SIGSEGV, code & PF_PKEY ? SEGV_PKUERR : SEGV_ACCERR, addr, VEC_PF, code);
+		break;
+	default:
+		signal_fault(SIGBUS, BUS_ADRERR, addr, VEC_PF, code);
+		break;
+	}
+	(void)tf;
+}
+
+/*
+ * True: the access can be done again. From the kernel (a user copy) false makes the copy end with E_FAULT. From the
+ * program the signal is queued here already, and true lets it be delivered on the way out.
+ */
+static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
+{
+	struct thread *t = current;
+	enum fault_result r;
+
+	if (t == NULL || t->task->mm == NULL || t->task->mm != aspace_current)
+		return false;
+	r = aspace_fault(t->task->mm, addr, code);
+	if (r == FAULT_OK) {
+		t->minflt++;
+		t->last_fault_rip = tf->rip;
+		return true;
+	}
+	if (r == FAULT_NOMEM)
+		out_of_memory(t->task);
+	else if (from_user(tf))
+		fault_signal(tf, addr, code, r);
+	return from_user(tf);
+}
+
+/* ---- other exceptions ---- */
+
+static int fpu_code(void)
+{
+	/* The first 32 bytes of the FXSAVE area: control, status; MXCSR at 24. */
+	const uint8_t *a;
+	uint16_t cwd, swd;
+	uint32_t bits;
+
+	fpu_sync(current->fpu);
+	a = fpu_data(current->fpu);
+	__builtin_memcpy(&cwd, a, 2);
+	__builtin_memcpy(&swd, a + 2, 2);
+	bits = (uint32_t)swd & ~(uint32_t)cwd;
+	if (current->regs->vector == VEC_XF) {
+		uint32_t mxcsr;
+
+		__builtin_memcpy(&mxcsr, a + 24, 4);
+		bits = mxcsr & ~(mxcsr >> 7);
+	}
+	if (bits & 1)
+		return FPE_FLTINV;
+	if (bits & 4)
+		return FPE_FLTDIV;
+	if (bits & 8)
+		return FPE_FLTOVF;
+	if (bits & (2 | 16))
+		return FPE_FLTUND;
+	return bits & 32 ? FPE_FLTRES : FPE_FLTUNK;
+}
+
+static void user_exception(struct trapframe *tf, uint64_t addr)
+{
+	int vec = (int)tf->vector;
+
+	switch (vec) {
+	case VEC_DE:
+		signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0);
+		return;
+	case VEC_DB:
+		tf->rflags &= ~RFLAGS_TF;
+		signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0);
+		return;
+	case VEC_BP:
+		signal_fault(SIGTRAP, SI_KERNEL, 0, vec, 0);
+		return;
+	case VEC_UD:
+		signal_fault(SIGILL, ILL_ILLOPN, tf->rip, vec, 0);
+		return;
+	case VEC_MF:
+	case VEC_XF:
+		signal_fault(SIGFPE, fpu_code(), tf->rip, vec, 0);
+		return;
+	case VEC_AC:
+		signal_fault(SIGBUS, BUS_ADRALN, 0, vec, tf->error);
+		return;
+	case VEC_PF: /* an address that is no program's */
+		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec, tf->error);
+		return;
+	default: /* general protection, overflow, bounds, segments */
+		signal_fault(SIGSEGV, SI_KERNEL, 0, vec, tf->error);
+		return;
+	}
+}
+
+void fault_init(void)
+{
+	trap_hooks.page_fault = page_fault;
+	trap_hooks.user_exception = user_exception;
+}

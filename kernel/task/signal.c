@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Receiving signals: masks and actions, and what happens to pending ones on the way out to the program. */
+#include <asm/unistd_64.h>
+
+#include "base/str.h"
+#include "kernel/core/core.h"
+#include "kernel/task/internal.h"
+
+#define SYSCALL_INSN_LEN 2
+
+/* ---- what is pending ---- */
+
+bool signal_pending_current(void)
+{
+	return (user_work & USER_WORK_SIGNAL) != 0;
+}
+
+sigmask_t signal_pending_set(const struct thread *t)
+{
+	return (t->pending.pending | t->task->pending.pending) & t->blocked;
+}
+
+static bool has_work(const struct thread *t)
+{
+	return t->killed || t->task->stopped ||
+	       ((t->pending.pending | t->task->pending.pending) & ~t->blocked) != 0;
+}
+
+void signal_recalc(void)
+{
+	if (has_work(current))
+		user_work |= USER_WORK_SIGNAL;
+	else
+		user_work &= ~USER_WORK_SIGNAL;
+}
+
+/* ---- masks ---- */
+
+void signal_set_mask(struct thread *t, sigmask_t mask)
+{
+	t->blocked = mask & ~SIG_MASK_UNBLOCKABLE_;
+	if (t == current)
+		signal_recalc();
+	else if (has_work(t))
+		thread_add_work(t, USER_WORK_SIGNAL);
+}
+
+void signal_mask_temporary(sigmask_t mask)
+{
+	struct thread *t = current;
+
+	if (!t->restore_mask)
+		t->saved_mask = t->blocked;
+	t->restore_mask = true;
+	signal_set_mask(t, mask);
+}
+
+void signal_mask_restore(void)
+{
+	struct thread *t = current;
+
+	if (!t->restore_mask)
+		return;
+	t->restore_mask = false;
+	signal_set_mask(t, t->saved_mask);
+}
+
+/* ---- actions ---- */
+
+err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action, struct sig_action *old)
+{
+	struct sig_action *a;
+	struct thread *th;
+
+	if (sig < 1 || sig > SIG_COUNT)
+		return E_INVAL;
+	if (new_action != NULL && (SIG_MASK_UNBLOCKABLE_ & SIG_BIT(sig)))
+		return E_INVAL;
+	a = &t->sighand->action[sig - 1];
+	if (old != NULL)
+		*old = *a;
+	if (new_action == NULL)
+		return OK;
+	*a = *new_action;
+	a->mask &= ~SIG_MASK_UNBLOCKABLE_;
+	if (!signal_is_ignored(t, sig))
+		return OK;
+	/* POSIX: what becomes ignored is no longer pending. */
+	sigqueue_drop(&t->pending, SIG_BIT(sig));
+	TASK_FOR_EACH_THREAD (th, t)
+		sigqueue_drop(&th->pending, SIG_BIT(sig));
+	return OK;
+}
+
+void signal_reset_for_exec(struct task *t)
+{
+	for (unsigned i = 0; i < SIG_COUNT; i++) {
+		struct sig_action *a = &t->sighand->action[i];
+
+		if (a->handler != (uint64_t)SIG_IGN)
+			a->handler = (uint64_t)SIG_DFL;
+		a->flags = a->restorer = a->mask = 0;
+	}
+}
+
+/* ---- taking ---- */
+
+static int take_from(struct sig_queue *q, sigmask_t blocked, siginfo_t *out)
+{
+	int sig = sigqueue_next(q, blocked);
+
+	if (sig == 0)
+		return 0;
+	sigqueue_take(q, sig, out);
+	return sig;
+}
+
+static int dequeue(sigmask_t blocked, siginfo_t *out)
+{
+	struct thread *t = current;
+	int sig = take_from(&t->pending, blocked, out);
+
+	if (sig == 0)
+		sig = take_from(&t->task->pending, blocked, out);
+	if (sig != 0 && out->si_code == SI_TIMER)
+		posix_timer_dequeued(t->task, out);
+	return sig;
+}
+
+int signal_take(sigmask_t set, siginfo_t *out)
+{
+	int sig = dequeue(~(set & ~SIG_MASK_UNBLOCKABLE_), out);
+
+	signal_recalc();
+	return sig;
+}
+
+/* ---- stopping ---- */
+
+static void kick_all(struct task *t)
+{
+	struct thread *th;
+
+	TASK_FOR_EACH_THREAD (th, t) {
+		thread_add_work(th, USER_WORK_SIGNAL);
+		if (th->wait_interruptible)
+			sched_wake(th, WAIT_SIGNAL);
+	}
+}
+
+static void begin_stop(int sig)
+{
+	struct task *t = current_task;
+
+	if (sig != SIGSTOP && pgrp_is_orphaned(t->pgid))
+		return;
+	t->stop_signal = sig;
+	t->stopped = true;
+	t->continued = false;
+	t->stop_reported = false;
+	kick_all(t);
+}
+
+/* Sleep until the process is continued or killed. The last thread to come here reports the stop. */
+static void stay_stopped(void)
+{
+	struct thread *me = current;
+	struct task *t = me->task;
+
+	t->nstopped++;
+	if (t->nstopped == t->nthreads && !t->stop_reported)
+		task_notify_stopped(t, CLD_STOPPED);
+	while (t->stopped && !me->killed)
+		wait_on_killable(&t->stop_wait, WAIT_FOREVER);
+	t->nstopped--;
+}
+
+/* ---- delivering ---- */
+
+static bool is_restart(const struct trapframe *tf)
+{
+	return (int64_t)tf->orig_rax >= 0 && (int64_t)tf->rax <= E_RESTARTSYS &&
+	       (int64_t)tf->rax >= E_RESTART_BLOCK;
+}
+
+static void again(struct trapframe *tf, uint64_t nr)
+{
+	tf->rax = nr;
+	tf->rip -= SYSCALL_INSN_LEN;
+	tf->orig_rax = UINT64_MAX; /* decided: not a second time */
+}
+
+static void restart_without_handler(struct trapframe *tf)
+{
+	if (!is_restart(tf))
+		return;
+	if ((int64_t)tf->rax == E_RESTART_BLOCK)
+		again(tf, __NR_restart_syscall);
+	else
+		again(tf, tf->orig_rax);
+}
+
+static void restart_with_handler(struct trapframe *tf, const struct sig_action *a)
+{
+	if (!is_restart(tf))
+		return;
+	switch ((int64_t)tf->rax) {
+	case E_RESTARTSYS:
+		if (a->flags & SA_RESTART) {
+			again(tf, tf->orig_rax);
+			return;
+		}
+		break;
+	case E_RESTARTNOINTR:
+		again(tf, tf->orig_rax);
+		return;
+	default:
+		break;
+	}
+	tf->rax = (uint64_t)E_INTR;
+	tf->orig_rax = UINT64_MAX;
+}
+
+static NORETURN void die(struct trapframe *tf, int sig, const siginfo_t *info)
+{
+	if (SIG_MASK_CORE_ & SIG_BIT(sig))
+		crash_report(tf, sig, info);
+	task_exit_group(sig); /* no core is ever written: never the 0x80 flag */
+}
+
+static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
+{
+	struct thread *t = current;
+	struct sig_action *slot = &t->task->sighand->action[sig - 1], a = *slot;
+	sigmask_t before = t->restore_mask ? t->saved_mask : t->blocked;
+	sigmask_t mask = t->blocked | a.mask;
+
+	restart_with_handler(tf, &a);
+	if (a.flags & SA_RESETHAND)
+		slot->handler = (uint64_t)SIG_DFL;
+	if (!sigframe_push(tf, sig, info, &a, before)) {
+		/* As Linux: when SIGSEGV's own frame has no room, nothing can help. */
+		if (sig == SIGSEGV)
+			slot->handler = (uint64_t)SIG_DFL;
+		signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
+		return;
+	}
+	t->restore_mask = false;
+	if (!(a.flags & SA_NODEFER))
+		mask |= SIG_BIT(sig);
+	signal_set_mask(t, mask);
+	user_work |= USER_WORK_SPECIAL;
+}
+
+/* One pending signal; false when there is none left that matters. */
+static bool deliver_one(struct trapframe *tf)
+{
+	struct task *t = current_task;
+	siginfo_t info;
+	int sig = dequeue(current->blocked, &info);
+	uint64_t h;
+
+	if (sig == 0)
+		return false;
+	h = t->sighand->action[sig - 1].handler;
+	if (h == (uint64_t)SIG_IGN)
+		return true;
+	if (h != (uint64_t)SIG_DFL) {
+		call_handler(tf, sig, &info);
+		return true;
+	}
+	if (SIG_MASK_IGNORED_ & SIG_BIT(sig))
+		return true;
+	if (SIG_MASK_STOP_ & SIG_BIT(sig))
+		begin_stop(sig);
+	else
+		die(tf, sig, &info);
+	return true;
+}
+
+static void handle_signals(struct trapframe *tf)
+{
+	do {
+		if (current->killed)
+			thread_exit_killed();
+		if (current_task->stopped)
+			stay_stopped();
+	} while (current->killed || current_task->stopped || deliver_one(tf));
+	restart_without_handler(tf);
+	signal_mask_restore();
+	signal_recalc();
+}
+
+void user_return_work(struct trapframe *tf)
+{
+	while (user_work & (USER_WORK_SIGNAL | USER_WORK_RESCHED)) {
+		if (user_work & USER_WORK_SIGNAL)
+			handle_signals(tf);
+		if (user_work & USER_WORK_RESCHED)
+			sched_preempt();
+	}
+}
+
+/* ---- faults ---- */
+
+void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error)
+{
+	struct thread *t = current;
+	struct sig_action *a = &t->task->sighand->action[sig - 1];
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = (void *)addr;
+	t->trap_no = (uint64_t)trapno;
+	t->trap_error = error;
+	t->trap_addr = addr;
+	/* The instruction would fault for ever: a program that blocks or ignores it ends. */
+	if ((t->blocked & SIG_BIT(sig)) || a->handler == (uint64_t)SIG_IGN) {
+		a->handler = (uint64_t)SIG_DFL;
+		signal_set_mask(t, t->blocked & ~SIG_BIT(sig));
+	}
+	if (sigqueue_add(&t->pending, sig, &info, UINT64_MAX) != OK)
+		t->pending.pending |= SIG_BIT(sig);
+	user_work |= USER_WORK_SIGNAL;
+	trace(TRACE_FAULT, (uint64_t)sig, addr);
+}
