@@ -5,8 +5,9 @@
 #include "abi/types.h"
 
 /*
- * Run configuration: bytes of the fw_cfg file below, or the second Multiboot2 module: NUL-terminated
- * strings `key=value`, in any order, except that arg= and env= keep their order. Keys:
+ * Run configuration: bytes of the fw_cfg file below, or the second Multiboot2 module:
+ * NUL-terminated strings `key=value`, in any order, except that arg= and env= keep their order.
+ * Keys:
  *   exe=PATH        absolute path of the program in the root image (required)
  *   arg=STRING      one per argument, argv[0] first (at least one)
  *   env=NAME=VALUE  one per variable
@@ -14,13 +15,17 @@
  *   uid=N gid=N     credentials (default 0)
  *   umask=OCTAL     (default 022)
  *   hostname=NAME   (default "ringfence")
- *   tty=ROWSxCOLS   standard input and output are a terminal: descriptors 0, 1, 2 are one tty device
- *   tty-out=N       with tty: bit mask of descriptors (1|2|4) that are the terminal; the others are ports
+ *   tty=ROWSxCOLS   standard input and output are a terminal: descriptors 0, 1, 2 are one tty
+ *                   device
+ *   tty-out=N       with tty: bit mask of descriptors (1|2|4) that are the terminal; the others are
+ *                   ports
  *   strace=1        print system calls, as strace would, to the log
  *   missing=1       print each path that was looked for in vain to the log
  *   time=NS         wall-clock time at start, nanoseconds since 1970 (default: the RTC)
- *   init=1          reap orphans and pass signals on (default: the program itself is process 1's child role)
- * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new wishes.
+ *   init=1          reap orphans and pass signals on (default: the program itself is process 1's
+ *                   child role)
+ * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new
+ * wishes.
  */
 #define BOOT_RUN_FWCFG "opt/ringfence/run"
 #define BOOT_RUN_MAX   (1024u * 1024u)
@@ -37,22 +42,28 @@ enum boot_port {
 enum boot_exit {
 	BOOT_EXIT_OK = 0,       /* powered off; the program's status went over the control port */
 	BOOT_EXIT_FAILED = 0x10, /* in-kernel tests failed */
-	BOOT_EXIT_CONFIG = 0x7b, /* the run configuration or the command line cannot be understood */
+	/* the run configuration or the command line cannot be understood */
+	BOOT_EXIT_CONFIG = 0x7b,
 	BOOT_EXIT_NOMEM = 0x7c,  /* not enough memory to start */
 	BOOT_EXIT_NOPROG = 0x7d, /* the program could not be started (reason is in the log) */
 	BOOT_EXIT_PANIC = 0x7e,  /* kernel panic (report is in the log) */
-	BOOT_EXIT_STATUS = 0x20, /* 0x20 + (exit code & 0x1f) when there is no control port (ISO, Bochs) */
+	/* 0x20 + (exit code & 0x1f) when there is no control port (ISO, Bochs) */
+	BOOT_EXIT_STATUS = 0x20,
 };
 
 /*
  * Kernel command line (PVH or Multiboot2), words separated by blanks:
- *   test=PATTERN     run in-kernel tests whose name matches ("mem.*", "*"), TAP on COM1, then power off
+ *   test=PATTERN     run in-kernel tests whose name matches ("mem.*", "*"), TAP on COM1, then power
+ *                    off
  *   log=LEVEL        error, warn (default), info, debug: what goes to COM1
- *   mem.weights=A,B  memory shares of the cores (default: core 0 gets all but a minimum for the others)
+ *   mem.weights=A,B  memory shares of the cores (default: core 0 gets all but a minimum for the
+ *   others)
  *   run              start the program of the run configuration (default when there is one)
  */
 
-/* ---- boot record: one per core, read-only to its kernel, at boot_info (defined by nk/boot) ---- */
+/*
+ * ---- boot record: one per core, read-only to its kernel, at boot_info (defined by nk/boot) ----
+ */
 
 #define BOOT_RANGES 16
 #define BOOT_CMDLINE_MAX 2048
@@ -75,13 +86,15 @@ struct boot_info {
 	enum boot_protocol protocol;
 	uint64_t entry_tsc;              /* TSC at the kernel's first instruction */
 	uint32_t nranges;
-	struct boot_range range[BOOT_RANGES]; /* this core's memory; chunk `first` is online already */
+	/* this core's memory; chunk `first` is online already */
+	struct boot_range range[BOOT_RANGES];
 	uint64_t first_chunk;            /* physical address of the chunk that boot put online */
 	uint64_t memory_total;           /* bytes of RAM of the whole machine */
 	paddr_t image;                   /* root image; image_len 0 when none */
 	uint64_t image_len;
 	const uint8_t *image_va;         /* in the image window */
-	const char *run;                 /* run configuration, mapped read-only in the image window; run_len 0 when none */
+	/* run configuration, mapped read-only in the image window; run_len 0 when none */
+	const char *run;
 	uint64_t run_len;
 	char cmdline[BOOT_CMDLINE_MAX];
 	struct boot_features cpu;
@@ -92,8 +105,8 @@ struct boot_info {
 extern const struct boot_info boot_info;
 
 /*
- * Rings: for each ordered pair of cores (from, to) BOOT_RING_BYTES at ring_va(from, to): first the lines of
- * messages, then the side buffer. Mapped RW on `from`, read-only on `to`, nowhere else.
+ * Rings: for each ordered pair of cores (from, to) BOOT_RING_BYTES at ring_va(from, to): first the
+ * lines of messages, then the side buffer. Mapped RW on `from`, read-only on `to`, nowhere else.
  */
 #define BOOT_RING_LINES 64u
 #define BOOT_RING_BYTES 8192u /* 4 KiB of lines, 4 KiB of side buffer */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Error values: negative numbers from errno.def; OK is 0. Our own bug is BUG(), never an error value. */
+/*
+ * Error values: negative numbers from errno.def; OK is 0. Our own bug is BUG(), never an error
+ * value.
+ */
 #pragma once
 
 #include "abi/types.h"

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The address space of one core (docs/map.md has the picture). Usable from C, assembly and linker scripts. */
+/*
+ * The address space of one core (docs/map.md has the picture). Usable from C, assembly and linker
+ * scripts.
+ */
 #pragma once
 
 #define KERNEL_LOAD_PA   0x100000             /* where the ELF is loaded */
-#define KERNEL_BASE      0xffffffff80000000   /* va = KERNEL_BASE + pa for text, read-only data and the data template */
+/* va = KERNEL_BASE + pa for text, read-only data and the data template */
+#define KERNEL_BASE      0xffffffff80000000
 
 #define USER_MIN         0x1000               /* a program's lowest mappable address */
 #define USER_END         0x7ffffffff000       /* one past its highest */
 
-#define DM_BASE          0xffff800000000000   /* direct map: frames this core owns, 4 KiB entries, RW or RO, NX */
+/* direct map: frames this core owns, 4 KiB entries, RW or RO, NX */
+#define DM_BASE          0xffff800000000000
 #define IMAGE_BASE       0xffffc00000000000   /* root image, read-only */
 #define RING_BASE        0xffffc08000000000   /* message rings */
 #define DEV_BASE         0xffffc10000000000   /* device registers */
-#define KWIN_BASE        0xffffc18000000000   /* kernel stacks with guard pages, and other mappings of outer frames */
+/* kernel stacks with guard pages, and other mappings of outer frames */
+#define KWIN_BASE        0xffffc18000000000
 #define KWIN_END         0xffffc18040000000   /* 1 GiB */
 
 #define MAX_CORES        8

@@ -2,14 +2,16 @@
 /*
  * The nested kernel's interface: all that the outer kernel can ask of it.
  *
- * nk alone changes page tables, control registers, entry MSRs, descriptor tables and executable kernel text
- * (Dautenhahn et al., "Nested Kernel", ASPLOS 2015; our corrections in docs/nk.md). Everything nk owns is
- * mapped read-only to the outer kernel, which may therefore READ page tables and frame descriptors freely.
+ * nk alone changes page tables, control registers, entry MSRs, descriptor tables and executable
+ * kernel text (Dautenhahn et al., "Nested Kernel", ASPLOS 2015; our corrections in docs/nk.md).
+ * Everything nk owns is mapped read-only to the outer kernel, which may therefore READ page tables
+ * and frame descriptors freely.
  *
- * There is one gate: nk_submit() carries a batch of operations across it. A crossing is dear (two writes of
- * CR0, each a TLB flush under emulation), an operation is cheap. Each operation is checked whole, then applied
- * by code that cannot fail. nk never blocks, never allocates; page-table frames come from a pool that the
- * outer kernel fills by NK_DONATE. All calls are for the executing core's own spaces and frames.
+ * There is one gate: nk_submit() carries a batch of operations across it. A crossing is dear (two
+ * writes of CR0, each a TLB flush under emulation), an operation is cheap. Each operation is
+ * checked whole, then applied by code that cannot fail. nk never blocks, never allocates;
+ * page-table frames come from a pool that the outer kernel fills by NK_DONATE. All calls are for
+ * the executing core's own spaces and frames.
  */
 #pragma once
 
@@ -17,32 +19,56 @@
 #include "abi/layout.h"
 #include "abi/types.h"
 
-/* An address space: physical address of its top-level table. The upper half is the same in all spaces. */
+/*
+ * An address space: physical address of its top-level table. The upper half is the same in all
+ * spaces.
+ */
 typedef struct { uint64_t v; } nk_space_t;
 
 #define NK_R 1u
 #define NK_W 2u
-#define NK_X 4u /* programs only; W and X together are refused in the kernel's half, allowed for programs */
+/* programs only; W and X together are refused in the kernel's half, allowed for programs */
+#define NK_X 4u
 #define NK_REPLACE 8u /* NK_MAP: an entry that is there is replaced; without it E_EXIST */
 
 enum nk_op_kind {
 	NK_DONATE,        /* frames[0..n): plain frames become page-table pool */
-	NK_RECLAIM,       /* up to n pool frames become plain again; they are listed in nk_status.reclaimed */
-	NK_SPACE_CREATE,  /* base: a plain frame becomes a top-level table; its address is the space */
-	NK_SPACE_DESTROY, /* space: all its mappings go, its tables return to the pool, its top frame becomes plain.
-	                     E_BUSY while loaded; E_AGAIN after a bounded piece of work: submit again */
-	NK_MAP,           /* va, n pages <= NK_MAX_PAGES: frames[i], or base + i pages when frames is NULL;
-	                     frames[i] == PADDR_NONE leaves entry i alone. Rights 0 = held, no access */
+	/* up to n pool frames become plain again; they are listed in nk_status.reclaimed */
+	NK_RECLAIM,
+	/* base: a plain frame becomes a top-level table; its address is the space */
+	NK_SPACE_CREATE,
+	/*
+	 * space: all its mappings go, its tables return to the pool, its top frame becomes plain.
+	 * E_BUSY while loaded; E_AGAIN after a bounded piece of work: submit again
+	 */
+	NK_SPACE_DESTROY,
+	/*
+	 * va, n pages <= NK_MAX_PAGES: frames[i], or base + i pages when frames is NULL; frames[i]
+	 * == PADDR_NONE leaves entry i alone. Rights 0 = held, no access
+	 */
+	NK_MAP,
 	NK_UNMAP,         /* va, n: entries that are there go; others are no error */
-	NK_PROTECT,       /* va, n: new rights for the entries that are there. An entry whose frame may not be
-	                     written (image) makes the operation fail with E_REFUSED when rights has NK_W */
+	/*
+	 * va, n: new rights for the entries that are there. An entry whose frame may not be written
+	 * (image) makes the operation fail with E_REFUSED when rights has NK_W
+	 */
+	NK_PROTECT,
 	NK_PROTECT_RO,    /* va, n: takes away NK_W where it is set, nothing else */
-	NK_CLONE,         /* (space2 <- space): same entries at the same va, n pages; both sides lose NK_W if
-	                     rights does not have it (copy on write). Target entries must be empty (E_EXIST) */
-	NK_CHUNK_ONLINE,  /* base: 2 MiB of this core's memory enters the direct map and the frame table.
-	                     Its first 4 frames are the header (layout below) */
-	NK_DEVICE_MAP,    /* base, n pages of device registers -> va in the device window, uncached, RW.
-	                     Refused for anything that is memory */
+	/*
+	 * (space2 <- space): same entries at the same va, n pages; both sides lose NK_W if rights
+	 * does not have it (copy on write). Target entries must be empty (E_EXIST)
+	 */
+	NK_CLONE,
+	/*
+	 * base: 2 MiB of this core's memory enters the direct map and the frame table. Its first 4
+	 * frames are the header (layout below)
+	 */
+	NK_CHUNK_ONLINE,
+	/*
+	 * base, n pages of device registers -> va in the device window, uncached, RW. Refused for
+	 * anything that is memory
+	 */
+	NK_DEVICE_MAP,
 	NK_OPS,
 };
 
@@ -61,17 +87,20 @@ struct nk_op {
 };
 
 /*
- * Perform ops[0..n) in order. Stops at the first that fails and returns its error; *done (may be NULL) is the
- * number performed. An operation that fails has changed nothing.
- * Errors: E_INVAL (a range, count or kind that cannot be), E_REFUSED (it would break an invariant; logged in
- * nk_status), E_EXIST, E_NOTABLES (pool too small for this operation: donate and go on), E_BUSY, E_AGAIN.
+ * Perform ops[0..n) in order. Stops at the first that fails and returns its error; *done (may be
+ * NULL) is the number performed. An operation that fails has changed nothing.
+ * Errors: E_INVAL (a range, count or kind that cannot be), E_REFUSED (it would break an invariant;
+ * logged in nk_status), E_EXIST, E_NOTABLES (pool too small for this operation: donate and go on),
+ * E_BUSY, E_AGAIN.
  */
 err_t nk_submit(const struct nk_op *ops, size_t n, size_t *done) MUST_CHECK;
 
 /* Worst number of pool frames that one NK_MAP or NK_CLONE of up to NK_MAX_PAGES can take. */
 #define NK_TABLES_PER_OP 6u
 
-/* Make a space current. E_REFUSED unless it is a top-level table of this core. Cheap: no WP window. */
+/*
+ * Make a space current. E_REFUSED unless it is a top-level table of this core. Cheap: no WP window.
+ */
 err_t nk_space_load(nk_space_t space) MUST_CHECK;
 /* The current space. */
 nk_space_t nk_space_current(void);
@@ -79,7 +108,9 @@ nk_space_t nk_space_current(void);
 /* A program's FS and GS base (MSRs or WRxSBASE). Ignored if not canonical lower half. */
 void nk_set_fs_base(uint64_t base);
 void nk_set_gs_base(uint64_t base);
-/* x2APIC register write by MSR number (0x800...); only TPR, EOI, SVR, LVT timer/error/LINT, timer counts, self-IPI, and ICR with delivery
+/*
+ * x2APIC register write by MSR number (0x800...); only TPR, EOI, SVR, LVT timer/error/LINT, timer
+ * counts, self-IPI, and ICR with delivery
  * mode fixed. Others are refused. Only when boot_info.x2apic. */
 err_t nk_x2apic_write(uint32_t reg, uint64_t value);
 /* IA32_TSC_DEADLINE; only when boot_info.tsc_deadline. */
@@ -106,7 +137,10 @@ struct nk_frame { /* one per frame, at chunk + NK_HDR_FRAMES */
 	uint32_t maps;    /* mappings beside the direct map */
 };
 
-/* Header of an online chunk, in frames from its start. Frames 2 and 3 are plain: the outer kernel's own table. */
+/*
+ * Header of an online chunk, in frames from its start. Frames 2 and 3 are plain: the outer kernel's
+ * own table.
+ */
 #define NK_HDR_TABLE  0
 #define NK_HDR_FRAMES 1
 #define NK_HDR_OUTER  2
@@ -125,7 +159,8 @@ struct nk_status {
 	const char *last_reason;       /* static text */
 	uint64_t nmis, stray_traps;
 };
-extern const volatile struct nk_status nk_status; /* volatile: it changes under the reader, by nk_submit() */
+/* volatile: it changes under the reader, by nk_submit() */
+extern const volatile struct nk_status nk_status;
 
 /* Page-table entries, for reading. An entry counts when NK_PTE_THERE(e). */
 #define NK_PTE_P    (1ull << 0)
@@ -152,14 +187,21 @@ static inline paddr_t dm_paddr(const void *p)
 /* Descriptor of a frame in an online chunk. */
 static inline const struct nk_frame *nk_frame(paddr_t pa)
 {
-	const struct nk_frame *t = dm_ptr(PADDR((pa.v & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE));
+	uint64_t header = (pa.v & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE;
+	const struct nk_frame *t = dm_ptr(PADDR(header));
 
 	return &t[(pa.v >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
 }
 
-/* The level-1 table (512 entries, 2 MiB) that holds va's entry in `space`, or NULL when there is none. */
+/*
+ * The level-1 table (512 entries, 2 MiB) that holds va's entry in `space`, or NULL when there is
+ * none.
+ */
 const uint64_t *nk_table_of(nk_space_t space, uint64_t va);
 /* The entry itself, 0 when there is none. */
 uint64_t nk_entry(nk_space_t space, uint64_t va);
-/* Lowest address >= va (2 MiB aligned down) below `end` that has a level-1 table; `end` when none. Skips holes fast. */
+/*
+ * Lowest address >= va (2 MiB aligned down) below `end` that has a level-1 table; `end` when none.
+ * Skips holes fast.
+ */
 uint64_t nk_next_table(nk_space_t space, uint64_t va, uint64_t end);

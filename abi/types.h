@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 typedef struct { uint64_t v; } paddr_t; /* physical address */
-typedef struct { uint64_t v; } uaddr_t; /* a program's address: a number until ubuf has checked it */
+/* a program's address: a number until ubuf has checked it */
+typedef struct { uint64_t v; } uaddr_t;
 
 #define PADDR_NONE ((paddr_t){ UINT64_MAX })
 #define PADDR(x)   ((paddr_t){ (uint64_t)(x) })

@@ -51,11 +51,11 @@ static const struct run_key {
 	enum value_kind kind;
 	bool many;
 } run_keys[] = {
-	{ "exe", PATH, false },	   { "arg", TEXT, true },      { "env", ENV, true },
-	{ "cwd", PATH, false },	   { "uid", NUMBER, false },   { "gid", NUMBER, false },
-	{ "umask", OCTAL, false }, { "hostname", TEXT, false }, { "tty", SIZE, false },
-	{ "tty-out", NUMBER, false }, { "strace", FLAG, false }, { "missing", FLAG, false },
-	{ "time", NUMBER, false }, { "init", FLAG, false },
+	{ "exe", PATH, false },       { "arg", TEXT, true },       { "env", ENV, true },
+	{ "cwd", PATH, false },       { "uid", NUMBER, false },    { "gid", NUMBER, false },
+	{ "umask", OCTAL, false },    { "hostname", TEXT, false }, { "tty", SIZE, false },
+	{ "tty-out", NUMBER, false }, { "strace", FLAG, false },   { "missing", FLAG, false },
+	{ "time", NUMBER, false },    { "init", FLAG, false },
 };
 
 /* The string after `s`, NULL at the end. Only after check_strings. */
@@ -101,20 +101,13 @@ static bool value_ok(enum value_kind kind, const char *value)
 	uint64_t n;
 
 	switch (kind) {
-	case TEXT:
-		return true;
-	case PATH:
-		return value[0] == '/';
-	case NUMBER:
-		return str_to_u64(value, 10, &n);
-	case OCTAL:
-		return str_to_u64(value, 8, &n) && n <= 0777;
-	case FLAG:
-		return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
-	case SIZE:
-		return rows_and_columns(value);
-	case ENV:
-		return strchr(value, '=') != NULL;
+	case TEXT: return true;
+	case PATH: return value[0] == '/';
+	case NUMBER: return str_to_u64(value, 10, &n);
+	case OCTAL: return str_to_u64(value, 8, &n) && n <= 0777;
+	case FLAG: return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
+	case SIZE: return rows_and_columns(value);
+	case ENV: return strchr(value, '=') != NULL;
 	}
 	return false;
 }
@@ -143,10 +136,10 @@ err_t run_config_check(void)
 {
 	if (boot_info.run_len == 0 || boot_info.run_len > BOOT_RUN_MAX ||
 	    boot_info.run[boot_info.run_len - 1] != '\0') {
-		log_error("run configuration: %s", boot_info.run_len == 0 ? "there is none" :
-						   boot_info.run_len > BOOT_RUN_MAX ?
-									    "larger than 1 MiB" :
-									    "the last string has no end");
+		log_error("run configuration: %s", boot_info.run_len == 0 ? "there is none"
+						   : boot_info.run_len > BOOT_RUN_MAX
+							   ? "larger than 1 MiB"
+							   : "the last string has no end");
 		return E_INVAL;
 	}
 	for (const char *s = boot_info.run; s != NULL; s = next_string(s))

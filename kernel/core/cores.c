@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What cores tell each other about themselves: who is up, who died, what time it is, lines for the log. */
+/*
+ * What cores tell each other about themselves: who is up, who died, what time it is, lines for the
+ * log.
+ */
 #include "kernel/core/local.h"
 
 #include "base/str.h"
@@ -74,7 +77,8 @@ void cores_announce_down(uint64_t reason)
 	for (unsigned c = 0; c < boot_info.ncores; c++) {
 		if (c == boot_info.core)
 			continue;
-		for (unsigned i = 0; i < DOWN_TRIES && msg_send(c, MSG_core_down, body) == E_AGAIN; i++)
+		for (unsigned i = 0; i < DOWN_TRIES && msg_send(c, MSG_core_down, body) == E_AGAIN;
+		     i++)
 			cpu_relax();
 	}
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Start-up of one core's kernel, after nk and boot. Every core runs the same steps on its own memory. */
+/*
+ * Start-up of one core's kernel, after nk and boot. Every core runs the same steps on its own
+ * memory.
+ */
 #include "kernel/core/local.h"
 
 #include "base/str.h"
@@ -39,8 +42,9 @@ static const struct step {
 	const char *name;
 	err_t (*init)(void);
 } steps[] = {
-	{ "traps", traps_up },	{ "clock", clock_up }, { "log", log_up },	{ "messages", messages_up },
-	{ "memory", mem_init }, { "tasks", task_init }, { "files", vfs_init }, { "linux", linux_init },
+	{ "traps", traps_up },       { "clock", clock_up },   { "log", log_up },
+	{ "messages", messages_up }, { "memory", mem_init },  { "tasks", task_init },
+	{ "files", vfs_init },       { "linux", linux_init },
 };
 
 static void run_steps(void)
@@ -106,8 +110,8 @@ static void kill_other_core(void)
 	for (unsigned c = 1; c < last; c++)
 		if (msg_call(c, MSG_probe, body, 0) != OK)
 			BUG();
-	power_off(err == E_NODEV && msg_send(last, MSG_probe, body) == E_INVAL ? BOOT_EXIT_OK :
-										 BOOT_EXIT_FAILED);
+	power_off(err == E_NODEV && msg_send(last, MSG_probe, body) == E_INVAL ? BOOT_EXIT_OK
+									       : BOOT_EXIT_FAILED);
 }
 
 /* panic=WHAT on the command line: tests of the report. */
@@ -121,7 +125,8 @@ static void panic_on_request(const char *what)
 		*(volatile uint64_t *)KERNEL_BASE = 1;
 	if (strcmp(what, "other") == 0 && boot_info.ncores > 1)
 		kill_other_core();
-	log_error("panic=%s: not known (test, divide, write; other: with more than one core)", what);
+	log_error("panic=%s: not known (test, divide, write; other: with more than one core)",
+		  what);
 	power_off(BOOT_EXIT_CONFIG);
 }
 

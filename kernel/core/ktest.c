@@ -6,9 +6,9 @@
 #include "base/str.h"
 #include "kernel/x86/x86.h"
 
-#define NAME_MAX_   80
-#define VEC_GP      13
-#define VEC_PF      14
+#define NAME_MAX_ 80
+#define VEC_GP    13
+#define VEC_PF    14
 
 extern const struct ktest ktests_start[], ktests_end[]; /* linker script */
 
@@ -17,8 +17,8 @@ static unsigned failures_now; /* of the test that runs */
 void ktest_fail(const char *file, int line, const char *what, int64_t got, int64_t want)
 {
 	failures_now++;
-	log_raw("# %s:%d: %s: got %lld (%#llx), want %lld (%#llx)\n", file, line, what, (long long)got,
-		(unsigned long long)got, (long long)want, (unsigned long long)want);
+	log_raw("# %s:%d: %s: got %lld (%#llx), want %lld (%#llx)\n", file, line, what,
+		(long long)got, (unsigned long long)got, (long long)want, (unsigned long long)want);
 }
 
 void ktest_note(const char *fmt, ...)
@@ -62,7 +62,8 @@ unsigned ktest_run(const char *pattern)
 		dotted(name, t->name);
 		planned += str_match(pattern, name);
 	}
-	log_raw("TAP version 13\n1..%u%s\n", planned, planned == 0 ? " # SKIP no test matches" : "");
+	log_raw("TAP version 13\n1..%u%s\n", planned,
+		planned == 0 ? " # SKIP no test matches" : "");
 	for (const struct ktest *t = ktests_start; t < ktests_end; t++) {
 		dotted(name, t->name);
 		if (!str_match(pattern, name))

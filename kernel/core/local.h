@@ -17,7 +17,9 @@ bool kstack_is_guard(uint64_t addr);
 void log_init(void);
 /* Straight to COM1, without prefix: panic reports and test results. */
 void log_raw(const char *fmt, ...) PRINTF(1, 2);
-/* Hands a finished line to the core that writes the log; false when it cannot now. NULL on core 0. */
+/*
+ * Hands a finished line to the core that writes the log; false when it cannot now. NULL on core 0.
+ */
 extern bool (*log_remote)(const char *line, size_t len);
 
 /* trace.c */

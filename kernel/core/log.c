@@ -16,7 +16,9 @@ bool (*log_remote)(const char *line, size_t len);
 static const char *const level_name[] = { "error", "warn", "info", "debug" };
 static char line[LINE_MAX];
 
-/* End the text in `line` of so many characters with a newline, cut if need be; answers the length. */
+/*
+ * End the text in `line` of so many characters with a newline, cut if need be; answers the length.
+ */
 static size_t finish(size_t len)
 {
 	if (len > LINE_MAX - 2)
@@ -63,9 +65,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (level > log_level)
 		return;
 	uint64_t us = time_mono_ns() / 1000;
-	size_t n = fmt_snprintf(line, LINE_MAX, "[%llu.%06llu] core %u %s: ",
-				(unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
-				boot_info.core, level_name[level]);
+	size_t n = fmt_snprintf(line, LINE_MAX,
+				"[%llu.%06llu] core %u %s: ", (unsigned long long)(us / 1000000),
+				(unsigned long long)(us % 1000000), boot_info.core,
+				level_name[level]);
 
 	va_start(args, fmt);
 	n += fmt_vsnprintf(line + n, LINE_MAX - n, fmt, args);

@@ -15,12 +15,24 @@ static unsigned depth; /* of panics within the report of a panic */
 static char cause[256];
 
 static const char *const exception_name[] = {
-	[0] = "divide error",	     [1] = "debug",		   [2] = "NMI",
-	[3] = "breakpoint",	     [4] = "overflow",		   [5] = "bound",
-	[6] = "invalid opcode",	     [7] = "no FPU",		   [8] = "double fault",
-	[10] = "invalid TSS",	     [11] = "segment not present", [12] = "stack fault",
-	[13] = "general protection", [14] = "page fault",	   [16] = "x87 error",
-	[17] = "alignment check",    [18] = "machine check",	   [19] = "SIMD error",
+	[0] = "divide error",
+	[1] = "debug",
+	[2] = "NMI",
+	[3] = "breakpoint",
+	[4] = "overflow",
+	[5] = "bound",
+	[6] = "invalid opcode",
+	[7] = "no FPU",
+	[8] = "double fault",
+	[10] = "invalid TSS",
+	[11] = "segment not present",
+	[12] = "stack fault",
+	[13] = "general protection",
+	[14] = "page fault",
+	[16] = "x87 error",
+	[17] = "alignment check",
+	[18] = "machine check",
+	[19] = "SIMD error",
 	[21] = "control protection",
 };
 
@@ -36,7 +48,9 @@ static void print_address(const char *what, uint64_t addr)
 		log_raw("%s%016llx\n", what, (unsigned long long)addr);
 }
 
-struct walk { uint64_t rip, rbp; };
+struct walk {
+	uint64_t rip, rbp;
+};
 
 /* Follow frame pointers. A broken chain may fault: runs under x86_try. */
 static void backtrace(void *arg)
@@ -98,13 +112,9 @@ static NORETURN void report(const struct trapframe *tf, const struct walk *from)
 	struct x86_fault fault;
 
 	switch (depth++) {
-	case 0:
-		break;
-	case 1:
-		log_raw("\nPANIC within the report: %s\n", cause);
-		stop_core();
-	default: /* printing itself is what fails */
-		stop_core();
+	case 0: break;
+	case 1: log_raw("\nPANIC within the report: %s\n", cause); stop_core();
+	default: /* printing itself is what fails */ stop_core();
 	}
 	log_raw("\nPANIC core %u: %s\n", boot_info.core, cause);
 	x86_try(print_thread, NULL, &fault);
@@ -142,17 +152,19 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 
 static void on_kernel_fault(struct trapframe *tf, uint64_t addr)
 {
-	const char *name = tf->vector < ARRAY_SIZE(exception_name) ? exception_name[tf->vector] : NULL;
+	const char *name = tf->vector < ARRAY_SIZE(exception_name) ? exception_name[tf->vector]
+								   : NULL;
 
 	if (name == NULL)
 		name = "exception";
 	if (kstack_is_guard(tf->vector == 14 ? addr : tf->rsp))
 		panic_trap(tf, "kernel stack overflow (%s)", name);
 	if (tf->vector == 14)
-		panic_trap(tf, "%s in the kernel, address %#llx (%s)", name, (unsigned long long)addr,
-			   tf->error & PF_FETCH ? "fetch" :
-			   tf->error & PF_WRITE ? "write" :
-						  "read");
+		panic_trap(tf, "%s in the kernel, address %#llx (%s)", name,
+			   (unsigned long long)addr,
+			   tf->error & PF_FETCH   ? "fetch"
+			   : tf->error & PF_WRITE ? "write"
+						  : "read");
 	panic_trap(tf, "%s in the kernel, error code %#llx", name, (unsigned long long)tf->error);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers other cores' questions about this core's own variables: for the tests that cores share nothing. */
+/*
+ * Answers other cores' questions about this core's own variables: for the tests that cores share
+ * nothing.
+ */
 #include "kernel/core/local.h"
 #include "kernel/core/probe.h"
 
@@ -38,26 +41,20 @@ void probe_answer(const uint64_t question[MSG_WORDS], uint64_t answer[MSG_WORDS]
 		answer[3] = frame_behind(&probe_bss);
 		answer[4] = boot_info.core;
 		return;
-	case PROBE_CHUNK:
-		answer[0] = boot_info.first_chunk;
-		return;
+	case PROBE_CHUNK: answer[0] = boot_info.first_chunk; return;
 	case PROBE_TOUCH:
 		answer[0] = x86_try(touch, (void *)question[1], &fault);
 		answer[1] = fault.vector;
 		answer[2] = fault.addr;
 		return;
-	case PROBE_CLOCK:
-		answer[0] = time_mono_ns();
-		return;
+	case PROBE_CLOCK: answer[0] = time_mono_ns(); return;
 	case PROBE_SIDES:
 		answer[0] = sides_right;
 		answer[1] = sides_wrong;
 		return;
 	case PROBE_SIDE:
-	case PROBE_NOTHING:
-		return;
-	case PROBE_DIE:
-		panic("asked to, by a test");
+	case PROBE_NOTHING: return;
+	case PROBE_DIE: panic("asked to, by a test");
 	}
 }
 

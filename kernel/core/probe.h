@@ -10,10 +10,11 @@ enum probe_what {
 	PROBE_CHUNK, /* -> physical address of this core's first chunk */
 	PROBE_TOUCH, /* body[1]: read there -> 1 if that faulted, vector, fault address */
 	PROBE_CLOCK, /* -> monotonic time */
-	PROBE_SIDE,  /* body[1]: sum of the data in the side buffer; counted as right or wrong, no answer */
+	/* body[1]: sum of the data in the side buffer; counted as right or wrong, no answer */
+	PROBE_SIDE,
 	PROBE_SIDES, /* -> how many were right, how many wrong */
 	PROBE_NOTHING,
-	PROBE_DIE,   /* this core panics; no answer */
+	PROBE_DIE, /* this core panics; no answer */
 };
 
 /* Sum of PROBE_SIDE. */

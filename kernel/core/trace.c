@@ -6,14 +6,17 @@
 #define TRACE_LEN   64u
 #define TRACE_SHOWN 24u
 
-struct event { uint64_t tsc, a, b; enum trace_kind kind; };
+struct event {
+	uint64_t tsc, a, b;
+	enum trace_kind kind;
+};
 static struct event events[TRACE_LEN];
 static uint32_t written;
 
 static const char *const kind_name[] = {
-	[TRACE_NONE] = "?",	    [TRACE_SYSCALL] = "syscall", [TRACE_FAULT] = "fault",
-	[TRACE_SWITCH] = "switch",  [TRACE_SIGNAL] = "signal",	 [TRACE_IRQ] = "irq",
-	[TRACE_MSG] = "msg",	    [TRACE_EXEC] = "exec",	 [TRACE_EXIT] = "exit",
+	[TRACE_NONE] = "?",        [TRACE_SYSCALL] = "syscall", [TRACE_FAULT] = "fault",
+	[TRACE_SWITCH] = "switch", [TRACE_SIGNAL] = "signal",   [TRACE_IRQ] = "irq",
+	[TRACE_MSG] = "msg",       [TRACE_EXEC] = "exec",       [TRACE_EXIT] = "exit",
 };
 
 void trace(enum trace_kind kind, uint64_t a, uint64_t b)

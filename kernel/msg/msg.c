@@ -2,12 +2,13 @@
 /*
  * Messages of this core: who is woken how, calls that wait for answers, delivery to the handlers.
  *
- * Waking. A core writes one word for each other core, into the last line of its ring to that core: how many times
- * it has taken an IPI, and whether it is polling now. A sender writes its message, then (full fence) reads that
- * word. Polling: nothing to do. Else an IPI, but only one for each value of the count: while the count stands, the
- * last IPI has not been taken yet, and the receiver will look at its rings after it raised the count. A receiver
- * that stops polling clears the bit, then (full fence) looks once more. So of the two either the sender sees that
- * the receiver does not poll, or the receiver sees the message (docs/life-of-a-message.md).
+ * Waking. A core writes one word for each other core, into the last line of its ring to that core:
+ * how many times it has taken an IPI, and whether it is polling now. A sender writes its message,
+ * then (full fence) reads that word. Polling: nothing to do. Else an IPI, but only one for each
+ * value of the count: while the count stands, the last IPI has not been taken yet, and the receiver
+ * will look at its rings after it raised the count. A receiver that stops polling clears the bit,
+ * then (full fence) looks once more. So of the two either the sender sees that the receiver does
+ * not poll, or the receiver sees the message (docs/life-of-a-message.md).
  */
 #include "kernel/msg/msg.h"
 
@@ -16,15 +17,18 @@
 #include "kernel/msg/ring.h"
 #include "kernel/x86/x86.h"
 
-#define CALLS      16u /* that may wait for one core's answers at a time */
-#define SLOT_BITS  4u
-#define GEN_MAX    (MSG_TOKEN_MAX >> SLOT_BITS)
+#define CALLS     16u /* that may wait for one core's answers at a time */
+#define SLOT_BITS 4u
+#define GEN_MAX   (MSG_TOKEN_MAX >> SLOT_BITS)
 
 /* Waking a halted core costs about 13 us under emulation: poll about as long before sleeping. */
 #define POLL_NS     10000u
 #define BACK_OFF_NS 100000u
 #define POLL_TURNS  1000u /* at most: a core that was not told the time yet cannot tell how long */
-/* Lines taken from one ring before the next one has its turn, and before the core goes on with other work. */
+/*
+ * Lines taken from one ring before the next one has its turn, and before the core goes on with
+ * other work.
+ */
 #define BATCH      MSG_LINES
 #define PASSES_MAX 8u
 
@@ -40,12 +44,16 @@ struct call {
 	bool done;
 };
 
-struct late_reply { uint64_t body[MSG_WORDS]; uint32_t token; }; /* token 0: none */
+struct late_reply {
+	uint64_t body[MSG_WORDS];
+	uint32_t token;
+}; /* token 0: none */
 
 struct peer {
 	struct msg_chan chan;
 	struct call calls[CALLS];
-	struct late_reply late[CALLS]; /* answers to its calls that found no room, by the caller's slot */
+	/* answers to its calls that found no room, by the caller's slot */
+	struct late_reply late[CALLS];
 	unsigned nlate;
 	uint64_t woken_at; /* its word when we sent the last IPI */
 	bool ack_owed;     /* it waits for its side buffer */
@@ -165,8 +173,8 @@ err_t msg_send(unsigned core, enum msg_kind kind, const uint64_t body[MSG_WORDS]
 	return send(core, kind, 0, body, NULL, 0);
 }
 
-err_t msg_send_side(unsigned core, enum msg_kind kind, const uint64_t body[MSG_WORDS], const void *data,
-		    size_t len)
+err_t msg_send_side(unsigned core, enum msg_kind kind, const uint64_t body[MSG_WORDS],
+		    const void *data, size_t len)
 {
 	return send(core, kind, 0, body, data, len);
 }
@@ -183,7 +191,9 @@ err_t msg_reply(const struct msg_in *call, const uint64_t body[MSG_WORDS])
 
 	if (err != E_AGAIN)
 		return err;
-	/* The slot's earlier answer, if one still lies here, belongs to a call that was given up. */
+	/*
+	 * The slot's earlier answer, if one still lies here, belongs to a call that was given up.
+	 */
 	struct late_reply *r = &p->late[call->token % CALLS];
 
 	if (r->token == 0)
@@ -256,7 +266,8 @@ unsigned msg_poll(void)
 	}
 	handling = false;
 	recent |= total != 0;
-	if (n != 0) /* others send faster than we take: let this core's work have a turn, then go on */
+	/* others send faster than we take: let this core's work have a turn, then go on */
+	if (n != 0)
 		apic_send_ipi(boot_info.core, VEC_IPI);
 	return total;
 }
@@ -282,8 +293,8 @@ static bool is_handled(const volatile void *what)
 }
 
 /*
- * Poll until stop(what), or nothing was handled for `quiet_ns`; then all that has come is handled. What stops it may
- * change in a handler only.
+ * Poll until stop(what), or nothing was handled for `quiet_ns`; then all that has come is handled.
+ * What stops it may change in a handler only.
  */
 static void poll_until(stop_fn stop, const volatile void *what, uint64_t quiet_ns)
 {
@@ -388,7 +399,8 @@ static struct call *call_new(struct peer *p, uint64_t *body)
 }
 
 /* One try; E_AGAIN when slots or lines are short. */
-static err_t call_start(unsigned core, enum msg_kind kind, uint64_t body[MSG_WORDS], struct call **out)
+static err_t call_start(unsigned core, enum msg_kind kind, uint64_t body[MSG_WORDS],
+			struct call **out)
 {
 	struct peer *p = peer_of(core);
 
@@ -444,7 +456,8 @@ void msg_init(void)
 		peers[i].woken_at = UINT64_MAX;
 		peers[i].there = true;
 	}
-	status_word = STATUS_COUNT; /* IPIs sent before now came to nobody: the first poll makes up for them */
+	/* IPIs sent before now came to nobody: the first poll makes up for them */
+	status_word = STATUS_COUNT;
 	tell_status();
 	trap_hooks.ipi = on_ipi;
 }

@@ -42,7 +42,10 @@ static uint64_t head_at(const struct msg_chan *c, uint8_t pos)
 	return __atomic_load_n(&c->in->line[pos].head, __ATOMIC_ACQUIRE);
 }
 
-/* Learn from lines that have come but were not received yet: what they say of our lines is true already. */
+/*
+ * Learn from lines that have come but were not received yet: what they say of our lines is true
+ * already.
+ */
 static void peek_acks(struct msg_chan *c)
 {
 	uint8_t pos = c->in_pos, epoch = c->in_epoch;
@@ -87,16 +90,17 @@ static void put_line(struct msg_chan *c, uint64_t head, const uint64_t body[MSG_
 	step(&c->out_pos, &c->out_epoch);
 }
 
-void msg_chan_send(struct msg_chan *c, enum msg_kind kind, uint32_t token, const uint64_t body[MSG_WORDS],
-		   const void *side, uint32_t side_len)
+void msg_chan_send(struct msg_chan *c, enum msg_kind kind, uint32_t token,
+		   const uint64_t body[MSG_WORDS], const void *side, uint32_t side_len)
 {
 	if (side_len != 0) {
 		memcpy(c->out->side, side, side_len);
 		c->side_id = c->next_id;
 		c->side_used = true;
 	}
-	put_line(c, (uint64_t)token << TOKEN_SHIFT | (uint64_t)side_len << SIDE_SHIFT |
-			    (uint64_t)kind << KIND_SHIFT,
+	put_line(c,
+		 (uint64_t)token << TOKEN_SHIFT | (uint64_t)side_len << SIDE_SHIFT |
+			 (uint64_t)kind << KIND_SHIFT,
 		 body);
 }
 

@@ -77,7 +77,8 @@ void apic_send_ipi(unsigned core, uint8_t vector)
 	uint32_t to = boot_info.apic_id[core];
 
 	if (boot_info.cpu.x2apic) {
-		err_t err = nk_x2apic_write(X2APIC_MSR(REG_ICR), (uint64_t)to << 32 | ICR_ASSERT | vector);
+		err_t err = nk_x2apic_write(X2APIC_MSR(REG_ICR),
+					    (uint64_t)to << 32 | ICR_ASSERT | vector);
 
 		(void)err; /* as in apic_write */
 		return;

@@ -2,9 +2,10 @@
 /*
  * The ways into this core's kernel and out of it.
  *
- * A global is this core's (R2), so the entry finds its stack at a fixed address: no SWAPGS, no GS base. Both
- * entries end with a struct trapframe at the top of the thread's kernel stack (cur_kstack_top) and interrupts
- * off; they differ in who saved what. nk owns the entry MSRs and the trap vectors and jumps here.
+ * A global is this core's (R2), so the entry finds its stack at a fixed address: no SWAPGS, no GS
+ * base. Both entries end with a struct trapframe at the top of the thread's kernel stack
+ * (cur_kstack_top) and interrupts off; they differ in who saved what. nk owns the entry MSRs and
+ * the trap vectors and jumps here.
  */
 #include "abi/layout.h"
 #include "kernel/x86/frame.h"
@@ -85,8 +86,8 @@ x86_smap:				/* 1: STAC and CLAC exist. Set once by trap_init */
 	.section .text.entry, "ax"
 
 /*
- * SYSCALL from 64-bit code: rcx = rip, r11 = rflags, rsp still the program's. The entry mask (nk) has cleared
- * IF, TF, DF and AC.
+ * SYSCALL from 64-bit code: rcx = rip, r11 = rflags, rsp still the program's. The entry mask (nk)
+ * has cleared IF, TF, DF and AC.
  */
 ENTRY syscall_entry
 	movq	%rsp, user_rsp_save(%rip)
@@ -108,8 +109,9 @@ ENTRY syscall_entry
 	jne	return_with_work
 
 	/*
-	 * SYSRET can only restore a frame as SYSCALL made it, and must never be given a non-canonical
-	 * address: the fault would come in ring 0 on the program's stack. Anything else goes by IRETQ.
+	 * SYSRET can only restore a frame as SYSCALL made it, and must never be given a
+	 * non-canonical address: the fault would come in ring 0 on the program's stack. Anything
+	 * else goes by IRETQ.
 	 */
 	movq	TF_RIP(%rsp), %rcx
 	movq	TF_RFLAGS(%rsp), %r11
@@ -159,8 +161,8 @@ ENTRY syscall_entry32
 END syscall_entry32
 
 /*
- * From nk's stubs: [vector, error, rip, cs, rflags, rsp, ss] on the trap stack (from ring 3) or on the
- * interrupted stack (from ring 0).
+ * From nk's stubs: [vector, error, rip, cs, rflags, rsp, ss] on the trap stack (from ring 3) or on
+ * the interrupted stack (from ring 0).
  */
 ENTRY trap_entry
 	testb	$3, 24(%rsp)
@@ -214,9 +216,9 @@ iret_to_user:
 	EXTABLE	iret_to_user, iret_refused
 
 	/*
-	 * The processor refused the program's new rip, cs or ss, and the fault was taken in ring 0. The
-	 * registers are the program's again and the five words still lie at rsp: make it the program's
-	 * general protection fault.
+	 * The processor refused the program's new rip, cs or ss, and the fault was taken in ring 0.
+	 * The registers are the program's again and the five words still lie at rsp: make it the
+	 * program's general protection fault.
 	 */
 iret_refused:
 	pushq	$0
@@ -310,7 +312,10 @@ ENTRY x86_try_abort
 	jmp	try_out
 END x86_try_abort
 
-/* void x86_wait_for_interrupt(void): STI takes effect after HLT has begun, so no interrupt is slept through. */
+/*
+ * void x86_wait_for_interrupt(void): STI takes effect after HLT has begun, so no interrupt is slept
+ * through.
+ */
 ENTRY x86_wait_for_interrupt
 	sti
 	hlt

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Floating-point and vector registers belong to one thread at a time (`owner`); the kernel does not use them.
- * They are saved when another thread needs them. Formats: XSAVE, not compacted, of all that boot enabled in XCR0;
- * FXSAVE where the CPU has no XSAVE.
+ * Floating-point and vector registers belong to one thread at a time (`owner`); the kernel does not
+ * use them. They are saved when another thread needs them. Formats: XSAVE, not compacted, of all
+ * that boot enabled in XCR0; FXSAVE where the CPU has no XSAVE.
  */
 #include "kernel/x86/local.h"
 
 #include "base/str.h"
 
-#define FXSAVE_LEN    512u
-#define XHEADER_LEN   64u
-#define FCW_INIT      0x037f
-#define MXCSR_INIT    0x1f80
-#define MXCSR_MASK    0xffbf /* where FXSAVE does not tell */
-#define XSTATE_PKRU   9
-#define PKRU_INIT     0x55555554 /* as in Linux: only key 0 is open */
+#define FXSAVE_LEN  512u
+#define XHEADER_LEN 64u
+#define FCW_INIT    0x037f
+#define MXCSR_INIT  0x1f80
+#define MXCSR_MASK  0xffbf /* where FXSAVE does not tell */
+#define XSTATE_PKRU 9
+#define PKRU_INIT   0x55555554 /* as in Linux: only key 0 is open */
 
 struct fxsave {
 	uint16_t fcw, fsw;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Byte offsets of struct trapframe, and constants of x86.h, for assembly; trap.c checks that they agree. */
+/*
+ * Byte offsets of struct trapframe, and constants of x86.h, for assembly; trap.c checks that they
+ * agree.
+ */
 #pragma once
 
 #define TF_R11      48

@@ -7,23 +7,12 @@
 static bool futex_result(unsigned op, uint32_t old, uint32_t arg, uint32_t *out)
 {
 	switch (op) {
-	case FUTEX_OP_SET:
-		*out = arg;
-		return true;
-	case FUTEX_OP_ADD:
-		*out = old + arg;
-		return true;
-	case FUTEX_OP_OR:
-		*out = old | arg;
-		return true;
-	case FUTEX_OP_ANDN:
-		*out = old & ~arg;
-		return true;
-	case FUTEX_OP_XOR:
-		*out = old ^ arg;
-		return true;
-	default:
-		return false;
+	case FUTEX_OP_SET: *out = arg; return true;
+	case FUTEX_OP_ADD: *out = old + arg; return true;
+	case FUTEX_OP_OR: *out = old | arg; return true;
+	case FUTEX_OP_ANDN: *out = old & ~arg; return true;
+	case FUTEX_OP_XOR: *out = old ^ arg; return true;
+	default: return false;
 	}
 }
 

@@ -12,18 +12,24 @@ static const uint64_t ioapic_pa[] = { 0xfec00000, 0xfec10000 };
 #define REDIR_ACTIVE_LOW (1u << 13)
 #define REDIR_LEVEL      (1u << 15)
 
-#define PIC1      0x20 /* command port; data is the next */
-#define PIC2      0xa0
-#define PIC_INIT  0x11 /* cascaded, edge, a fourth word follows */
-#define PIC_8086  0x01
-#define VEC_PIC   0xe0 /* away from the exceptions, should one still raise a spurious interrupt */
+#define PIC1     0x20 /* command port; data is the next */
+#define PIC2     0xa0
+#define PIC_INIT 0x11 /* cascaded, edge, a fourth word follows */
+#define PIC_8086 0x01
+#define VEC_PIC  0xe0 /* away from the exceptions, should one still raise a spurious interrupt */
 
-struct irq_slot { void (*handler)(void *arg); void *arg; };
+struct irq_slot {
+	void (*handler)(void *arg);
+	void *arg;
+};
 static struct irq_slot slots[VEC_DEVICES];
 static unsigned slots_used;
 static uint64_t strays;
 
-struct ioapic { volatile uint32_t *regs; bool probed; };
+struct ioapic {
+	volatile uint32_t *regs;
+	bool probed;
+};
 static struct ioapic ioapics[ARRAY_SIZE(ioapic_pa)];
 
 static void pic_silence(uint16_t pic, uint8_t vector, uint8_t cascade)

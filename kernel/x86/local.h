@@ -24,7 +24,9 @@ void timer_interrupt(void);
 /* apic.c: the local APIC's timer, one shot from 2^32 - 1 down, divided by one. */
 void apic_timer_start(uint32_t count, bool interrupt);
 uint32_t apic_timer_left(void);
-/* With boot_info.cpu.tsc_deadline: from now on the timer's vector comes when the TSC reaches what was last
+/*
+ * With boot_info.cpu.tsc_deadline: from now on the timer's vector comes when the TSC reaches what
+ * was last
  * given (0: never). */
 void apic_timer_use_deadline(void);
 void apic_timer_deadline(uint64_t tsc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The interval timer's channel 2 as a reference for the TSC. Mode 0 counts down from 65535 and goes on below
- * zero, and its output says whether it got there; nobody has to wait for it.
+ * The interval timer's channel 2 as a reference for the TSC. Mode 0 counts down from 65535 and goes
+ * on below zero, and its output says whether it got there; nobody has to wait for it.
  */
 #include "kernel/x86/local.h"
 

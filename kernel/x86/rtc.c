@@ -21,7 +21,9 @@
 
 #define RTC_TRIES 5000 /* an update takes about 2 ms */
 
-struct rtc_time { unsigned second, minute, hour, day, month, year; };
+struct rtc_time {
+	unsigned second, minute, hour, day, month, year;
+};
 
 static uint8_t rtc_reg(uint8_t reg)
 {
@@ -93,8 +95,7 @@ static uint64_t days_since_1970(unsigned year, unsigned month, unsigned day)
 	unsigned era = y / 400;
 	unsigned year_of_era = y - era * 400;
 	unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-	unsigned day_of_era =
-		year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+	unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
 
 	return era * 146097ull + day_of_era - 719468;
 }
@@ -106,8 +107,8 @@ bool rtc_read_ns(uint64_t *out)
 	if (!rtc_read_stable(&t))
 		return false;
 	rtc_decode(&t);
-	if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || t.hour > 23 || t.minute > 59 ||
-	    t.second > 59)
+	if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || t.hour > 23 ||
+	    t.minute > 59 || t.second > 59)
 		return false;
 	uint64_t seconds = days_since_1970(t.year, t.month, t.day) * 86400 + t.hour * 3600 +
 			   t.minute * 60 + t.second;

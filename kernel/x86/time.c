@@ -2,11 +2,12 @@
 /*
  * Clocks from the TSC, and this core's timer.
  *
- * Core 0 finds out how fast the TSC runs: CPUID or the hypervisor may say; else time_init starts a reference and
- * goes on booting, and the first reader compares (so boot seldom waits). Under QEMU's emulator the local APIC's
- * timer is an exact 1 GHz, elsewhere the PIT is the reference. Later, with a longer time to look at, the PIT
- * makes the number better. A change keeps the present value of the clock and only bends its rate: it never steps.
- * Other cores are told the numbers by message (kernel/core); until then their clock stands at 0.
+ * Core 0 finds out how fast the TSC runs: CPUID or the hypervisor may say; else time_init starts a
+ * reference and goes on booting, and the first reader compares (so boot seldom waits). Under QEMU's
+ * emulator the local APIC's timer is an exact 1 GHz, elsewhere the PIT is the reference. Later,
+ * with a longer time to look at, the PIT makes the number better. A change keeps the present value
+ * of the clock and only bends its rate: it never steps. Other cores are told the numbers by message
+ * (kernel/core); until then their clock stands at 0.
  */
 #include "kernel/x86/local.h"
 #include "kernel/x86/vdso_abi.h"
@@ -14,9 +15,9 @@
 #include "abi/nk.h"
 #include "base/str.h"
 
-#define NS_PER_S        1000000000ull
+#define NS_PER_S         1000000000ull
 #define EMULATED_APIC_HZ 1000000000ull
-#define APIC_COUNT_MAX  UINT32_MAX
+#define APIC_COUNT_MAX   UINT32_MAX
 
 /* Shortest times to compare over, and when to look again. */
 #define MIN_APIC_US   200
@@ -32,11 +33,11 @@ void (*time_changed)(void);
 static struct time_params now_p; /* mult 0: not measured yet */
 static uint64_t inverse;         /* TSC ticks per ns, 32.32 */
 static const char *source = "none";
-static bool measuring;           /* this core finds out by itself */
+static bool measuring; /* this core finds out by itself */
 static bool cpuid_checked;
 static bool apic_is_reference;
-static bool measured;            /* the clock runs, and the timer can be armed */
-static unsigned refined;         /* steps of refine_after_ns done */
+static bool measured;    /* the clock runs, and the timer can be armed */
+static unsigned refined; /* steps of refine_after_ns done */
 static struct pit_sample pit_first;
 static bool pit_there;
 static uint64_t apic_first_tsc;
@@ -48,7 +49,10 @@ static uint64_t mul_shift32(uint64_t a, uint64_t b)
 	return (uint64_t)(((unsigned __int128)a * b) >> 32);
 }
 
-/* (a << 32) / b for a result that fits 64 bits. The compiler would call a library for the 128-bit division. */
+/*
+ * (a << 32) / b for a result that fits 64 bits. The compiler would call a library for the 128-bit
+ * division.
+ */
 static uint64_t div_shift32(uint64_t a, uint64_t b)
 {
 	uint64_t q, rest;
@@ -74,7 +78,10 @@ static void page_write(void)
 		return;
 	uint32_t seq = page->seq;
 
-	/* One core, interrupts off: only the order as seen by a program that was interrupted matters. */
+	/*
+	 * One core, interrupts off: only the order as seen by a program that was interrupted
+	 * matters.
+	 */
 	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->cpu = boot_info.core;
@@ -157,7 +164,10 @@ static bool pit_sample_good(struct pit_sample *best)
 	return true;
 }
 
-/* The moment of the start must be known as well as those of the samples: again, until it took no longer than usual. */
+/*
+ * The moment of the start must be known as well as those of the samples: again, until it took no
+ * longer than usual.
+ */
 static void apic_reference_start(void)
 {
 	uint64_t before, width, best = UINT64_MAX;
@@ -256,11 +266,14 @@ static bool measure_by_pit(void)
 		}
 	} while ((uint16_t)(s.passed - pit_first.passed) < MIN_PIT_TICKS);
 	source = "pit";
-	set_rate(div_shift32(pit_ns((uint16_t)(s.passed - pit_first.passed)), s.tsc - pit_first.tsc));
+	set_rate(div_shift32(pit_ns((uint16_t)(s.passed - pit_first.passed)),
+			     s.tsc - pit_first.tsc));
 	return true;
 }
 
-/* How fast the APIC's timer runs, now that the TSC is known. Before it is armed for the first time. */
+/*
+ * How fast the APIC's timer runs, now that the TSC is known. Before it is armed for the first time.
+ */
 static void measure_apic(void)
 {
 	uint64_t tsc, ticks;
@@ -285,7 +298,10 @@ static void measure(void)
 	measured = true;
 }
 
-/* Some emulators name a frequency that their TSC does not have: compare once the PIT has run a while. */
+/*
+ * Some emulators name a frequency that their TSC does not have: compare once the PIT has run a
+ * while.
+ */
 static void check_cpuid(void)
 {
 	struct pit_sample s;
@@ -318,7 +334,9 @@ static void check_cpuid(void)
 	set_rate(mult);
 }
 
-/* A better number once more time has passed. The PIT's rounds are counted with the number we have. */
+/*
+ * A better number once more time has passed. The PIT's rounds are counted with the number we have.
+ */
 static void refine(uint64_t mono)
 {
 	struct pit_sample s;
@@ -330,7 +348,8 @@ static void refine(uint64_t mono)
 	if (!pit_there || strcmp(source, "cpuid") == 0 || !pit_sample_good(&s))
 		return;
 	uint64_t tsc = s.tsc - pit_first.tsc;
-	uint64_t expect = mul_shift32(mul_shift32(tsc, now_p.mult), ((uint64_t)PIT_HZ << 32) / NS_PER_S);
+	uint64_t expect = mul_shift32(mul_shift32(tsc, now_p.mult),
+				      ((uint64_t)PIT_HZ << 32) / NS_PER_S);
 	uint64_t ticks = (uint16_t)(s.passed - pit_first.passed);
 
 	if (expect > ticks)
@@ -420,8 +439,8 @@ static void arm(uint64_t mono_ns, uint64_t now)
 		return;
 	}
 	/* Longer than the counter reaches: it rings early and is armed again. */
-	uint64_t ticks = ahead < NS_PER_S * 1000 ? mul_shift32(ahead, now_p.lapic_mult) + 1 :
-						   APIC_COUNT_MAX;
+	uint64_t ticks = ahead < NS_PER_S * 1000 ? mul_shift32(ahead, now_p.lapic_mult) + 1
+						 : APIC_COUNT_MAX;
 
 	apic_timer_start(ticks < APIC_COUNT_MAX ? (uint32_t)ticks : APIC_COUNT_MAX, true);
 }

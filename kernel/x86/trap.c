@@ -22,7 +22,9 @@ _Static_assert(USER_WORK_SPECIAL == USER_WORK_SPECIAL_BIT, "frame.h");
 struct trap_hooks trap_hooks;
 
 /* Pairs that entry.S and usercopy.S made: an instruction that may fault, and where to go on. */
-struct extable_entry { uint64_t at, fixup; };
+struct extable_entry {
+	uint64_t at, fixup;
+};
 extern const struct extable_entry extable_start[], extable_end[]; /* linker script */
 
 static bool try_active;
@@ -62,8 +64,7 @@ static bool page_fault_served(struct trapframe *tf, uint64_t addr)
 static void interrupt(uint64_t vector)
 {
 	switch (vector) {
-	case VEC_SPURIOUS:
-		return; /* not in service: no EOI */
+	case VEC_SPURIOUS: return; /* not in service: no EOI */
 	case VEC_TIMER:
 		apic_eoi();
 		timer_interrupt();
@@ -73,9 +74,7 @@ static void interrupt(uint64_t vector)
 		if (trap_hooks.ipi != NULL)
 			trap_hooks.ipi();
 		return;
-	default:
-		apic_eoi();
-		irq_dispatch((uint8_t)vector);
+	default: apic_eoi(); irq_dispatch((uint8_t)vector);
 	}
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Copies between kernel and program, through the current address space. The page-fault handler serves faults
- * on the way; an access that it refuses goes on at the fixup named in the exception table.
+ * Copies between kernel and program, through the current address space. The page-fault handler
+ * serves faults on the way; an access that it refuses goes on at the fixup named in the exception
+ * table.
  *
- * STAC and CLAC do not exist on every CPU and the text cannot be patched, hence the test of x86_smap.
+ * STAC and CLAC do not exist on every CPU and the text cannot be patched, hence the test of
+ * x86_smap.
  */
 
 	/* The next instruction may fault and then resumes at `fixup`. */
@@ -54,8 +56,8 @@ ENTRY x86_zero_user
 END x86_zero_user
 
 /*
- * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first; where one faults, the rest goes
- * byte by byte, so that the answer is exact.
+ * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first; where one faults,
+ * the rest goes byte by byte, so that the answer is exact.
  */
 	.type	copy_body, @function
 copy_body:

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The processor as the rest of the kernel sees it: traps, interrupts, time, FPU, user access. No instruction here
+/*
+ * The processor as the rest of the kernel sees it: traps, interrupts, time, FPU, user access. No
+ * instruction here
  * can change a translation, a control register or an entry MSR: those are nk's (R1). */
 #pragma once
 
@@ -8,8 +10,10 @@
 #include "abi/layout.h"
 #include "abi/types.h"
 
-/* Registers of a program (or of the kernel, for a trap inside it), at the top of the thread's kernel stack.
- * The order is entry.S's. orig_rax: system call number, or -1 for traps and interrupts; vector is
+/*
+ * Registers of a program (or of the kernel, for a trap inside it), at the top of the thread's
+ * kernel stack. The order is entry.S's. orig_rax: system call number, or -1 for traps and
+ * interrupts; vector is
  * TRAP_SYSCALL for system calls. */
 #define TRAP_SYSCALL 0x100
 struct trapframe {
@@ -21,27 +25,41 @@ struct trapframe {
 
 /* ---- entry (entry.S) ---- */
 
-/* Top of the current thread's kernel stack: SYSCALL and traps from ring 3 start there. Set on a thread switch. */
+/*
+ * Top of the current thread's kernel stack: SYSCALL and traps from ring 3 start there. Set on a
+ * thread switch.
+ */
 extern uint64_t cur_kstack_top;
 
-/* Enter ring 3 with these registers; does not return. `tf` lies at the top of the current kernel stack. */
+/*
+ * Enter ring 3 with these registers; does not return. `tf` lies at the top of the current kernel
+ * stack.
+ */
 NORETURN void x86_return_to_user(struct trapframe *tf);
 
-/* Switch kernel stacks: saves callee-saved registers on the current stack, stores rsp to *save_rsp, loads rsp. */
+/*
+ * Switch kernel stacks: saves callee-saved registers on the current stack, stores rsp to *save_rsp,
+ * loads rsp.
+ */
 void x86_switch_stack(uint64_t *save_rsp, uint64_t load_rsp);
-/* Make `top` (16-byte aligned end of a stack) a stack that x86_switch_stack can load: `entry` is then called on it
+/*
+ * Make `top` (16-byte aligned end of a stack) a stack that x86_switch_stack can load: `entry` is
+ * then called on it
  * as if by a call from nowhere, and must not return. Answers the value for load_rsp. */
 uint64_t x86_prepare_stack(uint64_t top, void (*entry)(void));
 
-/* Called by entry.S on the thread's kernel stack, interrupts off. Defined by kernel/linux and kernel/task:
- * `syscall_dispatch` handles one system call (sets tf->rax), `user_return_work` runs before each return to ring 3
+/*
+ * Called by entry.S on the thread's kernel stack, interrupts off. Defined by kernel/linux and
+ * kernel/task: `syscall_dispatch` handles one system call (sets tf->rax), `user_return_work` runs
+ * before each return to ring 3
  * when `user_work` is not 0 (signals, rescheduling). */
 void syscall_dispatch(struct trapframe *tf);
 void user_return_work(struct trapframe *tf);
 extern uint32_t user_work;
 #define USER_WORK_RESCHED 1u
 #define USER_WORK_SIGNAL  2u
-#define USER_WORK_SPECIAL 4u /* this frame must go back by IRETQ with all registers (signal return, exec, ptrace) */
+/* this frame must go back by IRETQ with all registers (signal return, exec, ptrace) */
+#define USER_WORK_SPECIAL 4u
 
 /* ---- traps and interrupts (trap.c, irq.c) ---- */
 
@@ -54,10 +72,11 @@ void trap_init(void);
 #define PF_FETCH   16u
 
 /* Handlers set once at start-up by the modules that own them. Called with interrupts off.
- * page_fault: on a user address, from ring 3 or from a user copy in the kernel; returns true when the access can be
- * retried. user_exception: any other exception from ring 3 (vector, error code in tf), and a page fault from ring 3
- * that page_fault did not serve (vector 14, fault_addr). timer: the armed time has come (never earlier).
- * ipi: set by kernel/msg. kernel_fault: an exception in the kernel that nothing expects; set by kernel/core, does
+ * page_fault: on a user address, from ring 3 or from a user copy in the kernel; returns true when
+ * the access can be retried. user_exception: any other exception from ring 3 (vector, error code in
+ * tf), and a page fault from ring 3 that page_fault did not serve (vector 14, fault_addr). timer:
+ * the armed time has come (never earlier). ipi: set by kernel/msg. kernel_fault: an exception in
+ * the kernel that nothing expects; set by kernel/core, does
  * not return. */
 struct trap_hooks {
 	bool (*page_fault)(struct trapframe *tf, uint64_t addr, uint32_t code);
@@ -70,13 +89,21 @@ extern struct trap_hooks trap_hooks;
 
 /* Give `handler(arg)` the device vector it returns (VEC_DEVICE0...). E_NOSPC when all are taken. */
 err_t irq_alloc(void (*handler)(void *arg), void *arg, uint8_t *vector) MUST_CHECK;
-/* Route a line of the IO-APIC to a vector on this core and unmask it. E_INVAL for a line that is not there; E_NODEV when
+/*
+ * Route a line of the IO-APIC to a vector on this core and unmask it. E_INVAL for a line that is
+ * not there; E_NODEV when
  * the machine has no IO-APIC; errors of x86_map_device. */
 err_t irq_route_gsi(unsigned gsi, uint8_t vector, bool level, bool active_low) MUST_CHECK;
 
-/* Interrupts on, HLT, interrupts off: returns after at least one interrupt was handled. The idle loop's only wait. */
+/*
+ * Interrupts on, HLT, interrupts off: returns after at least one interrupt was handled. The idle
+ * loop's only wait.
+ */
 void x86_wait_for_interrupt(void);
-/* Poll pending interrupts once (sti; nop; cli) from the kernel: only the scheduler's idle path and long loops. */
+/*
+ * Poll pending interrupts once (sti; nop; cli) from the kernel: only the scheduler's idle path and
+ * long loops.
+ */
 void x86_poll_interrupts(void);
 
 /* ---- local APIC (apic.c) ---- */
@@ -87,11 +114,15 @@ void apic_eoi(void);
 
 /* ---- time (time.c): all times are nanoseconds in uint64_t ---- */
 void time_init(void);
-uint64_t time_mono_ns(void);      /* since boot */
-uint64_t time_real_ns(void);      /* since 1970 */
+uint64_t time_mono_ns(void); /* since boot */
+uint64_t time_real_ns(void); /* since 1970 */
 void time_set_real_ns(uint64_t ns);
-/* Arm this core's timer interrupt for an absolute monotonic time (past: as soon as possible); UINT64_MAX disarms.
- * Cheap when unchanged or later than what is armed is NOT assumed: the caller keeps the earliest deadline. */
+/*
+ * Arm this core's timer interrupt for an absolute monotonic time (past: as soon as possible);
+ * UINT64_MAX disarms.
+ * Cheap when unchanged or later than what is armed is NOT assumed: the caller keeps the earliest
+ * deadline.
+ */
 void timer_arm(uint64_t mono_ns);
 uint64_t tsc_khz(void);
 /* Nanoseconds since boot at which the TSC stood, or will stand, at `tsc`. */
@@ -99,18 +130,25 @@ uint64_t time_of_tsc(uint64_t tsc);
 
 /* The clock in numbers, to hand from the core that measured it to the others.
  * mono ns = mono_base + ((tsc - tsc_base) * mult >> 32), real = mono + real_offset. */
-struct time_params { uint64_t tsc_base, mono_base, mult, lapic_mult; int64_t real_offset; };
+struct time_params {
+	uint64_t tsc_base, mono_base, mult, lapic_mult;
+	int64_t real_offset;
+};
 /* False as long as nothing was measured. Does not measure. */
 bool time_params_get(struct time_params *p);
 void time_params_set(const struct time_params *p);
 /* Called, on the core that measures, when the numbers changed. NULL: nobody wants to know. */
 extern void (*time_changed)(void);
-/* How the TSC's frequency was found: "cpuid", "hypervisor", "apic", "pit", "core 0" (told by it), "guess"; "none" when
+/*
+ * How the TSC's frequency was found: "cpuid", "hypervisor", "apic", "pit", "core 0" (told by it),
+ * "guess"; "none" when
  * not yet. */
 const char *time_source(void);
 /* The battery clock in ns since 1970 (whole seconds); false when there is none. */
 bool rtc_read_ns(uint64_t *out);
-/* The page that the vDSO reads (struct vdso_time in x86/vdso_abi.h); map it read-only to programs. */
+/*
+ * The page that the vDSO reads (struct vdso_time in x86/vdso_abi.h); map it read-only to programs.
+ */
 paddr_t vdso_time_frame(void);
 
 static inline uint64_t rdtsc(void)
@@ -122,20 +160,30 @@ static inline uint64_t rdtsc(void)
 }
 
 /* ---- FPU (fpu.c): the kernel itself never uses it ---- */
-struct fpu_area;                  /* boot_info.cpu.xsave_size bytes, 64-byte aligned; allocate with fpu_alloc */
+/* boot_info.cpu.xsave_size bytes, 64-byte aligned; allocate with fpu_alloc */
+struct fpu_area;
 struct fpu_area *fpu_alloc(void); /* initial state; NULL when out of memory */
 void fpu_free(struct fpu_area *a);
 void fpu_copy(struct fpu_area *to, const struct fpu_area *from);
 void fpu_reset(struct fpu_area *a);
-/* The registers are to hold `next` from now on (before return to ring 3): saves the owner's, loads next's. */
+/*
+ * The registers are to hold `next` from now on (before return to ring 3): saves the owner's, loads
+ * next's.
+ */
 void fpu_switch(struct fpu_area *next);
-/* Write the registers of `a` to its memory, if they are in the CPU (before fork copies or a signal frame reads it). */
+/*
+ * Write the registers of `a` to its memory, if they are in the CPU (before fork copies or a signal
+ * frame reads it).
+ */
 void fpu_sync(struct fpu_area *a);
 /* Forget that the CPU holds `a` (its memory was changed, or is to be freed). */
 void fpu_drop(struct fpu_area *a);
-void *fpu_data(struct fpu_area *a);       /* the XSAVE/FXSAVE image */
+void *fpu_data(struct fpu_area *a); /* the XSAVE/FXSAVE image */
 uint32_t fpu_size(void);
-/* False when the image could fault on XRSTOR (reserved bits, header): a program's signal frame must pass it. */
+/*
+ * False when the image could fault on XRSTOR (reserved bits, header): a program's signal frame must
+ * pass it.
+ */
 bool fpu_image_valid(const void *image, uint32_t len);
 
 /* ---- user memory: raw copies, only for mem/ubuf.c ---- */
@@ -149,24 +197,57 @@ bool x86_user_cmpxchg32(uint64_t addr, uint32_t expect, uint32_t desired, uint32
 bool x86_user_xchg_op32(uint64_t addr, unsigned op, uint32_t arg, uint32_t *old); /* FUTEX_OP_* */
 
 /* ---- devices ---- */
-static inline void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0,%1" ::"a"(v), "Nd"(port)); }
-static inline uint8_t inb(uint16_t port) { uint8_t v; __asm__ volatile("inb %1,%0" : "=a"(v) : "Nd"(port)); return v; }
-static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0,%1" ::"a"(v), "Nd"(port)); }
-static inline uint16_t inw(uint16_t port) { uint16_t v; __asm__ volatile("inw %1,%0" : "=a"(v) : "Nd"(port)); return v; }
-static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0,%1" ::"a"(v), "Nd"(port)); }
-static inline uint32_t inl(uint16_t port) { uint32_t v; __asm__ volatile("inl %1,%0" : "=a"(v) : "Nd"(port)); return v; }
-static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1,%0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outw(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline uint16_t inw(uint16_t port)
+{
+	uint16_t v;
+	__asm__ volatile("inw %1,%0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outl(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0,%1" ::"a"(v), "Nd"(port));
+}
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t v;
+	__asm__ volatile("inl %1,%0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
 void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 /* 64 bits from RDRAND; false when the CPU lacks it or it fails. */
 bool x86_rdrand(uint64_t *out);
 /* Map device registers; NULL when nk refuses or the window is full. */
 volatile void *x86_map_device(uint64_t pa, size_t len);
-/* Call fn(arg) and live through an exception in it: true, with its vector and address (CR2 for page faults, else 0) when
+/*
+ * Call fn(arg) and live through an exception in it: true, with its vector and address (CR2 for page
+ * faults, else 0) when
  * there was one; fn was then left where it stood. For probing and tests; does not nest. */
-struct x86_fault { uint64_t vector, error, addr, rip; };
+struct x86_fault {
+	uint64_t vector, error, addr, rip;
+};
 bool x86_try(void (*fn)(void *), void *arg, struct x86_fault *fault);
 
-/* ---- vDSO (x86/vdso/): an ELF image, vdso_image_len bytes (a multiple of the page size). It reads the page of
+/*
+ * ---- vDSO (x86/vdso/): an ELF image, vdso_image_len bytes (a multiple of the page size). It reads
+ *  the page of
  * vdso_time_frame() one page below where it is mapped itself. ---- */
 extern const uint8_t vdso_image[];
 extern const uint64_t vdso_image_len;

@@ -12,14 +12,14 @@
 #define REG_LSR     5
 #define REG_SCRATCH 7
 
-#define IER_RECEIVED  0x01
-#define FCR_ON_CLEAR  0xc7 /* queues on and emptied, interrupt at 14 bytes */
-#define LCR_8N1       0x03
-#define LCR_DIVISOR   0x80
+#define IER_RECEIVED     0x01
+#define FCR_ON_CLEAR     0xc7 /* queues on and emptied, interrupt at 14 bytes */
+#define LCR_8N1          0x03
+#define LCR_DIVISOR      0x80
 #define MCR_DTR_RTS_OUT2 0x0b
-#define LSR_RECEIVED  0x01
-#define LSR_CAN_SEND  0x20
-#define LSR_ALL_SENT  0x40
+#define LSR_RECEIVED     0x01
+#define LSR_CAN_SEND     0x20
+#define LSR_ALL_SENT     0x40
 
 #define QUEUE_LEN  16
 #define WAIT_TRIES 100000 /* far longer than 16 bytes take at 115200 baud */

@@ -40,10 +40,11 @@ static void test_good(void **state)
 {
 	(void)state;
 	assert_int_equal(RUN("exe=/bin/true\0arg=true"), OK);
-	assert_int_equal(RUN("arg=sh\0arg=-c\0arg=\0exe=/bin/sh\0env=A=b=c\0env=E=\0cwd=/tmp\0uid=1000\0gid=0\0"
-			     "umask=077\0hostname=\0tty=24x80\0tty-out=6\0strace=1\0missing=0\0time=1700000000000000000\0"
-			     "init=1"),
-			 OK);
+	assert_int_equal(
+		RUN("arg=sh\0arg=-c\0arg=\0exe=/bin/sh\0env=A=b=c\0env=E=\0cwd=/tmp\0uid=1000\0gid=0\0"
+		    "umask=077\0hostname=\0tty=24x80\0tty-out=6\0strace=1\0missing=0\0time=1700000000000000000\0"
+		    "init=1"),
+		OK);
 	assert_string_equal(run_config_get("arg", 0), "sh");
 	assert_string_equal(run_config_get("arg", 2), "");
 	assert_null(run_config_get("arg", 3));
@@ -69,7 +70,7 @@ static void test_bad(void **state)
 	assert_int_equal(RUN("exe=/a\0arg=x\0tty=0x80"), E_INVAL);
 	assert_int_equal(RUN("exe=/a\0arg=x\0env=NOVALUE"), E_INVAL);
 	assert_int_equal(RUN("exe=/a\0arg=x\0nonsense"), E_INVAL);
-	assert_int_equal(RUN("exe=/a\0arg=x\0\0"), E_INVAL); /* an empty string */
+	assert_int_equal(RUN("exe=/a\0arg=x\0\0"), E_INVAL);  /* an empty string */
 	assert_int_equal(run("exe=/a\0arg=xy", 12), E_INVAL); /* no end */
 	assert_int_equal(run(NULL, 0), E_INVAL);
 }

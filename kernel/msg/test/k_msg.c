@@ -69,7 +69,8 @@ KTEST(msg_ping_every_core)
 			   (unsigned long long)took[ROUNDS * 99 / 100]);
 	}
 	ktest_note("IPIs sent %llu, saved %llu, got %llu", (unsigned long long)msg_stats.ipis_sent,
-		   (unsigned long long)msg_stats.ipis_saved, (unsigned long long)msg_stats.ipis_got);
+		   (unsigned long long)msg_stats.ipis_saved,
+		   (unsigned long long)msg_stats.ipis_got);
 }
 
 /* Both sides halt at random moments; a wake-up that is lost shows as a time-out. */

@@ -14,7 +14,7 @@
 struct end {
 	struct msg_chan chan;
 	uint64_t sent, got;
-	uint32_t in_hand;  /* received, not done with */
+	uint32_t in_hand; /* received, not done with */
 	struct msg_line line;
 	bool owes_ack;
 };
@@ -139,15 +139,9 @@ static void random_step(struct end *e, uint64_t limit)
 			try_send(e);
 		break;
 	case 3:
-	case 4:
-		try_receive(e);
-		break;
-	case 5:
-		finish(e);
-		break;
-	case 6:
-		acknowledge(e);
-		break;
+	case 4: try_receive(e); break;
+	case 5: finish(e); break;
+	case 6: acknowledge(e); break;
 	default:
 		if (rnd(4) == 0)
 			poll_all(e);

@@ -105,7 +105,8 @@ static void on_other_stack(void)
 KTEST(x86_stacks_switch)
 {
 	other_ran = 0;
-	other_rsp = x86_prepare_stack((uint64_t)(other_stack + sizeof(other_stack)), on_other_stack);
+	other_rsp = x86_prepare_stack((uint64_t)(other_stack + sizeof(other_stack)),
+				      on_other_stack);
 	for (unsigned i = 1; i <= 3; i++) {
 		x86_switch_stack(&main_rsp, other_rsp);
 		EXPECT_EQ(other_ran, i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The vDSO: clocks without entering the kernel, from the page below it. This is code of the program, compiled on its
- * own (position-independent, no kernel flags) and linked by vdso.lds.
+ * The vDSO: clocks without entering the kernel, from the page below it. This is code of the
+ * program, compiled on its own (position-independent, no kernel flags) and linked by vdso.lds.
  */
 #include <asm/unistd_64.h>
 #include <linux/time.h>
@@ -12,10 +12,15 @@
 #define NS_PER_S 1000000000ull
 #define EXPORT   __attribute__((visibility("default")))
 
-struct timezone_ { int minuteswest, dsttime; };
-struct timeval_ { long sec, usec; };
+struct timezone_ {
+	int minuteswest, dsttime;
+};
+struct timeval_ {
+	long sec, usec;
+};
 
-extern struct vdso_time vdso_page __attribute__((visibility("hidden"))); /* read-only, but it changes */
+/* read-only, but it changes */
+extern struct vdso_time vdso_page __attribute__((visibility("hidden")));
 
 static long syscall2(long nr, long a, long b)
 {
@@ -63,15 +68,12 @@ static int clock_kind(int clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-		return 1;
+	case CLOCK_REALTIME_COARSE: return 1;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_BOOTTIME:
-		return 0;
-	default:
-		return -1;
+	case CLOCK_BOOTTIME: return 0;
+	default: return -1;
 	}
 }
 
@@ -121,9 +123,9 @@ EXPORT int __vdso_clock_getres(int clock, struct __kernel_timespec *res)
 		return (int)syscall2(__NR_clock_getres, clock, (long)res);
 	if (res != 0) {
 		res->tv_sec = 0;
-		res->tv_nsec = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ?
-				       VDSO_COARSE_RES_NS :
-				       1;
+		res->tv_nsec = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE
+				       ? VDSO_COARSE_RES_NS
+				       : 1;
 	}
 	return 0;
 }
@@ -140,8 +142,11 @@ EXPORT long __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 }
 
 /* The names without __vdso_, weak as Linux has them. */
-EXPORT int clock_gettime(int, struct __kernel_timespec *) __attribute__((weak, alias("__vdso_clock_gettime")));
-EXPORT int gettimeofday(struct timeval_ *, struct timezone_ *) __attribute__((weak, alias("__vdso_gettimeofday")));
+EXPORT int clock_gettime(int, struct __kernel_timespec *)
+	__attribute__((weak, alias("__vdso_clock_gettime")));
+EXPORT int gettimeofday(struct timeval_ *, struct timezone_ *)
+	__attribute__((weak, alias("__vdso_gettimeofday")));
 EXPORT long time(long *) __attribute__((weak, alias("__vdso_time")));
-EXPORT int clock_getres(int, struct __kernel_timespec *) __attribute__((weak, alias("__vdso_clock_getres")));
+EXPORT int clock_getres(int, struct __kernel_timespec *)
+	__attribute__((weak, alias("__vdso_clock_getres")));
 EXPORT long getcpu(unsigned *, unsigned *, void *) __attribute__((weak, alias("__vdso_getcpu")));
