@@ -9,12 +9,9 @@
 static err_t error_of(enum fault_result r)
 {
 	switch (r) {
-	case FAULT_OK:
-		return OK;
-	case FAULT_NOMEM:
-		return E_NOMEM;
-	default:
-		return E_FAULT;
+	case FAULT_OK: return OK;
+	case FAULT_NOMEM: return E_NOMEM;
+	default: return E_FAULT;
 	}
 }
 
@@ -35,7 +32,8 @@ static err_t populate_area(struct aspace *a, struct vma *v, uint64_t addr, uint6
 		uint64_t n = PAGES(end - addr);
 
 		if (!is_there(a, addr, write))
-			TRY(error_of(fault_serve(a, v, addr, write, n > CHUNK_FRAMES ? CHUNK_FRAMES : (unsigned)n)));
+			TRY(error_of(fault_serve(a, v, addr, write,
+						 n > CHUNK_FRAMES ? CHUNK_FRAMES : (unsigned)n)));
 	}
 	return OK;
 }
@@ -62,7 +60,9 @@ err_t aspace_populate(struct aspace *a, uint64_t addr, uint64_t len, bool write)
 
 /* ---- madvise ---- */
 
-/* Do something with the mapped parts of [addr, end); holes make it E_NOMEM at the end, as in Linux. */
+/*
+ * Do something with the mapped parts of [addr, end); holes make it E_NOMEM at the end, as in Linux.
+ */
 static err_t for_areas(struct aspace *a, uint64_t addr, uint64_t end,
 		       err_t (*fn)(struct aspace *a, struct vma *v, uint64_t start, uint64_t end))
 {
@@ -115,15 +115,12 @@ static err_t check_wipe(struct aspace *a, struct vma *v, uint64_t start, uint64_
 static err_t advise_fork(struct aspace *a, uint64_t start, uint64_t end, int advice)
 {
 	switch (advice) {
-	case MADV_DONTFORK:
-		return area_change_flags(a, start, end, 0, VM_DONTFORK);
-	case MADV_DOFORK:
-		return area_change_flags(a, start, end, VM_DONTFORK, 0);
+	case MADV_DONTFORK: return area_change_flags(a, start, end, 0, VM_DONTFORK);
+	case MADV_DOFORK: return area_change_flags(a, start, end, VM_DONTFORK, 0);
 	case MADV_WIPEONFORK:
 		TRY(for_areas(a, start, end, check_wipe));
 		return area_change_flags(a, start, end, 0, VM_WIPEONFORK);
-	default:
-		return area_change_flags(a, start, end, VM_WIPEONFORK, 0);
+	default: return area_change_flags(a, start, end, VM_WIPEONFORK, 0);
 	}
 }
 
@@ -131,32 +128,30 @@ err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len, int advice)
 {
 	uint64_t end;
 
-	if ((addr & PAGE_MASK) != 0 || !checked_align_up(len, PAGE_SIZE, &len) || !range_end(addr, len, &end))
+	if ((addr & PAGE_MASK) != 0 || !checked_align_up(len, PAGE_SIZE, &len) ||
+	    !range_end(addr, len, &end))
 		return E_INVAL;
 	if (end > USER_END)
 		return E_NOMEM;
 	switch (advice) {
-	case MADV_DONTNEED:
-		return for_areas(a, addr, end, drop_part);
-	case MADV_FREE:
-		return for_areas(a, addr, end, free_part);
+	case MADV_DONTNEED: return for_areas(a, addr, end, drop_part);
+	case MADV_FREE: return for_areas(a, addr, end, free_part);
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
-	case MADV_KEEPONFORK:
-		return addr == end ? OK : advise_fork(a, addr, end, advice);
+	case MADV_KEEPONFORK: return addr == end ? OK : advise_fork(a, addr, end, advice);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return aspace_populate(a, addr, len, advice == MADV_POPULATE_WRITE);
-	case MADV_NORMAL: /* hints about an order of access: the fault window finds that out itself */
+	/* hints about an order of access: the fault window finds that out itself */
+	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 	case MADV_DODUMP:
-	case MADV_DONTDUMP:
-		return for_areas(a, addr, end, NULL);
+	case MADV_DONTDUMP: return for_areas(a, addr, end, NULL);
 	default: /* huge pages, page merging, hole punching: as a Linux built without them */
 		return E_INVAL;
 	}
@@ -202,7 +197,8 @@ size_t aspace_read(struct aspace *a, uint64_t addr, void *buf, size_t len)
 
 		if (paddr_is_none(pa))
 			break;
-		memcpy((char *)buf + done, (const char *)frame_data(pa) + ((addr + done) & PAGE_MASK), n);
+		memcpy((char *)buf + done,
+		       (const char *)frame_data(pa) + ((addr + done) & PAGE_MASK), n);
 		done += n;
 	}
 	return done;
@@ -220,7 +216,8 @@ size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len
 
 		if (paddr_is_none(pa) || !frame_is_ours(pa))
 			break;
-		memcpy((char *)dm_ptr(pa) + ((addr + done) & PAGE_MASK), (const char *)buf + done, n);
+		memcpy((char *)dm_ptr(pa) + ((addr + done) & PAGE_MASK), (const char *)buf + done,
+		       n);
 		done += n;
 	}
 	return done;

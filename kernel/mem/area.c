@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Areas: the tree of a space, their extents, splitting and joining, and the search for room. Nothing here touches a page
- * table. Invariants: areas of a space do not overlap, are not empty, and are joined with neighbours that are alike;
- * nareas, bytes_virtual and bytes_data are the sums over them; an area with an object is in the object's list.
+ * Areas: the tree of a space, their extents, splitting and joining, and the search for room.
+ * Nothing here touches a page table. Invariants: areas of a space do not overlap, are not empty,
+ * and are joined with neighbours that are alike; nareas, bytes_virtual and bytes_data are the sums
+ * over them; an area with an object is in the object's list.
  */
 #include "base/checked.h"
 #include "kernel/mem/mem.h"
@@ -111,10 +112,12 @@ err_t area_check_limits(const struct aspace *a, uint64_t len, uint32_t flags)
 
 	if (!checked_add(a->bytes_virtual, len, &sum) || sum > a->limit_as)
 		return E_NOMEM;
-	if (flags_are_data(flags) && (!checked_add(a->bytes_data, len, &sum) || sum > a->limit_data))
+	if (flags_are_data(flags) &&
+	    (!checked_add(a->bytes_data, len, &sum) || sum > a->limit_data))
 		return E_NOMEM;
 	/* Like Linux's heuristic: only what can never be there is refused. */
-	if ((flags & VM_WRITE) != 0 && (flags & VM_NORESERVE) == 0 && PAGES(len) > chunk_total_frames())
+	if ((flags & VM_WRITE) != 0 && (flags & VM_NORESERVE) == 0 &&
+	    PAGES(len) > chunk_total_frames())
 		return E_NOMEM;
 	return OK;
 }
@@ -226,7 +229,8 @@ void area_split(struct vma *v, uint64_t at, struct vma *spare)
 	area_insert(a, spare, at, end);
 }
 
-bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff, const char *name)
+bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff,
+		const char *name)
 {
 	if (((low->flags | flags) & (VM_SPECIAL | VM_STACK)) != 0)
 		return false;
@@ -266,7 +270,9 @@ uint32_t area_rights(const struct vma *v)
 	uint32_t rights = 0;
 
 	if ((v->flags & VM_PROT) != 0)
-		rights |= NK_R; /* the processor has no pages that can only be written or only executed */
+		rights |=
+			/* the processor has no pages that can only be written or only executed */
+			NK_R;
 	if ((v->flags & VM_WRITE) != 0)
 		rights |= NK_W;
 	if ((v->flags & VM_EXEC) != 0)

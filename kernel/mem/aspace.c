@@ -177,7 +177,10 @@ static size_t count_tables(struct aspace *a)
 	return n;
 }
 
-/* One reference more for each frame in the slice; answers how many are ours. Narrows the slice to what is there. */
+/*
+ * One reference more for each frame in the slice; answers how many are ours. Narrows the slice to
+ * what is there.
+ */
 static int64_t take_references(struct slice *s)
 {
 	uint64_t first = UINT64_MAX, last = 0, base = s->lo;
@@ -201,8 +204,13 @@ static int64_t take_references(struct slice *s)
 	return n;
 }
 
-/* The clone operation that is being collected: neighbouring pieces of one table and mode go in one. */
-struct clone_run { uint64_t lo, hi; enum fork_mode mode; };
+/*
+ * The clone operation that is being collected: neighbouring pieces of one table and mode go in one.
+ */
+struct clone_run {
+	uint64_t lo, hi;
+	enum fork_mode mode;
+};
 
 static void clone_flush(struct aspace *to, struct aspace *from, struct clone_run *r)
 {
@@ -216,7 +224,8 @@ static void clone_flush(struct aspace *to, struct aspace *from, struct clone_run
 	r->lo = r->hi = 0;
 }
 
-static void clone_area(struct aspace *to, struct aspace *from, const struct vma *v, struct clone_run *r)
+static void clone_area(struct aspace *to, struct aspace *from, const struct vma *v,
+		       struct clone_run *r)
 {
 	enum fork_mode mode = fork_mode(v);
 	uint64_t pos = v->start;
@@ -230,7 +239,8 @@ static void clone_area(struct aspace *to, struct aspace *from, const struct vma 
 		aspace_count_pages(to, take_references(&s));
 		if (s.lo >= s.hi)
 			continue;
-		if (r->lo == r->hi || r->mode != mode || (r->hi - 1) >> CHUNK_SHIFT != s.lo >> CHUNK_SHIFT) {
+		if (r->lo == r->hi || r->mode != mode ||
+		    (r->hi - 1) >> CHUNK_SHIFT != s.lo >> CHUNK_SHIFT) {
 			clone_flush(to, from, r);
 			*r = (struct clone_run){ s.lo, s.hi, mode };
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program's address space: areas (vma) in a tree over an nk space. Page tables are the only record of which frame
- * is where; areas say what should be there. Each present or held entry to a frame of ours holds one reference to it.
+ * A program's address space: areas (vma) in a tree over an nk space. Page tables are the only
+ * record of which frame is where; areas say what should be there. Each present or held entry to a
+ * frame of ours holds one reference to it.
  */
 #pragma once
 
@@ -11,11 +12,17 @@
 #include "base/list.h"
 #include "base/tree.h"
 
-/* What a file or shared object gives to an area. Implemented by kernel/vfs (page cache, image) and mem (shared anonymous). */
+/*
+ * What a file or shared object gives to an area. Implemented by kernel/vfs (page cache, image) and
+ * mem (shared anonymous).
+ */
 struct vmobject;
 struct vmobject_ops {
-	/* Frame of page `index`, for reading or (write) for writing to the object itself. A reference is given to the caller
-	 * when the frame is ours (frame_is_ours); image frames have none. E_FAULT beyond the end (SIGBUS), E_NOMEM. */
+	/*
+	 * Frame of page `index`, for reading or (write) for writing to the object itself. A
+	 * reference is given to the caller when the frame is ours (frame_is_ours); image frames
+	 * have none. E_FAULT beyond the end (SIGBUS), E_NOMEM.
+	 */
 	err_t (*page)(struct vmobject *o, uint64_t index, bool write, paddr_t *out);
 	void (*get)(struct vmobject *o);
 	void (*put)(struct vmobject *o);
@@ -24,7 +31,7 @@ struct vmobject_ops {
 };
 struct vmobject {
 	const struct vmobject_ops *ops;
-	struct list areas;        /* vma.in_obj of the areas that map it; kept by mem, empty when all zeroes */
+	struct list areas; /* mem's: vma.in_obj of the areas that map it. May begin as zeroes */
 };
 static inline void vmobject_init(struct vmobject *o, const struct vmobject_ops *ops)
 {
@@ -36,25 +43,26 @@ static inline void vmobject_init(struct vmobject *o, const struct vmobject_ops *
 #define VM_WRITE  2u
 #define VM_EXEC   4u
 #define VM_SHARED 8u
-#define VM_STACK  16u     /* grows down to its limit on faults */
-#define VM_MAYWRITE 32u   /* mprotect may add VM_WRITE (a shared mapping of a read-only descriptor has it not) */
-#define VM_NORESERVE 64u
-#define VM_HEAP   128u    /* the brk area, for /proc/self/maps */
-#define VM_SPECIAL 256u   /* vdso, vvar: not to be unmapped by accident of merging */
-#define VM_DONTFORK 512u
+#define VM_STACK  16u /* grows down to its limit on faults */
+/* mprotect may add VM_WRITE (a shared mapping of a read-only descriptor has it not) */
+#define VM_MAYWRITE   32u
+#define VM_NORESERVE  64u
+#define VM_HEAP       128u /* the brk area, for /proc/self/maps */
+#define VM_SPECIAL    256u /* vdso, vvar: not to be unmapped by accident of merging */
+#define VM_DONTFORK   512u
 #define VM_WIPEONFORK 1024u
 
 struct vma {
 	struct tree_node node;
-	uint64_t start, end;      /* page aligned */
+	uint64_t start, end; /* page aligned */
 	uint32_t flags;
 	struct aspace *as;
 	struct list in_obj;
-	struct vmobject *obj;     /* NULL: private anonymous */
-	uint64_t pgoff;           /* index of the object's page at `start` */
-	const char *name;         /* "[stack]", "[vdso]" or NULL */
-	uint64_t next_fault;      /* where a sequential reader faults next; */
-	uint32_t window;          /* and how many pages such a fault maps */
+	struct vmobject *obj; /* NULL: private anonymous */
+	uint64_t pgoff;       /* index of the object's page at `start` */
+	const char *name;     /* "[stack]", "[vdso]" or NULL */
+	uint64_t next_fault;  /* where a sequential reader faults next; */
+	uint32_t window;      /* and how many pages such a fault maps */
 };
 
 struct aspace {
@@ -62,42 +70,51 @@ struct aspace {
 	struct tree areas;
 	uint32_t refs;
 	uint64_t brk_start, brk;
-	uint64_t mmap_top;        /* search for room goes down from here */
-	uint64_t pages_mapped;    /* entries to frames of ours (RSS) */
+	uint64_t mmap_top;     /* search for room goes down from here */
+	uint64_t pages_mapped; /* entries to frames of ours (RSS) */
 	uint64_t pages_peak, bytes_virtual;
-	uint64_t start_code, end_code, start_data, end_data, start_stack, arg_start, arg_end, env_start, env_end;
+	uint64_t start_code, end_code, start_data, end_data, start_stack, arg_start, arg_end,
+		env_start, env_end;
 	uint64_t vdso;
 	uint32_t nareas;
-	uint64_t bytes_data;      /* private writable areas, for RLIMIT_DATA */
-	struct vma *last;         /* the area found last, or NULL */
+	uint64_t bytes_data;                        /* private writable areas, for RLIMIT_DATA */
+	struct vma *last;                           /* the area found last, or NULL */
 	uint64_t limit_as, limit_data, limit_stack; /* bytes, from rlimits */
 };
 
 err_t aspace_create(struct aspace **out) MUST_CHECK;
 void aspace_get(struct aspace *a);
-void aspace_put(struct aspace *a);      /* the last one frees all */
-/* Copy for fork: private areas copy-on-write, shared ones shared. One crossing per batch of 64 operations. */
+void aspace_put(struct aspace *a); /* the last one frees all */
+/*
+ * Copy for fork: private areas copy-on-write, shared ones shared. One crossing per batch of 64
+ * operations.
+ */
 err_t aspace_fork(struct aspace *from, struct aspace **out) MUST_CHECK;
 /* Make it current. The current one is `aspace_current` (NULL before the first). */
 void aspace_load(struct aspace *a);
 extern struct aspace *aspace_current;
 
-#define MAP_AT_HINT   0u
-#define MAP_AT_FIXED  1u  /* replaces what is there */
+#define MAP_AT_HINT      0u
+#define MAP_AT_FIXED     1u /* replaces what is there */
 #define MAP_AT_NOREPLACE 2u /* E_EXIST when something is there */
-/* Map [*addr, +len): takes its own reference to obj. *addr gets the place. Errors: E_INVAL, E_NOMEM, E_EXIST. */
-err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags, unsigned how, struct vmobject *obj,
-		 uint64_t pgoff, const char *name) MUST_CHECK;
+/*
+ * Map [*addr, +len): takes its own reference to obj. *addr gets the place. Errors: E_INVAL,
+ * E_NOMEM, E_EXIST.
+ */
+err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags, unsigned how,
+		 struct vmobject *obj, uint64_t pgoff, const char *name) MUST_CHECK;
 err_t aspace_unmap(struct aspace *a, uint64_t addr, uint64_t len) MUST_CHECK;
 err_t aspace_protect(struct aspace *a, uint64_t addr, uint64_t len, uint32_t prot) MUST_CHECK;
-err_t aspace_remap(struct aspace *a, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t *addr) MUST_CHECK; /* mremap */
-err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len, int advice) MUST_CHECK; /* madvise */
+err_t aspace_remap(struct aspace *a, uint64_t old, uint64_t old_len, uint64_t new_len,
+		   unsigned flags, uint64_t *addr) MUST_CHECK; /* mremap */
+err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len,
+		    int advice) MUST_CHECK; /* madvise */
 err_t aspace_set_brk(struct aspace *a, uint64_t brk) MUST_CHECK;
 /* Bring in pages as if touched (exec, MAP_POPULATE, kernel access). */
 err_t aspace_populate(struct aspace *a, uint64_t addr, uint64_t len, bool write) MUST_CHECK;
 /* True when [addr, +len) lies in areas with `prot` throughout. */
 bool aspace_check(struct aspace *a, uint64_t addr, uint64_t len, uint32_t prot);
-struct vma *aspace_find(struct aspace *a, uint64_t addr);   /* area that holds addr, or NULL */
+struct vma *aspace_find(struct aspace *a, uint64_t addr); /* area that holds addr, or NULL */
 struct vma *aspace_first(struct aspace *a);
 struct vma *aspace_next(struct vma *v);
 
@@ -105,16 +122,32 @@ enum fault_result { FAULT_OK, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUS, FAULT_NOMEM
 /* Serve a fault at addr (code as in PF_*). Maps around it where that is cheap. Never blocks. */
 enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code);
 
-/* Pages of [pgoff, +n) of obj are gone or changed frame (truncate, copy-up): drop program mappings of them in all spaces. */
+/*
+ * Pages of [pgoff, +n) of obj are gone or changed frame (truncate, copy-up): drop program mappings
+ * of them in all spaces.
+ */
 void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n);
 
-/* Another process's memory (process_vm_readv, ptrace, /proc/pid/mem): copies, faulting pages in. Returns bytes done. */
+/*
+ * Another process's memory (process_vm_readv, ptrace, /proc/pid/mem): copies, faulting pages in.
+ * Returns bytes done.
+ */
 size_t aspace_read(struct aspace *a, uint64_t addr, void *buf, size_t len);
 size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len, bool force);
 
-/* A shared anonymous object of `pages` pages (MAP_SHARED|MAP_ANONYMOUS, shm). refs = 1. NULL: out of memory. */
+/*
+ * A shared anonymous object of `pages` pages (MAP_SHARED|MAP_ANONYMOUS, shm). refs = 1. NULL: out
+ * of memory.
+ */
 struct vmobject *anon_object_create(uint64_t pages);
 
-/* Key of a futex word: object and offset for shared mappings, space and address for private ones. E_FAULT. */
-struct futex_key { const void *object; uint64_t offset; };
-err_t aspace_futex_key(struct aspace *a, uint64_t addr, bool shared, struct futex_key *out) MUST_CHECK;
+/*
+ * Key of a futex word: object and offset for shared mappings, space and address for private ones.
+ * E_FAULT.
+ */
+struct futex_key {
+	const void *object;
+	uint64_t offset;
+};
+err_t aspace_futex_key(struct aspace *a, uint64_t addr, bool shared,
+		       struct futex_key *out) MUST_CHECK;

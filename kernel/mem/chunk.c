@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * This core's memory in chunks of 2 MiB. A chunk costs nothing until it is needed: then nk puts it into the direct map and
- * its frame table, and its plain frames go to the allocator. Boot put one chunk online; the others follow in the order
- * of their addresses, so that "online" is a prefix of each range (and that first chunk).
+ * This core's memory in chunks of 2 MiB. A chunk costs nothing until it is needed: then nk puts it
+ * into the direct map and its frame table, and its plain frames go to the allocator. Boot put one
+ * chunk online; the others follow in the order of their addresses, so that "online" is a prefix of
+ * each range (and that first chunk).
  */
 #include "base/bitmap.h"
 #include "base/str.h"
@@ -65,7 +66,10 @@ static void take_chunk(paddr_t chunk)
 	frame_add_chunk(chunk, plain);
 }
 
-/* nk may need a table for the direct map of a new GiB: from the reserve, as memory is about to grow. */
+/*
+ * nk may need a table for the direct map of a new GiB: from the reserve, as memory is about to
+ * grow.
+ */
 static err_t donate_one(void)
 {
 	paddr_t pa = frame_alloc(FRAME_RESERVE);
@@ -108,8 +112,9 @@ static bool online_in_range(struct chunk_range *r)
 			if (err == E_NOMEM || err == E_NOTABLES)
 				return false; /* no table for it now; later there may be one */
 			if (err != OK) {
-				log_error("memory at 0x%llx cannot be used: %s; the rest of its range is left out",
-					  (unsigned long long)chunk, err_text(err));
+				log_error(
+					"memory at 0x%llx cannot be used: %s; the rest of its range is left out",
+					(unsigned long long)chunk, err_text(err));
 				r->end = chunk;
 				return false;
 			}

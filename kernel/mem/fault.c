@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page faults. One fault brings in a window of pages with one crossing into nk: neighbours that are cheap to have, more of them
- * the longer a program goes through an area in order. Rules:
- *   1. A page of a private area is writable only while its frame is ours and has one reference: nobody else sees it.
+ * Page faults. One fault brings in a window of pages with one crossing into nk: neighbours that are
+ * cheap to have, more of them the longer a program goes through an area in order. Rules:
+ *   1. A page of a private area is writable only while its frame is ours and has one reference:
+ *      nobody else sees it.
  *   2. What an object gives is mapped without NK_W until it was asked for that page for writing.
- *   3. Objects may run code of other modules (even vmobject_invalidate): first all frames are had, then the entries are read
- *      again, and from there nothing else runs until nk has the new ones.
+ *   3. Objects may run code of other modules (even vmobject_invalidate): first all frames are had,
+ *      then the entries are read again, and from there nothing else runs until nk has the new ones.
  */
 #include "base/str.h"
 #include "kernel/mem/mem.h"
@@ -16,7 +17,10 @@
 #define AROUND       16u /* pages of a file, around the one asked for */
 #define AROUND_IMAGE 32u /* of the root image: they cost no memory */
 
-/* One fault. frame[] holds a reference to each frame that is ours; PADDR_NONE: the entry stays as it is. */
+/*
+ * One fault. frame[] holds a reference to each frame that is ours; PADDR_NONE: the entry stays as
+ * it is.
+ */
 struct fill {
 	struct aspace *a;
 	struct vma *v;
@@ -32,12 +36,9 @@ static uint64_t old_entry[WINDOW_LIMIT];
 static enum fault_result result_of(err_t err)
 {
 	switch (err) {
-	case OK:
-		return FAULT_OK;
-	case E_NOMEM:
-		return FAULT_NOMEM;
-	default:
-		return FAULT_BUS;
+	case OK: return FAULT_OK;
+	case E_NOMEM: return FAULT_NOMEM;
+	default: return FAULT_BUS;
 	}
 }
 
@@ -65,7 +66,9 @@ static bool choose_window(struct fill *f)
 	bool in_order = v->window != 0 && v->next_fault == f->page;
 	uint64_t bytes;
 
-	v->window = !in_order ? WINDOW_FIRST : v->window * 4 > WINDOW_MAX ? WINDOW_MAX : v->window * 4;
+	v->window = !in_order                    ? WINDOW_FIRST
+		    : v->window * 4 > WINDOW_MAX ? WINDOW_MAX
+						 : v->window * 4;
 	bytes = v->window * PAGE_SIZE;
 	f->copy_pages = in_order ? v->window : v->obj != NULL ? WINDOW_FIRST : 1;
 	if (memory_is_short()) {
@@ -100,7 +103,9 @@ static void read_old(struct fill *f, uint64_t n, bool replace)
 	const uint64_t *table = nk_table_of(f->a->space, f->lo);
 
 	for (uint64_t i = 0; i < n; i++) {
-		old_entry[i] = table != NULL ? table[((f->lo >> PAGE_SHIFT) + i) & (CHUNK_FRAMES - 1)] : 0;
+		old_entry[i] = table != NULL
+				       ? table[((f->lo >> PAGE_SHIFT) + i) & (CHUNK_FRAMES - 1)]
+				       : 0;
 		if (!replace && NK_PTE_THERE(old_entry[i]) && !paddr_is_none(frame[i])) {
 			frame_put(frame[i]);
 			frame[i] = PADDR_NONE;
@@ -108,7 +113,9 @@ static void read_old(struct fill *f, uint64_t n, bool replace)
 	}
 }
 
-/* The references of the entries that are gone; a frame that was put over itself had one too many. */
+/*
+ * The references of the entries that are gone; a frame that was put over itself had one too many.
+ */
 static void settle(struct fill *f, uint64_t n)
 {
 	int64_t count = 0;
@@ -131,14 +138,19 @@ static void settle(struct fill *f, uint64_t n)
 static enum fault_result put_frames(struct fill *f, uint32_t rights, bool replace)
 {
 	uint64_t n = PAGES(f->hi - f->lo);
-	struct nk_op op = { .kind = NK_MAP, .rights = rights | (replace ? NK_REPLACE : 0), .space = f->a->space,
-			    .va = f->lo, .n = (uint32_t)n, .frames = frame };
+	struct nk_op op = { .kind = NK_MAP,
+			    .rights = rights | (replace ? NK_REPLACE : 0),
+			    .space = f->a->space,
+			    .va = f->lo,
+			    .n = (uint32_t)n,
+			    .frames = frame };
 	err_t err;
 
 	read_old(f, n, replace);
 	err = nk_submit(&op, 1, NULL);
 	if (err != OK) {
-		log_error("page at 0x%llx cannot be mapped: %s", (unsigned long long)f->page, err_text(err));
+		log_error("page at 0x%llx cannot be mapped: %s", (unsigned long long)f->page,
+			  err_text(err));
 		drop_frames(n);
 		return FAULT_BUS;
 	}
@@ -176,7 +188,9 @@ static err_t copy_from_object(struct vma *v, uint64_t va, paddr_t *out)
 	return paddr_is_none(*out) ? E_NOMEM : OK;
 }
 
-/* The frame for a page that is to be the area's own; PADDR_NONE where the entry is right as it is. */
+/*
+ * The frame for a page that is to be the area's own; PADDR_NONE where the entry is right as it is.
+ */
 static err_t own_page(struct fill *f, uint64_t va, bool may_copy, paddr_t *out)
 {
 	uint64_t e = nk_entry(f->a->space, va);
@@ -188,7 +202,9 @@ static err_t own_page(struct fill *f, uint64_t va, bool may_copy, paddr_t *out)
 			return OK;
 		if (is_exclusive(pa)) {
 			frame_at(pa)->flags |= FRAME_IS_ANON;
-			frame_at(pa)->refs++; /* as if it were new; settle() takes the entry's own away */
+			frame_at(pa)
+				/* as if it were new; settle() takes the entry's own away */
+				->refs++;
 			*out = pa;
 			return OK;
 		}
@@ -257,7 +273,10 @@ static enum fault_result serve_shared_write(struct fill *f)
 	return put_frames(f, area_rights(f->v), true);
 }
 
-/* Bring in what is missing in the window, read-only (or as the area has it, when the object needs no notice). */
+/*
+ * Bring in what is missing in the window, read-only (or as the area has it, when the object needs
+ * no notice).
+ */
 static enum fault_result serve_read(struct fill *f, bool in_order, bool window_is_given)
 {
 	bool notice = (f->v->flags & VM_SHARED) == 0 || f->v->obj->ops != &anon_object_ops;
@@ -285,7 +304,8 @@ static enum fault_result serve_read(struct fill *f, bool in_order, bool window_i
 
 /* ---- entry ---- */
 
-enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write, unsigned window)
+enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write,
+			      unsigned window)
 {
 	struct fill f = { .a = a, .v = v, .page = ALIGN_DOWN(va, PAGE_SIZE), .write = write };
 	enum fault_result r;
@@ -342,11 +362,14 @@ enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code)
 		v = grow_stack(a, page);
 	if (v == NULL)
 		return FAULT_MAPERR;
-	if (write ? (v->flags & VM_WRITE) == 0 : (code & PF_FETCH) != 0 ? (v->flags & VM_EXEC) == 0 : (v->flags & VM_PROT) == 0)
+	if (write                    ? (v->flags & VM_WRITE) == 0
+	    : (code & PF_FETCH) != 0 ? (v->flags & VM_EXEC) == 0
+				     : (v->flags & VM_PROT) == 0)
 		return FAULT_ACCERR;
 	e = nk_entry(a->space, page);
 	if ((e & NK_PTE_P) != 0 && (!write || (e & NK_PTE_W) != 0))
 		return FAULT_OK; /* served meanwhile; the processor remembered the old entry */
-	BUG_ON(NK_PTE_THERE(e) && (e & NK_PTE_P) == 0); /* held entries belong to areas without rights */
+	BUG_ON(NK_PTE_THERE(e) &&
+	       (e & NK_PTE_P) == 0); /* held entries belong to areas without rights */
 	return fault_serve(a, v, page, write, 0);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Frames: a small stock of single frames in front of the allocator component, reference counts, and the order in which
- * memory is found: stock, allocator, next chunk online, caches (reclaim).
+ * Frames: a small stock of single frames in front of the allocator component, reference counts, and
+ * the order in which memory is found: stock, allocator, next chunk online, caches (reclaim).
  *
- * A frame of ours is in exactly one state: free in the allocator (refs 0; FRAME_IS_FREE on the first of its block), free
- * in the stock (refs 0, FRAME_IS_SPARE), or allocated (refs > 0 on the first of the block).
+ * A frame of ours is in exactly one state: free in the allocator (refs 0; FRAME_IS_FREE on the
+ * first of its block), free in the stock (refs 0, FRAME_IS_SPARE), or allocated (refs > 0 on the
+ * first of the block).
  */
 #include "base/str.h"
 #include "kernel/mem/alloc_ops.h"
@@ -67,7 +68,8 @@ const void *frame_data(paddr_t pa)
 {
 	if (frame_is_ours(pa))
 		return dm_ptr(pa);
-	BUG_ON(pa.v < boot_info.image.v || pa.v - boot_info.image.v >= ALIGN_UP(boot_info.image_len, PAGE_SIZE));
+	BUG_ON(pa.v < boot_info.image.v ||
+	       pa.v - boot_info.image.v >= ALIGN_UP(boot_info.image_len, PAGE_SIZE));
 	return boot_info.image_va + (pa.v - boot_info.image.v);
 }
 
@@ -79,7 +81,10 @@ static void stock_push(uint32_t number)
 	stock[nstock++] = number;
 }
 
-/* Only single frames are left over when the allocator gives no larger block; false when it gives nothing. */
+/*
+ * Only single frames are left over when the allocator gives no larger block; false when it gives
+ * nothing.
+ */
 static bool stock_fill(void)
 {
 	unsigned order = 4;
@@ -108,8 +113,10 @@ static void stock_drain(unsigned n)
 	}
 }
 
-/* Is there room for n frames beside the reserve (which is for those with FRAME_RESERVE)? Puts chunks online and asks
- * the caches until there is. */
+/*
+ * Is there room for n frames beside the reserve (which is for those with FRAME_RESERVE)? Puts
+ * chunks online and asks the caches until there is.
+ */
 static bool make_room(size_t n, unsigned flags)
 {
 	size_t want = n + FRAME_RESERVED;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel objects. Up to 2 KiB: slabs of one frame each, all objects of one size class; the whole state of a slab is in
- * its struct frame, so that an address is enough to free an object and nothing of the frame is lost to a header:
+ * Kernel objects. Up to 2 KiB: slabs of one frame each, all objects of one size class; the whole
+ * state of a slab is in its struct frame, so that an address is enough to free an object and
+ * nothing of the frame is lost to a header:
  *   order  size class            refs   1 + objects in use
- *   pad    first free object     link   neighbours in the class's list of slabs with room (alloc_link)
+ *   pad    first free object     link   neighbours in the class's list of slabs with room
+ *          (alloc_link)
  * A free object holds the number of the next free one. Larger objects are whole blocks.
  */
 #include "base/str.h"
@@ -13,8 +15,10 @@
 #define NO_OBJECT 0xffffu
 #define POISON    0x6b
 
-static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048 };
-#define CLASSES ARRAY_SIZE(class_size)
+static const uint16_t class_size[] = {
+	16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048
+};
+#define CLASSES       ARRAY_SIZE(class_size)
 #define SLAB_MAX_SIZE 2048u
 
 /* first + 1 of the slabs with room, by class; 0 when there is none (this is .bss). */
@@ -78,7 +82,7 @@ static bool slab_new(unsigned class)
 		return false;
 	f = frame_at(pa);
 	f->flags |= FRAME_IS_SLAB;
-	f->order = (uint8_t)class;
+	f->order = (uint8_t) class;
 	f->pad = 0;
 	slab_format(dm_ptr(pa), class_size[class]);
 	room_add((uint32_t)PAGES(pa.v), f);
@@ -102,8 +106,8 @@ static void check_poison(const char *obj, size_t size)
 {
 	for (size_t i = sizeof(uint16_t); i < size; i++) {
 		if (obj[i] != POISON)
-			panic("kmem: object %p of %u bytes was written at offset %u after it was freed", (const void *)obj,
-			      (unsigned)size, (unsigned)i);
+			panic("kmem: object %p of %u bytes was written at offset %u after it was freed",
+			      (const void *)obj, (unsigned)size, (unsigned)i);
 	}
 }
 
@@ -260,7 +264,8 @@ static size_t reclaim_class(unsigned class)
 {
 	size_t freed = 0;
 
-	for (uint32_t slab = with_room[class] != 0 ? with_room[class] - 1 : ALLOC_NONE; slab != ALLOC_NONE;) {
+	for (uint32_t slab = with_room[class] != 0 ? with_room[class] - 1 : ALLOC_NONE;
+	     slab != ALLOC_NONE;) {
 		struct frame *f = alloc_frame(slab);
 		uint32_t next = alloc_next(f);
 

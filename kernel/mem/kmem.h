@@ -4,8 +4,11 @@
 
 #include "abi/types.h"
 
-/* NULL when out of memory, and for more than KMEM_MAX bytes. kmem_free(NULL) is allowed. Not zeroed unless the name says so.
- * Aligned to 16 bytes at least. Larger than 2 KiB takes a power of two of whole frames. */
+/*
+ * NULL when out of memory, and for more than KMEM_MAX bytes. kmem_free(NULL) is allowed. Not zeroed
+ * unless the name says so. Aligned to 16 bytes at least. Larger than 2 KiB takes a power of two of
+ * whole frames.
+ */
 #define KMEM_MAX (1024u * 1024u)
 void *kmem_alloc(size_t size);
 void *kmem_zalloc(size_t size);
@@ -15,8 +18,10 @@ void kmem_free(void *p);
 char *kmem_strdup(const char *s);
 char *kmem_strndup(const char *s, size_t n);
 
-/* A kernel stack of KSTACK_SIZE bytes with an unmapped page below; returns its TOP, NULL when out of memory.
- * Freed stacks are kept and reused (a mapping costs a crossing). */
+/*
+ * A kernel stack of KSTACK_SIZE bytes with an unmapped page below; returns its TOP, NULL when out
+ * of memory. Freed stacks are kept and reused (a mapping costs a crossing).
+ */
 #define KSTACK_SIZE 16384u
 void *kstack_alloc(void);
 void kstack_free(void *top);
@@ -26,5 +31,8 @@ bool kstack_is_guard(uint64_t addr);
 /* Fail every k-th allocation from now on (0 = never): tests of the out-of-memory paths. */
 extern uint32_t kmem_fail_every;
 
-/* Fill freed objects with a pattern and check it when they are handed out again (tests; before the first allocation). */
+/*
+ * Fill freed objects with a pattern and check it when they are handed out again (tests; before the
+ * first allocation).
+ */
 extern bool kmem_poison;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel stacks in the kernel's window: slots of five pages, the lowest of which is never mapped, so that an overflow
- * traps instead of running into a neighbour. Mapping costs a crossing: stacks are made eight at a time, and free ones are
- * kept, up to a bound, or until memory runs out.
+ * Kernel stacks in the kernel's window: slots of five pages, the lowest of which is never mapped,
+ * so that an overflow traps instead of running into a neighbour. Mapping costs a crossing: stacks
+ * are made eight at a time, and free ones are kept, up to a bound, or until memory runs out.
  */
 #include "base/bitmap.h"
 #include "kernel/mem/mem.h"
@@ -61,11 +61,16 @@ static unsigned make_stacks(unsigned n)
 		return 0;
 	for (; got < n; got++) {
 		slot[got] = bitmap_find_clear(mapped, from, SLOTS);
-		if (slot[got] == BITMAP_NONE || frame_alloc_bulk(&frames[got * STACK_PAGES], STACK_PAGES, 0) != OK)
+		if (slot[got] == BITMAP_NONE ||
+		    frame_alloc_bulk(&frames[got * STACK_PAGES], STACK_PAGES, 0) != OK)
 			break;
 		from = slot[got] + 1;
-		ops[got] = (struct nk_op){ .kind = NK_MAP, .rights = NK_R | NK_W, .space = windows, .va = slot_base(slot[got]),
-					   .n = STACK_PAGES, .frames = &frames[got * STACK_PAGES] };
+		ops[got] = (struct nk_op){ .kind = NK_MAP,
+					   .rights = NK_R | NK_W,
+					   .space = windows,
+					   .va = slot_base(slot[got]),
+					   .n = STACK_PAGES,
+					   .frames = &frames[got * STACK_PAGES] };
 	}
 	if (got != 0 && nk_submit(ops, got, &done) == OK)
 		done = got;
@@ -116,7 +121,8 @@ void kstack_free(void *top)
 
 bool kstack_is_guard(uint64_t addr)
 {
-	return addr >= KWIN_BASE && addr < KWIN_BASE + SLOTS * SLOT_BYTES && (addr - KWIN_BASE) % SLOT_BYTES < PAGE_SIZE;
+	return addr >= KWIN_BASE && addr < KWIN_BASE + SLOTS * SLOT_BYTES &&
+	       (addr - KWIN_BASE) % SLOT_BYTES < PAGE_SIZE;
 }
 
 /* Reclaim may run in the middle of a batch; then stacks stay as they are. */

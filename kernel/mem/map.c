@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mmap, munmap, mprotect, brk. All storage is had before anything changes; what then follows cannot fail. */
+/*
+ * mmap, munmap, mprotect, brk. All storage is had before anything changes; what then follows cannot
+ * fail.
+ */
 #include "base/checked.h"
 #include "kernel/mem/mem.h"
 
@@ -73,7 +76,8 @@ err_t aspace_unmap(struct aspace *a, uint64_t addr, uint64_t len)
 /* ---- mapping ---- */
 
 /* Where the new area goes; nothing is changed. */
-static err_t find_place(struct aspace *a, uint64_t hint, uint64_t len, unsigned how, uint64_t *start)
+static err_t find_place(struct aspace *a, uint64_t hint, uint64_t len, unsigned how,
+			uint64_t *start)
 {
 	if (how != MAP_AT_HINT) {
 		if ((hint & PAGE_MASK) != 0)
@@ -88,7 +92,8 @@ static err_t find_place(struct aspace *a, uint64_t hint, uint64_t len, unsigned 
 		return OK;
 	}
 	hint = ALIGN_DOWN(hint, PAGE_SIZE);
-	if (hint >= USER_MIN && range_inside(hint, len, USER_MIN, USER_END) && area_range_free(a, hint, hint + len)) {
+	if (hint >= USER_MIN && range_inside(hint, len, USER_MIN, USER_END) &&
+	    area_range_free(a, hint, hint + len)) {
 		*start = hint;
 		return OK;
 	}
@@ -96,8 +101,8 @@ static err_t find_place(struct aspace *a, uint64_t hint, uint64_t len, unsigned 
 	return *start != 0 ? OK : E_NOMEM;
 }
 
-err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags, unsigned how, struct vmobject *obj,
-		 uint64_t pgoff, const char *name)
+err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags, unsigned how,
+		 struct vmobject *obj, uint64_t pgoff, const char *name)
 {
 	struct vma *v, *spare;
 	uint64_t start, last;
@@ -127,7 +132,10 @@ err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags,
 
 /* ---- protection ---- */
 
-/* The rights that an entry may have now, given its area's. A page gets writable at once only if nobody else can see it. */
+/*
+ * The rights that an entry may have now, given its area's. A page gets writable at once only if
+ * nobody else can see it.
+ */
 static uint32_t entry_rights(const struct vma *v, uint64_t e)
 {
 	uint32_t rights = area_rights(v);
@@ -136,7 +144,9 @@ static uint32_t entry_rights(const struct vma *v, uint64_t e)
 	if ((rights & NK_W) == 0 || (pte_rights(e) & NK_W) != 0)
 		return rights;
 	if ((v->flags & VM_SHARED) != 0)
-		return v->obj->ops == &anon_object_ops ? rights : rights & ~NK_W; /* a file wants to see the first write */
+		return v->obj->ops == &anon_object_ops
+			       ? rights
+			       : rights & ~NK_W; /* a file wants to see the first write */
 	if (!frame_is_ours(pa) || frame_at(pa)->refs != 1)
 		return rights & ~NK_W;
 	frame_at(pa)->flags |= FRAME_IS_ANON;
@@ -158,7 +168,8 @@ static void protect_slice(const struct vma *v, const struct slice *s)
 		want = entry_rights(v, s->entry[i]);
 		if (open && want != rights) {
 			if (change)
-				batch_add(NK_PROTECT, v->as->space, s->lo + first * PAGE_SIZE, last - first, rights);
+				batch_add(NK_PROTECT, v->as->space, s->lo + first * PAGE_SIZE,
+					  last - first, rights);
 			open = false;
 		}
 		if (!open) {
@@ -171,7 +182,8 @@ static void protect_slice(const struct vma *v, const struct slice *s)
 		change |= pte_rights(s->entry[i]) != want;
 	}
 	if (open && change)
-		batch_add(NK_PROTECT, v->as->space, s->lo + first * PAGE_SIZE, last - first, rights);
+		batch_add(NK_PROTECT, v->as->space, s->lo + first * PAGE_SIZE, last - first,
+			  rights);
 }
 
 static void protect_pages(const struct vma *v)
@@ -185,7 +197,8 @@ static void protect_pages(const struct vma *v)
 }
 
 /* May the piece get these flags? */
-static err_t check_protect(const struct aspace *a, const struct vma *v, uint64_t len, uint32_t flags)
+static err_t check_protect(const struct aspace *a, const struct vma *v, uint64_t len,
+			   uint32_t flags)
 {
 	if ((flags & VM_WRITE) != 0 && (flags & VM_SHARED) != 0 && (flags & VM_MAYWRITE) == 0)
 		return E_ACCES;
@@ -196,8 +209,12 @@ static err_t check_protect(const struct aspace *a, const struct vma *v, uint64_t
 	return (flags & VM_NORESERVE) == 0 && PAGES(len) > chunk_total_frames() ? E_NOMEM : OK;
 }
 
-/* Give [start, end) of v other flags; splits take from spare[]. Returns the area that holds `start` then. */
-static struct vma *change_flags(struct vma *v, uint64_t start, uint64_t end, uint32_t flags, struct vma *spare[2])
+/*
+ * Give [start, end) of v other flags; splits take from spare[]. Returns the area that holds `start`
+ * then.
+ */
+static struct vma *change_flags(struct vma *v, uint64_t start, uint64_t end, uint32_t flags,
+				struct vma *spare[2])
 {
 	if (v->start < start) {
 		struct vma *upper = spare[0];
@@ -232,8 +249,12 @@ static err_t spares_for_change(struct aspace *a, uint64_t start, uint64_t end, s
 	return OK;
 }
 
-/* Call for each area of [start, end), as Linux does: what lies before a hole or an error is changed, the rest is not. */
-static err_t change_range(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear, uint32_t set, bool pages)
+/*
+ * Call for each area of [start, end), as Linux does: what lies before a hole or an error is
+ * changed, the rest is not.
+ */
+static err_t change_range(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear,
+			  uint32_t set, bool pages)
 {
 	struct vma *spare[2], *v;
 	uint64_t pos = start;
@@ -280,7 +301,8 @@ err_t aspace_protect(struct aspace *a, uint64_t addr, uint64_t len, uint32_t pro
 	return change_range(a, addr, addr + len, VM_PROT, prot, true);
 }
 
-err_t area_change_flags(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear, uint32_t set)
+err_t area_change_flags(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear,
+			uint32_t set)
 {
 	return change_range(a, start, end, clear, set, false);
 }
@@ -295,9 +317,11 @@ static err_t brk_grow(struct aspace *a, uint64_t from, uint64_t to)
 	if (to > USER_END || to < from)
 		return E_NOMEM;
 	next = area_at_or_after(a, from);
-	if (next != NULL && next->start < to + ((next->flags & VM_STACK) != 0 ? STACK_GUARD_GAP : 0))
+	if (next != NULL &&
+	    next->start < to + ((next->flags & VM_STACK) != 0 ? STACK_GUARD_GAP : 0))
 		return E_NOMEM;
-	return aspace_map(a, &at, to - from, VM_READ | VM_WRITE | VM_MAYWRITE | VM_HEAP, MAP_AT_NOREPLACE, NULL, 0, NULL);
+	return aspace_map(a, &at, to - from, VM_READ | VM_WRITE | VM_MAYWRITE | VM_HEAP,
+			  MAP_AT_NOREPLACE, NULL, 0, NULL);
 }
 
 err_t aspace_set_brk(struct aspace *a, uint64_t brk)

@@ -42,17 +42,25 @@ static inline struct frame *frame_at(paddr_t pa)
 
 /* ---- accounts ---- */
 
-extern struct mem_account { uint64_t heap_frames, stack_frames, table_frames; } mem_account;
+extern struct mem_account {
+	uint64_t heap_frames, stack_frames, table_frames;
+} mem_account;
 /* Give back what kmem and the kernel stacks keep in stock; frames freed. */
 size_t kmem_reclaim(size_t want);
 size_t kstack_reclaim(size_t want);
 
 /* ---- batches for nk (batch.c): one at a time, nothing in between ---- */
 
-/* Add an operation; submits what is there when the batch is full. The result may be filled in further. */
-struct nk_op *batch_add(enum nk_op_kind kind, nk_space_t space, uint64_t va, uint64_t n, uint32_t rights);
-/* Submit. What it asks for was checked before, and tables were reserved: an error is our own bug. Then drops the
- * references that were handed to batch_put(). */
+/*
+ * Add an operation; submits what is there when the batch is full. The result may be filled in
+ * further.
+ */
+struct nk_op *batch_add(enum nk_op_kind kind, nk_space_t space, uint64_t va, uint64_t n,
+			uint32_t rights);
+/*
+ * Submit. What it asks for was checked before, and tables were reserved: an error is our own bug.
+ * Then drops the references that were handed to batch_put().
+ */
 void batch_commit(void);
 /* Drop the reference of an entry that this batch removes, once it is done. */
 void batch_put(paddr_t pa);
@@ -61,10 +69,10 @@ bool batch_open(void);
 
 /* ---- areas (area.c) ---- */
 
-#define AREAS_MAX 65530u /* as Linux: vm.max_map_count */
+#define AREAS_MAX       65530u /* as Linux: vm.max_map_count */
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
-#define VM_PROT (VM_READ | VM_WRITE | VM_EXEC)
-#define PAGES(bytes) ((bytes) >> PAGE_SHIFT)
+#define VM_PROT         (VM_READ | VM_WRITE | VM_EXEC)
+#define PAGES(bytes)    ((bytes) >> PAGE_SHIFT)
 
 /* First area that ends above addr, or NULL. */
 struct vma *area_at_or_after(struct aspace *a, uint64_t addr);
@@ -78,31 +86,44 @@ struct vma *area_new(uint32_t flags, struct vmobject *obj, uint64_t pgoff, const
 /* Put an area that is in no space into one (the range must be free), or take it out. */
 void area_insert(struct aspace *a, struct vma *v, uint64_t start, uint64_t end);
 void area_remove(struct vma *v);
-/* Free an area that is in no space; drops its reference (may run the object's own code). NULL is allowed. */
+/*
+ * Free an area that is in no space; drops its reference (may run the object's own code). NULL is
+ * allowed.
+ */
 void area_free(struct vma *v);
 /* Change the extent in place (neighbours and pgoff are the caller's business), or the flags. */
 void area_resize(struct vma *v, uint64_t start, uint64_t end);
 void area_set_flags(struct vma *v, uint32_t flags);
 /* Split at `at` (inside): v keeps the lower part, `spare` (from area_spare) becomes the upper. */
 void area_split(struct vma *v, uint64_t at, struct vma *spare);
-/* Change other flags than rights in [start, end); splits and joins. E_NOMEM: a hole, or no storage. */
-err_t area_change_flags(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear, uint32_t set) MUST_CHECK;
+/*
+ * Change other flags than rights in [start, end); splits and joins. E_NOMEM: a hole, or no storage.
+ */
+err_t area_change_flags(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear,
+			uint32_t set) MUST_CHECK;
 /* Storage for splits, so that a change can be checked before it is applied. */
 struct vma *area_spare(void);
 /* Join with the neighbours where they are alike. Returns the area that now holds v's range. */
 struct vma *area_merge(struct vma *v);
 /* Do the two adjacent pieces make one area? */
-bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff, const char *name);
+bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff,
+		const char *name);
 /* Highest free place for len bytes below a->mmap_top; 0 when there is none. */
 uint64_t area_find_gap(struct aspace *a, uint64_t len);
 /* Is [start, end) free (guard gaps not counted)? */
 bool area_range_free(struct aspace *a, uint64_t start, uint64_t end);
-/* May the space grow by these bytes of address space? `old_flags`/`flags`: what the bytes are. E_NOMEM. */
+/*
+ * May the space grow by these bytes of address space? `old_flags`/`flags`: what the bytes are.
+ * E_NOMEM.
+ */
 err_t area_check_limits(const struct aspace *a, uint64_t len, uint32_t flags) MUST_CHECK;
 
 /* ---- tables (walk.c) ---- */
 
-/* Does the frame belong to the allocator's world and not to an image? Entries to such hold a reference. */
+/*
+ * Does the frame belong to the allocator's world and not to an image? Entries to such hold a
+ * reference.
+ */
 static inline paddr_t pte_frame(uint64_t e)
 {
 	return PADDR(e & NK_PTE_ADDR);
@@ -131,13 +152,19 @@ void pages_drop(struct aspace *a, uint64_t start, uint64_t end);
 /* Count entries to frames of ours in and out. */
 void aspace_count_pages(struct aspace *a, int64_t n);
 
-/* Unmap [start, end), pages and areas, with `spare` for a split in the middle (consumed when used: set to NULL). */
+/*
+ * Unmap [start, end), pages and areas, with `spare` for a split in the middle (consumed when used:
+ * set to NULL).
+ */
 void areas_cut(struct aspace *a, uint64_t start, uint64_t end, struct vma **spare);
 
 /* ---- faults (fault.c) ---- */
 
-/* Make the page of `va` present for reading or writing, whatever v's rights say; entries get v's rights. `window`: pages
- * to bring in around it, 0 for the area's own choice. */
-enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write, unsigned window);
+/*
+ * Make the page of `va` present for reading or writing, whatever v's rights say; entries get v's
+ * rights. `window`: pages to bring in around it, 0 for the area's own choice.
+ */
+enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write,
+			      unsigned window);
 
 extern const struct vmobject_ops anon_object_ops;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Objects behind areas: taking mappings away when an object changes, and shared anonymous memory, which is a sparse array
- * of frames (a tree of tables with 512 slots, as deep as the size asks for; frame 0 is never ours and means "none").
+ * Objects behind areas: taking mappings away when an object changes, and shared anonymous memory,
+ * which is a sparse array of frames (a tree of tables with 512 slots, as deep as the size asks for;
+ * frame 0 is never ours and means "none").
  */
 #include "base/str.h"
 #include "kernel/mem/mem.h"
@@ -15,7 +16,8 @@ static bool shows_object(const struct vma *v, uint64_t e)
 
 	if (!NK_PTE_THERE(e))
 		return false;
-	return (v->flags & VM_SHARED) != 0 || !frame_is_ours(pa) || (frame_at(pa)->flags & FRAME_IS_ANON) == 0;
+	return (v->flags & VM_SHARED) != 0 || !frame_is_ours(pa) ||
+	       (frame_at(pa)->flags & FRAME_IS_ANON) == 0;
 }
 
 static void drop_object_slice(struct vma *v, const struct slice *s)
@@ -50,7 +52,8 @@ void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n)
 	LIST_FOR_EACH(pos, &obj->areas) {
 		struct vma *v = list_entry(pos, struct vma, in_obj);
 		uint64_t last = v->pgoff + PAGES(v->end - v->start);
-		uint64_t from = pgoff > v->pgoff ? pgoff : v->pgoff, to = stop < last ? stop : last, at, end;
+		uint64_t from = pgoff > v->pgoff ? pgoff : v->pgoff, to = stop < last ? stop : last,
+			 at, end;
 		struct slice s;
 
 		if (from >= to)
@@ -145,7 +148,8 @@ static void anon_put(struct vmobject *vm)
 	kmem_free(o);
 }
 
-static void anon_describe(struct vmobject *vm, char *path, size_t size, uint64_t *dev, uint64_t *ino)
+static void anon_describe(struct vmobject *vm, char *path, size_t size, uint64_t *dev,
+			  uint64_t *ino)
 {
 	str_copy(path, size, "/dev/zero (deleted)");
 	*dev = 1;

@@ -21,7 +21,9 @@ static size_t reclaim_tables(size_t want)
 
 	while (freed < want && nk_status.pool > 2 * NK_TABLES_PER_OP) {
 		uint64_t spare = nk_status.pool - 2 * NK_TABLES_PER_OP;
-		size_t n = want - freed < ARRAY_SIZE(nk_status.reclaimed) ? want - freed : ARRAY_SIZE(nk_status.reclaimed);
+		size_t n = want - freed < ARRAY_SIZE(nk_status.reclaimed)
+				   ? want - freed
+				   : ARRAY_SIZE(nk_status.reclaimed);
 		struct nk_op op = { .kind = NK_RECLAIM, .n = (uint32_t)(n < spare ? n : spare) };
 
 		if (nk_submit(&op, 1, NULL) != OK || nk_status.reclaimed_n == 0)
@@ -79,7 +81,8 @@ err_t tables_reserve(size_t want)
 
 		if (n > DONATE_MAX)
 			n = DONATE_MAX;
-		if (n > missing && frame_free_count() < 4 * DONATE_BATCH && chunk_offline_frames() == 0)
+		if (n > missing && frame_free_count() < 4 * DONATE_BATCH &&
+		    chunk_offline_frames() == 0)
 			n = missing; /* memory is short: no stock of tables */
 		TRY(donate(n));
 	}

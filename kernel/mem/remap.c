@@ -12,7 +12,10 @@ struct remap {
 	unsigned flags;
 };
 
-/* Entries of one slice of the old place, for the new place: one operation for each run of equal rights. */
+/*
+ * Entries of one slice of the old place, for the new place: one operation for each run of equal
+ * rights.
+ */
 static void move_slice(struct aspace *a, const struct slice *s, uint64_t to)
 {
 	static paddr_t frames[CHUNK_FRAMES];
@@ -24,7 +27,8 @@ static void move_slice(struct aspace *a, const struct slice *s, uint64_t to)
 		bool there = i < n && NK_PTE_THERE(s->entry[i]);
 
 		if (open && (i == n || (there && pte_rights(s->entry[i]) != rights))) {
-			batch_add(NK_MAP, a->space, to + first * PAGE_SIZE, i - first, rights)->frames = &frames[first];
+			batch_add(NK_MAP, a->space, to + first * PAGE_SIZE, i - first, rights)
+				->frames = &frames[first];
 			open = false;
 		}
 		if (i == n)
@@ -107,7 +111,7 @@ static err_t check_args(const struct remap *r)
 		return E_INVAL;
 	if ((r->flags & MREMAP_FIXED) == 0)
 		return OK;
-	if ((r->new & PAGE_MASK) != 0 || !range_inside(r->new, r->new_len, USER_MIN, USER_END))
+	if ((r->new &PAGE_MASK) != 0 || !range_inside(r->new, r->new_len, USER_MIN, USER_END))
 		return E_INVAL;
 	return range_overlaps(r->old, r->old_len, r->new, r->new_len) ? E_INVAL : OK;
 }
@@ -121,7 +125,9 @@ static err_t check_resize(const struct remap *r)
 		return E_FAULT;
 	if ((r->flags & MREMAP_DONTUNMAP) != 0)
 		return area_check_limits(r->a, r->new_len, r->v->flags);
-	return r->new_len > r->old_len ? area_check_limits(r->a, r->new_len - r->old_len, r->v->flags) : OK;
+	return r->new_len > r->old_len
+		       ? area_check_limits(r->a, r->new_len - r->old_len, r->v->flags)
+		       : OK;
 }
 
 static err_t remap_fixed(struct remap *r)
@@ -159,11 +165,13 @@ static err_t remap_any(struct remap *r)
 	return move_area(r);
 }
 
-err_t aspace_remap(struct aspace *a, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t *addr)
+err_t aspace_remap(struct aspace *a, uint64_t old, uint64_t old_len, uint64_t new_len,
+		   unsigned flags, uint64_t *addr)
 {
 	struct remap r = { .a = a, .old = old, .new = *addr, .flags = flags };
 
-	if (!checked_align_up(old_len, PAGE_SIZE, &r.old_len) || !checked_align_up(new_len, PAGE_SIZE, &r.new_len))
+	if (!checked_align_up(old_len, PAGE_SIZE, &r.old_len) ||
+	    !checked_align_up(new_len, PAGE_SIZE, &r.new_len))
 		return E_INVAL;
 	TRY(check_args(&r));
 	r.v = aspace_find(a, old);

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one place where a program's address becomes memory (R6). A ubuf is a range that was checked against what the
- * caller may reach; a uio is a list of such ranges (or of kernel memory) that file operations read from or write to.
- * All copies go through the current address space and serve page faults; none blocks.
+ * The one place where a program's address becomes memory (R6). A ubuf is a range that was checked
+ * against what the caller may reach; a uio is a list of such ranges (or of kernel memory) that file
+ * operations read from or write to. All copies go through the current address space and serve page
+ * faults; none blocks.
  */
 #pragma once
 
 #include "abi/err.h"
 #include "abi/types.h"
 
-struct ubuf { uaddr_t base; size_t len; };
+struct ubuf {
+	uaddr_t base;
+	size_t len;
+};
 
-/* Check [base, +len) for the calling program. E_FAULT when it leaves the program's half or wraps. len 0 is fine. */
+/*
+ * Check [base, +len) for the calling program. E_FAULT when it leaves the program's half or wraps.
+ * len 0 is fine.
+ */
 err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len) MUST_CHECK;
-/* Copy len bytes at offset off. E_FAULT when memory is not there (part may have been copied). BUG if outside the ubuf. */
+/*
+ * Copy len bytes at offset off. E_FAULT when memory is not there (part may have been copied). BUG
+ * if outside the ubuf.
+ */
 err_t ubuf_in(void *dst, const struct ubuf *src, size_t off, size_t len) MUST_CHECK;
 err_t ubuf_out(const struct ubuf *dst, size_t off, const void *src, size_t len) MUST_CHECK;
 
@@ -30,18 +40,26 @@ err_t user_strdup(char **out, uaddr_t src, size_t max) MUST_CHECK;
 
 #define UIO_MAX_SEGS 1024
 struct uio {
-	struct ubuf one;           /* storage for the common single range */
-	const struct ubuf *seg;    /* segments not yet done, program memory; NULL: kernel memory */
+	struct ubuf one;        /* storage for the common single range */
+	const struct ubuf *seg; /* segments not yet done, program memory; NULL: kernel memory */
 	unsigned nsegs;
-	size_t seg_off;            /* done within seg[0] */
-	char *kbuf;                /* kernel memory instead of segments */
-	size_t left;               /* bytes not yet transferred */
+	size_t seg_off; /* done within seg[0] */
+	char *kbuf;     /* kernel memory instead of segments */
+	size_t left;    /* bytes not yet transferred */
 };
 err_t uio_user(struct uio *u, uaddr_t base, size_t len) MUST_CHECK;
-/* From a program's iovec array; *alloc (maybe NULL) is to be kmem_free()d after use. E_INVAL, E_FAULT, E_NOMEM. */
+/*
+ * From a program's iovec array; *alloc (maybe NULL) is to be kmem_free()d after use. E_INVAL,
+ * E_FAULT, E_NOMEM.
+ */
 err_t uio_iovec(struct uio *u, uaddr_t iov, unsigned n, struct ubuf **alloc) MUST_CHECK;
 void uio_kernel(struct uio *u, void *buf, size_t len);
-/* Transfer min(len, left) bytes and advance; *done (may be NULL) counts what was moved. E_FAULT after a partial transfer too. */
-err_t uio_out(struct uio *u, const void *src, size_t len, size_t *done) MUST_CHECK; /* kernel -> uio (read) */
-err_t uio_in(struct uio *u, void *dst, size_t len, size_t *done) MUST_CHECK;        /* uio -> kernel (write) */
+/*
+ * Transfer min(len, left) bytes and advance; *done (may be NULL) counts what was moved. E_FAULT
+ * after a partial transfer too.
+ */
+err_t uio_out(struct uio *u, const void *src, size_t len,
+	      size_t *done) MUST_CHECK; /* kernel -> uio (read) */
+err_t uio_in(struct uio *u, void *dst, size_t len,
+	     size_t *done) MUST_CHECK; /* uio -> kernel (write) */
 err_t uio_out_zero(struct uio *u, size_t len, size_t *done) MUST_CHECK;

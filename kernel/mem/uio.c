@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists of ranges that file operations read from or write to: a program's, or one piece of kernel memory. */
+/*
+ * Lists of ranges that file operations read from or write to: a program's, or one piece of kernel
+ * memory.
+ */
 #include <linux/uio.h>
 
 #include "base/checked.h"
@@ -94,26 +97,18 @@ enum direction { TO_UIO, FROM_UIO, ZERO_UIO };
 static size_t move_user(enum direction d, uint64_t addr, void *mem, size_t n)
 {
 	switch (d) {
-	case TO_UIO:
-		return x86_copy_to_user(addr, mem, n);
-	case FROM_UIO:
-		return x86_copy_from_user(mem, addr, n);
-	default:
-		return x86_zero_user(addr, n);
+	case TO_UIO: return x86_copy_to_user(addr, mem, n);
+	case FROM_UIO: return x86_copy_from_user(mem, addr, n);
+	default: return x86_zero_user(addr, n);
 	}
 }
 
 static void move_kernel(enum direction d, char *kbuf, void *mem, size_t n)
 {
 	switch (d) {
-	case TO_UIO:
-		memcpy(kbuf, mem, n);
-		break;
-	case FROM_UIO:
-		memcpy(mem, kbuf, n);
-		break;
-	default:
-		memset(kbuf, 0, n);
+	case TO_UIO: memcpy(kbuf, mem, n); break;
+	case FROM_UIO: memcpy(mem, kbuf, n); break;
+	default: memset(kbuf, 0, n);
 	}
 }
 

@@ -27,7 +27,8 @@ static size_t tables_of_level(uint64_t start, uint64_t end, unsigned shift)
 
 size_t tables_needed(uint64_t start, uint64_t end)
 {
-	return tables_of_level(start, end, 21) + tables_of_level(start, end, 30) + tables_of_level(start, end, 39);
+	return tables_of_level(start, end, 21) + tables_of_level(start, end, 30) +
+	       tables_of_level(start, end, 39);
 }
 
 void aspace_count_pages(struct aspace *a, int64_t n)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Binary buddies within a chunk (Knowlton, CACM 1965): a block of 2^k frames is aligned to its size; its buddy differs in
- * bit k of the frame number. Freeing joins buddies as far as both are whole. Blocks never span two chunks, so chunks
- * stay independent. Keeps no index of its own: the host's lists are all it needs.
+ * Binary buddies within a chunk (Knowlton, CACM 1965): a block of 2^k frames is aligned to its
+ * size; its buddy differs in bit k of the frame number. Freeing joins buddies as far as both are
+ * whole. Blocks never span two chunks, so chunks stay independent. Keeps no index of its own: the
+ * host's lists are all it needs.
  */
 #include "base/bitmap.h"
 #include "kernel/mem/alloc_ops.h"
@@ -79,7 +80,8 @@ static unsigned plain_order(const uint64_t *plain, uint32_t i)
 	return order;
 }
 
-static void buddy_add_chunk(struct alloc_state *s, uint32_t first_frame, const uint64_t plain[CHUNK_FRAMES / 64])
+static void buddy_add_chunk(struct alloc_state *s, uint32_t first_frame,
+			    const uint64_t plain[CHUNK_FRAMES / 64])
 {
 	size_t i = 0;
 
@@ -97,10 +99,12 @@ static err_t buddy_adopt(struct alloc_state *s)
 	uint64_t free = 0;
 
 	for (unsigned order = 0; order < ALLOC_ORDERS; order++) {
-		for (uint32_t i = s->first[order]; i != ALLOC_NONE; i = alloc_next(alloc_frame(i))) {
+		for (uint32_t i = s->first[order]; i != ALLOC_NONE;
+		     i = alloc_next(alloc_frame(i))) {
 			const struct frame *f = alloc_frame(i);
 
-			if ((f->flags & FRAME_IS_FREE) == 0 || f->order != order || (i & ((1u << order) - 1)) != 0)
+			if ((f->flags & FRAME_IS_FREE) == 0 || f->order != order ||
+			    (i & ((1u << order) - 1)) != 0)
 				return E_INVAL;
 			free += 1u << order;
 		}

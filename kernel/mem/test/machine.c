@@ -71,7 +71,8 @@ static uint64_t boot_table(enum nk_type type)
 	uint64_t pa = FIRST_CHUNK + (NK_HDR_LEN + boot_tables++) * PAGE_SIZE;
 	struct nk_frame *frames = dm_ptr(PADDR(FIRST_CHUNK + NK_HDR_FRAMES * PAGE_SIZE));
 
-	frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)] = (struct nk_frame){ .type = (uint8_t)type, .maps = 1 };
+	frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)] = (struct nk_frame){ .type = (uint8_t)type,
+									     .maps = 1 };
 	return pa;
 }
 
@@ -115,11 +116,12 @@ void machine_start(void)
 	struct nk_frame types[CHUNK_FRAMES];
 	struct nk_frame *frames = dm_ptr(PADDR(FIRST_CHUNK + NK_HDR_FRAMES * PAGE_SIZE));
 
-	if (mmap((void *)DM_BASE, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
-	    (void *)DM_BASE)
+	if (mmap((void *)DM_BASE, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)DM_BASE)
 		panic("no memory for the machine");
 	nk_record.nranges = 1;
-	nk_record.range[0] = (struct nk_range){ CHUNK_SIZE, MACHINE_CHUNKS * CHUNK_SIZE, MACHINE_CHUNKS * CHUNK_SIZE };
+	nk_record.range[0] = (struct nk_range){ CHUNK_SIZE, MACHINE_CHUNKS * CHUNK_SIZE,
+						MACHINE_CHUNKS * CHUNK_SIZE };
 	nk_record.image = (struct nk_span){ MACHINE_IMAGE, bytes };
 	nk_record.root = boot_table(NK_T_L4);
 	boot_window(DM_BASE);
@@ -143,7 +145,8 @@ uint64_t machine_free_frames(void)
 
 	mem_reclaim(SIZE_MAX);
 	mem_stats(&s);
-	return s.free / PAGE_SIZE + nk_status.pool + NK_HDR_LEN * ((s.online - CHUNK_SIZE) / CHUNK_SIZE);
+	return s.free / PAGE_SIZE + nk_status.pool +
+	       NK_HDR_LEN * ((s.online - CHUNK_SIZE) / CHUNK_SIZE);
 }
 
 /* ---- a program ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Address spaces against a model that knows, page by page, what a program must see: rights, content, sharing. Random
- * requests in several related spaces; every so often all references, counters and rules are worked out again from the page
- * tables. With memory failing at every k-th allocation, a request either happens or leaves everything as it was.
+ * Address spaces against a model that knows, page by page, what a program must see: rights,
+ * content, sharing. Random requests in several related spaces; every so often all references,
+ * counters and rules are worked out again from the page tables. With memory failing at every k-th
+ * allocation, a request either happens or leaves everything as it was.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,10 +16,10 @@
 
 #include "kernel/mem/test/machine.h"
 
-#define BASE    0x10000000000ull   /* the model's pages lie around a border of tables */
-#define NPAGES  1100u
-#define SPACES  4u
-#define FILES   3u
+#define BASE       0x10000000000ull /* the model's pages lie around a border of tables */
+#define NPAGES     1100u
+#define SPACES     4u
+#define FILES      3u
 #define FILE_PAGES 700u
 
 /* ---- objects: two files with a cache (0: mapped privately, 1: shared), an image (2) ---- */
@@ -98,8 +99,8 @@ enum kind { NONE, ANON, FILE_PRIVATE, FILE_SHARED };
 struct page {
 	uint8_t kind, prot, fork; /* fork: 0, VM_DONTFORK or VM_WIPEONFORK as 1, 2 */
 	int8_t file;
-	bool own;        /* has content of its own; else the file's, or zero */
-	uint64_t index;  /* of the file's page */
+	bool own;       /* has content of its own; else the file's, or zero */
+	uint64_t index; /* of the file's page */
 	uint64_t stamp;
 };
 
@@ -139,7 +140,11 @@ static void pick_range(unsigned *from, unsigned *n)
 
 static uint32_t pick_prot(void)
 {
-	static const uint8_t prots[] = { 0, VM_READ, VM_READ | VM_WRITE, VM_READ | VM_WRITE, VM_READ | VM_EXEC,
+	static const uint8_t prots[] = { 0,
+					 VM_READ,
+					 VM_READ | VM_WRITE,
+					 VM_READ | VM_WRITE,
+					 VM_READ | VM_EXEC,
 					 VM_READ | VM_WRITE | VM_EXEC };
 
 	return prots[pick(sizeof(prots))];
@@ -155,7 +160,8 @@ static void do_map(struct space *s)
 
 	pick_range(&from, &n);
 	addr = va_of(from);
-	err = aspace_map(s->a, &addr, n * PAGE_SIZE, prot | VM_MAYWRITE | (kind == FILE_SHARED ? VM_SHARED : 0), MAP_AT_FIXED,
+	err = aspace_map(s->a, &addr, n * PAGE_SIZE,
+			 prot | VM_MAYWRITE | (kind == FILE_SHARED ? VM_SHARED : 0), MAP_AT_FIXED,
 			 f >= 0 ? &file[f].vm : NULL, pgoff, NULL);
 	if (err != OK) {
 		assert_int_equal(err, E_NOMEM);
@@ -164,7 +170,9 @@ static void do_map(struct space *s)
 	}
 	assert_int_equal(addr, va_of(from));
 	for (unsigned i = from; i < from + n; i++)
-		s->page[i] = (struct page){ .kind = (uint8_t)kind, .prot = (uint8_t)prot, .file = (int8_t)f,
+		s->page[i] = (struct page){ .kind = (uint8_t)kind,
+					    .prot = (uint8_t)prot,
+					    .file = (int8_t)f,
 					    .index = pgoff + i - from };
 }
 
@@ -220,7 +228,8 @@ static void do_discard(struct space *s)
 
 static void do_advise_fork(struct space *s)
 {
-	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK };
+	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK,
+				      MADV_KEEPONFORK };
 	unsigned from, n, which = pick(4);
 	err_t err;
 
@@ -260,7 +269,8 @@ static void do_remap(struct space *s)
 	if (!one_area(s, from, n) || (to < from + n && from < to + m))
 		return;
 	addr = va_of(to);
-	err = aspace_remap(s->a, va_of(from), n * PAGE_SIZE, m * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, &addr);
+	err = aspace_remap(s->a, va_of(from), n * PAGE_SIZE, m * PAGE_SIZE,
+			   MREMAP_MAYMOVE | MREMAP_FIXED, &addr);
 	if (err != OK) { /* the place may have been cleared and the tail cut already, as in Linux */
 		assert_true(err == E_NOMEM && kmem_fail_every != 0);
 		if (aspace_find(s->a, va_of(to)) == NULL)
@@ -287,8 +297,9 @@ static enum fault_result expected_result(const struct page *p, uint32_t code)
 {
 	if (p->kind == NONE)
 		return FAULT_MAPERR;
-	if ((code & PF_WRITE) != 0 ? (p->prot & VM_WRITE) == 0 :
-	    (code & PF_FETCH) != 0 ? (p->prot & VM_EXEC) == 0 : p->prot == 0)
+	if ((code & PF_WRITE) != 0   ? (p->prot & VM_WRITE) == 0
+	    : (code & PF_FETCH) != 0 ? (p->prot & VM_EXEC) == 0
+				     : p->prot == 0)
 		return FAULT_ACCERR;
 	if (p->kind != ANON && p->index >= file_limit(p->file) && !p->own)
 		return FAULT_BUS;
@@ -493,7 +504,8 @@ static void check_areas(const struct space *s)
 
 	for (struct vma *v = aspace_first(s->a); v != NULL; v = aspace_next(v)) {
 		assert_true(v->start >= end && v->start < v->end);
-		assert_false(last != NULL && last->end == v->start && area_alike(last, v->flags, v->obj, v->pgoff, v->name));
+		assert_false(last != NULL && last->end == v->start &&
+			     area_alike(last, v->flags, v->obj, v->pgoff, v->name));
 		assert_ptr_equal(v->as, s->a);
 		end = v->end;
 		bytes += v->end - v->start;

@@ -11,10 +11,13 @@
 #include "kernel/mem/test/machine.h"
 
 #define HELD_MAX 4096u
-#define FRAMES (MACHINE_CHUNKS * CHUNK_FRAMES)
+#define FRAMES   (MACHINE_CHUNKS * CHUNK_FRAMES)
 
 static uint8_t used[FRAMES]; /* the model: who has which frame */
-static struct { paddr_t pa; unsigned order; } held[HELD_MAX];
+static struct {
+	paddr_t pa;
+	unsigned order;
+} held[HELD_MAX];
 static unsigned nheld;
 static size_t reclaimable;
 static paddr_t cache[64];
@@ -51,7 +54,8 @@ static bool model_has_block(unsigned order)
 	for (uint64_t first = CHUNK_FRAMES; first < FRAMES; first += 1u << order) {
 		uint64_t i = first;
 
-		while (i < first + (1u << order) && used[i] == 0 && frame_is_ours(PADDR(i * PAGE_SIZE)))
+		while (i < first + (1u << order) && used[i] == 0 &&
+		       frame_is_ours(PADDR(i * PAGE_SIZE)))
 			i++;
 		if (i == first + (1u << order))
 			return true;
@@ -70,7 +74,8 @@ static void random_against_model(void **ctx)
 		paddr_t pa;
 
 		/* Phases of growing and of shrinking, so that both ends are met. */
-		if (nheld == HELD_MAX || (nheld > 0 && rand() % 100 < ((step / 20000) % 2 ? 60 : 40))) {
+		if (nheld == HELD_MAX ||
+		    (nheld > 0 && rand() % 100 < ((step / 20000) % 2 ? 60 : 40))) {
 			drop((unsigned)rand() % nheld);
 			continue;
 		}
@@ -78,9 +83,11 @@ static void random_against_model(void **ctx)
 		if (!paddr_is_none(pa))
 			claim(pa, order);
 		else
-			assert_true(frame_free_count() < (1u << order) + FRAME_RESERVED || !model_has_block(order));
+			assert_true(frame_free_count() < (1u << order) + FRAME_RESERVED ||
+				    !model_has_block(order));
 		if (step % 5000 == 0)
-			assert_int_equal(frame_allocator_swap(&alloc_buddy), OK); /* its check of the lists */
+			assert_int_equal(frame_allocator_swap(&alloc_buddy),
+					 OK); /* its check of the lists */
 	}
 	while (nheld > 0)
 		drop(nheld - 1);

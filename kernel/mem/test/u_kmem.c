@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Kernel objects: sizes, alignment, content, what is left over, and the detection of writes after free. */
+/*
+ * Kernel objects: sizes, alignment, content, what is left over, and the detection of writes after
+ * free.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,17 +16,18 @@
 
 #define OBJECTS 2000u
 
-static struct { uint8_t *p; size_t size; uint8_t fill; } object[OBJECTS];
+static struct {
+	uint8_t *p;
+	size_t size;
+	uint8_t fill;
+} object[OBJECTS];
 
 static size_t random_size(void)
 {
 	switch (rand() % 4) {
-	case 0:
-		return (size_t)(rand() % 20000);
-	case 1:
-		return (size_t)(rand() % 2100);
-	default:
-		return (size_t)(rand() % 300);
+	case 0: return (size_t)(rand() % 20000);
+	case 1: return (size_t)(rand() % 2100);
+	default: return (size_t)(rand() % 300);
 	}
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What programs expect of mmap, brk, mremap, stacks and shared memory, case by case; and how often nk is entered for it. */
+/*
+ * What programs expect of mmap, brk, mremap, stacks and shared memory, case by case; and how often
+ * nk is entered for it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +80,8 @@ static void places(void **ctx)
 	assert_int_equal(map(0, 3, RW, MAP_AT_HINT), TOP - 13 * PAGE); /* the hole is too small */
 	assert_int_equal(map(0, 2, RW, MAP_AT_HINT), TOP - 7 * PAGE);
 	assert_int_equal(map(0x5000123, 1, RW, MAP_AT_HINT), 0x5000000);
-	assert_int_equal(map(0x5000000, 1, RW, MAP_AT_HINT), TOP - 14 * PAGE); /* taken: the hint is nothing */
+	assert_int_equal(map(0x5000000, 1, RW, MAP_AT_HINT),
+			 TOP - 14 * PAGE); /* taken: the hint is nothing */
 	at = 0x5000000;
 	assert_int_equal(aspace_map(a, &at, PAGE, RW, MAP_AT_NOREPLACE, NULL, 0, NULL), E_EXIST);
 	at = 0x5000001;
@@ -99,7 +103,8 @@ static void limits(void **ctx)
 
 	(void)ctx;
 	assert_int_equal(aspace_map(a, &at, all, RW, MAP_AT_HINT, NULL, 0, NULL), E_NOMEM);
-	assert_int_equal(aspace_map(a, &at, 100 * all, VM_NORESERVE | RW, MAP_AT_HINT, NULL, 0, NULL), OK);
+	assert_int_equal(
+		aspace_map(a, &at, 100 * all, VM_NORESERVE | RW, MAP_AT_HINT, NULL, 0, NULL), OK);
 	at = 0;
 	assert_int_equal(aspace_map(a, &at, 100 * all, 0, MAP_AT_HINT, NULL, 0, NULL), OK);
 	assert_int_equal(aspace_protect(a, at, 100 * all, VM_READ | VM_WRITE), E_NOMEM);
@@ -111,7 +116,8 @@ static void limits(void **ctx)
 	assert_int_equal(aspace_protect(a, at, 2 * PAGE, VM_READ | VM_WRITE), E_NOMEM);
 	a->limit_as = a->bytes_virtual + PAGE;
 	at = 0;
-	assert_int_equal(aspace_map(a, &at, 2 * PAGE, VM_READ, MAP_AT_HINT, NULL, 0, NULL), E_NOMEM);
+	assert_int_equal(aspace_map(a, &at, 2 * PAGE, VM_READ, MAP_AT_HINT, NULL, 0, NULL),
+			 E_NOMEM);
 	assert_int_equal(aspace_map(a, &at, PAGE, VM_READ, MAP_AT_HINT, NULL, 0, NULL), OK);
 }
 
@@ -121,7 +127,8 @@ static void heap(void **ctx)
 	a->brk_start = a->brk = 0x10000123;
 	assert_int_equal(aspace_set_brk(a, 0x10000100), E_NOMEM);
 	assert_int_equal(aspace_set_brk(a, 0x10000fff), OK);
-	assert_int_equal(touch(0x10000200, PF_WRITE), FAULT_MAPERR); /* that page is the program's own data */
+	assert_int_equal(touch(0x10000200, PF_WRITE),
+			 FAULT_MAPERR); /* that page is the program's own data */
 	assert_int_equal(aspace_set_brk(a, 0x10003001), OK);
 	poke(a, 0x10003fff, 7);
 	assert_int_equal(aspace_find(a, 0x10001000)->end, 0x10004000);
@@ -154,7 +161,8 @@ static void stack(void **ctx)
 	assert_int_equal(peek(a, start), 1);
 	a->limit_stack = UINT64_MAX;
 	map(top - 2048 * PAGE, 1, RW, MAP_AT_FIXED);
-	assert_int_equal(touch(top - 1800 * PAGE, PF_WRITE), FAULT_MAPERR); /* too near to what is below */
+	assert_int_equal(touch(top - 1800 * PAGE, PF_WRITE),
+			 FAULT_MAPERR); /* too near to what is below */
 	assert_int_equal(touch(top - 1791 * PAGE, PF_WRITE), FAULT_OK);
 	a->mmap_top = top - 1000 * PAGE;
 	assert_int_equal(map(0, 1, RW, MAP_AT_HINT), top - 2049 * PAGE);
@@ -183,11 +191,15 @@ static void remap(void **ctx)
 	assert_int_equal(to, at);
 	assert_int_equal(touch(at + 3 * PAGE, 0), FAULT_MAPERR);
 	to = 0x30000000;
-	assert_int_equal(aspace_remap(a, at, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, &to), OK);
+	assert_int_equal(aspace_remap(a, at, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+				      &to),
+			 OK);
 	assert_int_equal(peek(a, to), 1);
 	assert_int_equal(peek(a, at), 0);
 	to = at + PAGE;
-	assert_int_equal(aspace_remap(a, at, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, &to), E_INVAL);
+	assert_int_equal(aspace_remap(a, at, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				      &to),
+			 E_INVAL);
 	assert_int_equal(aspace_remap(a, at, 2 * PAGE, 2 * PAGE, MREMAP_FIXED, &to), E_INVAL);
 	assert_int_equal(aspace_remap(a, at, 0, 2 * PAGE, MREMAP_MAYMOVE, &to), E_INVAL);
 	assert_int_equal(aspace_remap(a, at, PAGE, 0, MREMAP_MAYMOVE, &to), E_INVAL);
@@ -203,7 +215,8 @@ static void shared_memory(void **ctx)
 	struct aspace *child;
 
 	(void)ctx;
-	assert_int_equal(aspace_map(a, &at, 601 * PAGE, RW | VM_SHARED, MAP_AT_HINT, o, 0, NULL), OK);
+	assert_int_equal(aspace_map(a, &at, 601 * PAGE, RW | VM_SHARED, MAP_AT_HINT, o, 0, NULL),
+			 OK);
 	o->ops->put(o);
 	poke(a, at + 5 * PAGE, 5);
 	assert_int_equal(aspace_fork(a, &child), OK);
@@ -218,7 +231,8 @@ static void shared_memory(void **ctx)
 	assert_true(k1.object == k2.object && k1.offset == k2.offset && k3.object != k1.object);
 	assert_int_equal(aspace_futex_key(a, 0x123000, true, &k1), E_FAULT);
 	aspace_put(child);
-	assert_int_equal(aspace_remap(a, at, 0, 10 * PAGE, MREMAP_MAYMOVE, &to), OK); /* a second view */
+	assert_int_equal(aspace_remap(a, at, 0, 10 * PAGE, MREMAP_MAYMOVE, &to),
+			 OK); /* a second view */
 	poke(a, to + 5 * PAGE, 8);
 	assert_int_equal(peek(a, at + 5 * PAGE), 8);
 	assert_int_equal(aspace_advise(a, at, 20 * PAGE, MADV_DONTNEED), OK);
@@ -241,7 +255,8 @@ static void protection(void **ctx)
 	assert_int_equal(touch(at, PF_FETCH), FAULT_ACCERR);
 	assert_int_equal(aspace_protect(a, at, 16 * PAGE, VM_READ | VM_WRITE), OK);
 	assert_int_equal(a->nareas, 1);
-	assert_int_equal(aspace_protect(a, at, 17 * PAGE, VM_READ), E_NOMEM); /* up to the hole, as Linux */
+	assert_int_equal(aspace_protect(a, at, 17 * PAGE, VM_READ),
+			 E_NOMEM); /* up to the hole, as Linux */
 	assert_int_equal(touch(at, PF_WRITE), FAULT_ACCERR);
 	assert_int_equal(aspace_protect(a, at + 1, PAGE, VM_READ), E_INVAL);
 	assert_int_equal(aspace_protect(a, at, 0, VM_READ), OK);
@@ -308,7 +323,8 @@ static void costs(void **ctx)
 	n = crossings();
 	for (unsigned i = 0; i < 600; i++)
 		poke(a, at + i * PAGE, 2);
-	print_message("# 600 pages taken back after the child's end: %u crossings\n", (unsigned)(crossings() - n));
+	print_message("# 600 pages taken back after the child's end: %u crossings\n",
+		      (unsigned)(crossings() - n));
 	n = crossings();
 	assert_int_equal(aspace_protect(a, at, 600 * PAGE, VM_READ), OK);
 	assert_int_equal(aspace_protect(a, at, 600 * PAGE, VM_READ | VM_WRITE), OK);
@@ -332,7 +348,7 @@ static int start(void **ctx)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(places), TEST(limits), TEST(heap),	      TEST(stack),  TEST(remap),
+		TEST(places),        TEST(limits),     TEST(heap),   TEST(stack), TEST(remap),
 		TEST(shared_memory), TEST(protection), TEST(advice), TEST(costs),
 	};
 

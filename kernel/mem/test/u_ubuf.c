@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Checked ranges and lists of ranges. The program's memory is the test's own; a page that cannot be touched ends it. */
+/*
+ * Checked ranges and lists of ranges. The program's memory is the test's own; a page that cannot be
+ * touched ends it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,7 +126,8 @@ static void strings(void **ctx)
 		}
 	}
 	memcpy(user_end - 4, "abc", 4);
-	assert_int_equal(user_string(s, at(user_end - 4), sizeof(s)), OK); /* nothing behind it is touched */
+	assert_int_equal(user_string(s, at(user_end - 4), sizeof(s)),
+			 OK); /* nothing behind it is touched */
 	assert_string_equal(s, "abc");
 	user_end[-1] = 'd';
 	assert_int_equal(user_string(s, at(user_end - 4), sizeof(s)), E_FAULT);
@@ -162,7 +166,9 @@ static void one_range(void **ctx)
 
 static void many_ranges(void **ctx)
 {
-	static struct { uint64_t base, len; } iov[UIO_MAX_SEGS + 1];
+	static struct {
+		uint64_t base, len;
+	} iov[UIO_MAX_SEGS + 1];
 	struct ubuf *alloc;
 	struct uio u;
 	size_t done;
@@ -211,7 +217,8 @@ static void many_ranges(void **ctx)
 static int start(void **ctx)
 {
 	(void)ctx;
-	user = mmap(NULL, BYTES + PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	user = mmap(NULL, BYTES + PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
 	user_end = user + BYTES;
 	return user == MAP_FAILED ? -1 : mprotect(user_end, PAGE_SIZE, PROT_NONE);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For the host's tests: the direct map lies where the host lets us put memory. Programs' addresses in the tests stay below. */
+/*
+ * For the host's tests: the direct map lies where the host lets us put memory. Programs' addresses
+ * in the tests stay below.
+ */
 #pragma once
 
 #include_next "abi/layout.h"
