@@ -121,12 +121,15 @@ err_t area_check_limits(const struct aspace *a, uint64_t len, uint32_t flags) MU
 /* ---- tables (walk.c) ---- */
 
 /*
- * Does the frame belong to the allocator's world and not to an image? Entries to such hold a
- * reference.
+ * Frame of an entry that is there. By shifts: the mask NK_PTE_ADDR as a constant in the code ends
+ * in 0f 00, which with the next instruction's first byte can make an LLDT or LTR, and the build
+ * refuses that.
  */
 static inline paddr_t pte_frame(uint64_t e)
 {
-	return PADDR(e & NK_PTE_ADDR);
+	e <<= 12;
+	__asm__("" : "+r"(e)); /* else the compiler makes the mask of it again */
+	return PADDR((e >> 24) << 12);
 }
 
 /* Rights of an entry that is there. */

@@ -4,6 +4,8 @@ DEPS := abi base x86 core
 SRCS := chunk.c frame.c reclaim.c batch.c kmem.c kstack.c area.c walk.c aspace.c map.c remap.c fault.c access.c object.c \
 	ubuf.c uio.c
 
+KTESTS := test/k_mem.c
+
 # Tests on the host: this module over the real nk, on a machine made of host memory (test/machine.h).
 UNIT := test/u_frame.c test/u_kmem.c test/u_aspace.c test/u_map.c test/u_ubuf.c
 MEM_ON_HOST := chunk.c frame.c reclaim.c batch.c kmem.c kstack.c area.c walk.c aspace.c map.c remap.c fault.c access.c object.c \
