@@ -94,6 +94,17 @@ static void divide_by_zero(void)
 	__asm__ volatile("divq %2" : "+a"(one) : "d"(0), "r"(zero));
 }
 
+/* More stack than there is. */
+static uint64_t recurse(uint64_t n)
+{
+	volatile uint64_t room[64];
+
+	room[n % 64] = n;
+	if (n == UINT64_MAX)
+		return 0;
+	return recurse(n + 1) + room[n % 64];
+}
+
 /* Another core dies; this one goes on, and answers to the rest still come. */
 static void kill_other_core(void)
 {
@@ -123,9 +134,11 @@ static void panic_on_request(const char *what)
 		divide_by_zero();
 	if (strcmp(what, "write") == 0)
 		*(volatile uint64_t *)KERNEL_BASE = 1;
+	if (strcmp(what, "deep") == 0)
+		(void)recurse(0);
 	if (strcmp(what, "other") == 0 && boot_info.ncores > 1)
 		kill_other_core();
-	log_error("panic=%s: not known (test, divide, write; other: with more than one core)",
+	log_error("panic=%s: not known (test, divide, write, deep; with more cores: other)",
 		  what);
 	power_off(BOOT_EXIT_CONFIG);
 }
