@@ -44,7 +44,21 @@ enum trace_kind {
 	TRACE_EXEC,
 	TRACE_EXIT
 };
-void trace(enum trace_kind kind, uint64_t a, uint64_t b);
+#define TRACE_LEN 64u
+struct trace_event {
+	uint64_t a, b;
+	uint64_t kind, pad;
+};
+extern struct trace_event trace_events[TRACE_LEN];
+extern uint32_t trace_written;
+static inline void trace(enum trace_kind kind, uint64_t a, uint64_t b)
+{
+	struct trace_event *e = &trace_events[trace_written++ % TRACE_LEN];
+
+	e->a = a;
+	e->b = b;
+	e->kind = kind;
+}
 
 /* ---- panic (panic.c) ---- */
 struct trapframe;

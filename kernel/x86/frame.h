@@ -6,6 +6,7 @@
 #pragma once
 
 #define TF_R11      48
+#define TF_R10      56
 #define TF_RAX      80
 #define TF_RCX      88
 #define TF_ORIG_RAX 120

@@ -4,6 +4,7 @@
 #include "kernel/x86/local.h"
 
 _Static_assert(offsetof(struct trapframe, r11) == TF_R11, "frame.h");
+_Static_assert(offsetof(struct trapframe, r10) == TF_R10, "frame.h");
 _Static_assert(offsetof(struct trapframe, rax) == TF_RAX, "frame.h");
 _Static_assert(offsetof(struct trapframe, rcx) == TF_RCX, "frame.h");
 _Static_assert(offsetof(struct trapframe, orig_rax) == TF_ORIG_RAX, "frame.h");
