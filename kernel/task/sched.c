@@ -21,6 +21,7 @@ struct thread *current;
 static struct thread *stack_owner;   /* whose kernel stack we are on; NULL: the boot stack */
 static struct thread *to_free;       /* dead, and its stack is not in use any more after the next switch */
 static uint64_t boot_rsp;
+static bool back_to_boot;            /* sched_run_ready waits on the boot stack */
 static const struct sched_ops *policy = &sched_fair;
 static struct list runnable = LIST_INIT(runnable);
 static unsigned nrunnable;
@@ -208,10 +209,24 @@ static void free_dead(void)
 	thread_free(t);
 }
 
+static void leave_for_boot(void)
+{
+	struct thread *from = stack_owner;
+
+	stack_owner = NULL;
+	x86_switch_stack(&from->save_rsp, boot_rsp);
+	free_dead();
+}
+
+/* next NULL: to the boot stack, where no thread runs. */
 static void switch_to(struct thread *next)
 {
 	struct thread *from = stack_owner;
 
+	if (next == NULL) {
+		leave_for_boot();
+		return;
+	}
 	become(next);
 	if (next == from)
 		return;
@@ -240,7 +255,7 @@ static struct thread *next_thread(void)
 	struct thread *t = take_next();
 	uint64_t now;
 
-	if (t != NULL)
+	if (t != NULL || back_to_boot)
 		return t;
 	t = wait_for_runnable();
 	now = time_mono_ns();
@@ -340,6 +355,21 @@ void sched_run(void)
 	clock_ns = time_mono_ns();
 	switch_to(next_thread());
 	BUG(); /* nobody comes back to the boot stack: who blocks idles on its own */
+}
+
+void sched_run_ready(void)
+{
+	struct thread *t;
+
+	BUG_ON(current != NULL || stack_owner != NULL);
+	clock_ns = time_mono_ns();
+	t = take_next();
+	if (t == NULL)
+		return;
+	back_to_boot = true;
+	switch_to(t);
+	back_to_boot = false;
+	free_dead();
 }
 
 /* ---- changes ---- */

@@ -57,6 +57,8 @@ void sched_enqueue(struct thread *t); /* a thread that has never run, or is not 
 void sched_yield(void);               /* MAY_SWITCH */
 void sched_block(void);               /* the current thread is not runnable any more: switch. MAY_SWITCH */
 NORETURN void sched_run(void);        /* the core's main loop: run threads, poll messages, halt */
+/* Start-up and in-kernel tests, outside threads: run threads until none is runnable, then return. */
+void sched_run_ready(void);
 NORETURN void sched_exit_current(void); /* the current thread is gone; its memory is freed later */
 uint64_t sched_switches(void);
 unsigned sched_runnable(void);        /* runnable threads that do not run now */
