@@ -171,7 +171,8 @@ extern const volatile struct nk_status nk_status;
 #define NK_PTE_PS   (1ull << 7)
 #define NK_PTE_HELD (1ull << 9)  /* frame kept, no access (PROT_NONE): P is clear */
 #define NK_PTE_NX   (1ull << 63)
-#define NK_PTE_ADDR 0x000ffffffffff000ull
+/* Physical addresses have at most 46 bits here: what the direct map holds. (A mask of 52 bits would hold the bytes of LLDT.) */
+#define NK_PTE_ADDR 0x00003ffffffff000ull
 #define NK_PTE_THERE(e) (((e) & (NK_PTE_P | NK_PTE_HELD)) != 0)
 
 static inline void *dm_ptr(paddr_t pa)

@@ -26,8 +26,9 @@ static inline bool paddr_is_none(paddr_t pa)
 #define CHUNK_SIZE  (1ull << CHUNK_SHIFT)
 #define CHUNK_FRAMES 512u
 
-#define ALIGN_UP(x, a)   (((x) + (a) - 1) & ~((a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((a) - 1))
+/* In the type of x, so that a narrower `a` cannot cut it. */
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__((x) + 0))(a) - 1))
+#define ALIGN_UP(x, a)   ALIGN_DOWN((x) + ((__typeof__((x) + 0))(a) - 1), a)
 #define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 

@@ -135,6 +135,10 @@ err_t linux_run_program(void)
 	TRY(run_config_check());
 	task_first_exited = program_ended;
 	TRY(task_create_first(&t));
+	t->files = fdtable_create();
+	t->fs = fs_context_clone(&kernel_fs);
+	if (t->files == NULL || t->fs == NULL)
+		return E_NOMEM;
 	task_start_first(t, first_thread, NULL);
 	return OK;
 }

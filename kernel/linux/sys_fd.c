@@ -5,6 +5,7 @@
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
 
+#include "base/str.h"
 #include "comp/fs/tmpfs/tmpfs.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
@@ -284,16 +285,18 @@ long sys_eventfd(unsigned initial)
 
 long sys_memfd_create(uaddr_t uname, unsigned flags)
 {
-	char name[MEMFD_NAME_MAX + 1];
+	char name[sizeof("memfd:") + MEMFD_NAME_MAX] = "memfd:";
 	struct file *f;
 	err_t err;
 
 	if (flags & ~(unsigned)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return E_INVAL; /* huge pages among them: callers fall back */
-	err = user_string(name, uname, sizeof(name));
+	err = user_string(name + strlen(name), uname, MEMFD_NAME_MAX + 1);
 	if (err != OK)
 		return err == E_NAMETOOLONG ? E_INVAL : err;
-	TRY(tmpfs_create_anonymous(name, (flags & MFD_ALLOW_SEALING) != 0, &f));
+	TRY(tmpfs_create_anonymous(name, &f));
+	if (flags & MFD_ALLOW_SEALING)
+		f->inode->seals = 0;
 	return install(f, (flags & MFD_CLOEXEC) != 0);
 }
 
