@@ -68,16 +68,21 @@ void aspace_load(struct aspace *a)
 	aspace_current = a;
 }
 
-/* All entries' frames, to be dropped once the entries are gone. */
+/*
+ * All entries' frames, to be dropped once the entries are gone. Entries lie in areas only, and
+ * going by areas spares the search through the holes.
+ */
 static void collect_frames(struct aspace *a)
 {
-	uint64_t pos = 0;
-	struct slice s;
+	for (struct vma *v = aspace_first(a); v != NULL; v = aspace_next(v)) {
+		uint64_t pos = v->start;
+		struct slice s;
 
-	while (slice_next(a->space, &pos, USER_END, &s)) {
-		for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++)
-			if (NK_PTE_THERE(s.entry[i]))
-				batch_put(pte_frame(s.entry[i]));
+		while (slice_next(a->space, &pos, v->end, &s)) {
+			for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++)
+				if (NK_PTE_THERE(s.entry[i]))
+					batch_put(pte_frame(s.entry[i]));
+		}
 	}
 }
 
@@ -165,14 +170,21 @@ static err_t copy_areas(struct aspace *to, struct aspace *from)
 /* Tables that the child will need at most: one for each of the parent's, and those above them. */
 static size_t count_tables(struct aspace *a)
 {
-	uint64_t pos = 0, last_l3 = UINT64_MAX, last_l2 = UINT64_MAX;
+	uint64_t last[3] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	size_t n = 0;
-	struct slice s;
 
-	while (slice_next(a->space, &pos, USER_END, &s)) {
-		n += 1 + (s.lo >> 30 != last_l2) + (s.lo >> 39 != last_l3);
-		last_l2 = s.lo >> 30;
-		last_l3 = s.lo >> 39;
+	for (struct vma *v = aspace_first(a); v != NULL; v = aspace_next(v)) {
+		uint64_t pos = v->start;
+		struct slice s;
+
+		while (slice_next(a->space, &pos, v->end, &s)) {
+			for (unsigned i = 0; i < 3; i++) {
+				uint64_t table = s.lo >> (CHUNK_SHIFT + 9 * i);
+
+				n += table != last[i];
+				last[i] = table;
+			}
+		}
 	}
 	return n;
 }

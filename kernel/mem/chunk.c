@@ -15,6 +15,7 @@ static struct chunk_range {
 } ranges[BOOT_RANGES];
 static uint32_t nranges;
 static uint64_t first_chunk;
+static uint64_t overhead;
 
 bool chunk_is_online(paddr_t pa)
 {
@@ -48,6 +49,11 @@ uint64_t chunk_offline_frames(void)
 	return PAGES(bytes);
 }
 
+uint64_t chunk_overhead_frames(void)
+{
+	return overhead;
+}
+
 /* Give the plain frames of an online chunk to the allocator. */
 static void take_chunk(paddr_t chunk)
 {
@@ -55,11 +61,14 @@ static void take_chunk(paddr_t chunk)
 	struct frame *table = frame_at(chunk);
 
 	memset(table, 0, CHUNK_FRAMES * sizeof(*table));
+	overhead += NK_HDR_LEN;
 	for (unsigned i = NK_HDR_LEN; i < CHUNK_FRAMES; i++) {
 		const struct nk_frame *n = nk_frame(PADDR(chunk.v + i * PAGE_SIZE));
 
-		if (n->type != NK_T_PLAIN || n->maps != 0)
+		if (n->type != NK_T_PLAIN || n->maps != 0) {
+			overhead++;
 			continue;
+		}
 		table[i].flags = FRAME_IS_OURS;
 		bitmap_set(plain, i);
 	}
@@ -89,12 +98,15 @@ static err_t donate_one(void)
 static err_t put_online(uint64_t chunk)
 {
 	struct nk_op op = { .kind = NK_CHUNK_ONLINE, .base = PADDR(chunk) };
+	uint32_t pool = nk_status.pool;
 	err_t err = nk_submit(&op, 1, NULL);
 
 	for (unsigned tries = 0; err == E_NOTABLES && tries < NK_TABLES_PER_OP; tries++) {
 		TRY(donate_one());
+		pool++;
 		err = nk_submit(&op, 1, NULL);
 	}
+	overhead += pool - nk_status.pool; /* tables of the direct map */
 	return err;
 }
 

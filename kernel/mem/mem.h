@@ -21,6 +21,11 @@ bool chunk_online_next(void);
 /* Memory of this core: all, and what is not yet online, in frames. */
 uint64_t chunk_total_frames(void);
 uint64_t chunk_offline_frames(void);
+/*
+ * Frames of online chunks that nobody can have: headers, what is not memory, the direct map's
+ * tables.
+ */
+uint64_t chunk_overhead_frames(void);
 err_t chunk_init(void) MUST_CHECK;
 
 /* ---- frames (frame.c) ---- */

@@ -23,13 +23,8 @@ static bool serve(struct trapframe *tf, uint64_t addr, uint32_t code)
 static uint64_t count_frames(void)
 {
 	mem_reclaim(SIZE_MAX);
-	return frame_free_count() + chunk_offline_frames() + nk_status.pool;
-}
-
-/* Frames that a chunk's header takes appear in no count once the chunk is online. */
-static uint64_t headers(uint64_t offline_before)
-{
-	return (offline_before - chunk_offline_frames()) / CHUNK_FRAMES * NK_HDR_LEN;
+	return frame_free_count() + chunk_offline_frames() + chunk_overhead_frames() +
+	       nk_status.pool;
 }
 
 static struct aspace *begin(void)
@@ -73,7 +68,7 @@ static uint64_t peek(uint64_t va)
 
 KTEST(mem_frames_are_zeroed_and_come_back)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	paddr_t pa[100];
 
 	EXPECT_EQ(frame_alloc_bulk(pa, 100, FRAME_ZERO), OK);
@@ -86,12 +81,12 @@ KTEST(mem_frames_are_zeroed_and_come_back)
 		frame_put(pa[i]);
 	}
 	EXPECT_EQ(frame_allocator_swap(&alloc_buddy), OK);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_all_memory_can_be_had)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames(), n = 0, list = 0;
+	uint64_t before = count_frames(), online = frame_free_count(), n = 0, list = 0;
 	paddr_t pa;
 
 	while (!paddr_is_none(pa = frame_alloc(0))) {
@@ -106,13 +101,13 @@ KTEST(mem_all_memory_can_be_had)
 		list = *(uint64_t *)dm_ptr(pa);
 		frame_put(pa);
 	}
-	EXPECT(n >= offline - headers(offline));
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT(n + FRAME_RESERVED >= online);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_kernel_stacks)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	static uint8_t *top[80];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(top); i++) {
@@ -129,12 +124,12 @@ KTEST(mem_kernel_stacks)
 		EXPECT_EQ(top[i][-(int)KSTACK_SIZE], i);
 		kstack_free(top[i]);
 	}
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_pages_come_on_demand)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	struct aspace *a = begin();
 
 	map(a, 1000);
@@ -149,12 +144,12 @@ KTEST(mem_pages_come_on_demand)
 		EXPECT_EQ(peek(AREA + i * PAGE_SIZE), i);
 	EXPECT_EQ(a->pages_mapped, 1000);
 	end(a);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_the_processor_forgets_old_entries)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	struct aspace *a = begin();
 	uint64_t to = AREA + 0x1000000;
 
@@ -176,12 +171,12 @@ KTEST(mem_the_processor_forgets_old_entries)
 	EXPECT_EQ(aspace_advise(a, AREA + 41 * PAGE_SIZE, PAGE_SIZE, 4 /* MADV_DONTNEED */), OK);
 	EXPECT_EQ(peek(AREA + 41 * PAGE_SIZE), 0);
 	end(a);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_fork_copies_on_write)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	struct aspace *a = begin(), *child[8];
 
 	map(a, 700);
@@ -209,12 +204,12 @@ KTEST(mem_fork_copies_on_write)
 	for (uint64_t i = 0; i < 700; i++)
 		EXPECT_EQ(poke(AREA + i * PAGE_SIZE, i + 5), OK);
 	end(a);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_memory_of_another_space)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 	struct aspace *a = begin(), *other;
 	static char text[10000], back[10000];
 
@@ -229,12 +224,12 @@ KTEST(mem_memory_of_another_space)
 	EXPECT_EQ(aspace_read(other, AREA + 7 * PAGE_SIZE, back, sizeof(back)), PAGE_SIZE);
 	aspace_put(other);
 	end(a);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_out_of_memory_is_an_answer)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames(), n = 0, pages;
+	uint64_t before = count_frames(), n = 0, pages;
 	struct aspace *a = begin(), *child = NULL;
 	uint64_t at = AREA;
 
@@ -252,12 +247,12 @@ KTEST(mem_out_of_memory_is_an_answer)
 	EXPECT_EQ(aspace_unmap(a, AREA, 256 * PAGE_SIZE), OK);
 	EXPECT_EQ(poke(AREA + n * PAGE_SIZE, 1), OK); /* there is room again */
 	end(a);
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 KTEST(mem_every_failing_allocation)
 {
-	uint64_t before = count_frames(), offline = chunk_offline_frames();
+	uint64_t before = count_frames();
 
 	for (uint32_t k = 1; k < 60; k++) {
 		struct aspace *a = begin(), *child = NULL;
@@ -281,7 +276,7 @@ KTEST(mem_every_failing_allocation)
 		EXPECT(sum <= 40);
 		end(a);
 	}
-	EXPECT_EQ(count_frames() + headers(offline), before);
+	EXPECT_EQ(count_frames(), before);
 }
 
 /* For the eye: what things cost, in ticks of the TSC (instructions under -icount shift=0). */

@@ -141,12 +141,9 @@ void machine_start(void)
 
 uint64_t machine_free_frames(void)
 {
-	struct mem_stats s;
-
 	mem_reclaim(SIZE_MAX);
-	mem_stats(&s);
-	return s.free / PAGE_SIZE + nk_status.pool +
-	       NK_HDR_LEN * ((s.online - CHUNK_SIZE) / CHUNK_SIZE);
+	return frame_free_count() + chunk_offline_frames() + chunk_overhead_frames() +
+	       nk_status.pool;
 }
 
 /* ---- a program ---- */
