@@ -126,23 +126,14 @@ static void on_winsize_line(const char *value)
 		tty_set_winsize(console_tty, rows, cols);
 }
 
-static void on_eof_line(const char *value)
-{
-	uint64_t bytes = UINT64_MAX;
-
-	if (*value == '=' && !str_to_u64(value + 1, 10, &bytes))
-		log_warn("console: bad end of input \"%s\" from the host", value);
-	portfile_input_ends(bytes);
-}
-
 static void on_line(const char *text)
 {
 	if (str_starts(text, "signal="))
 		on_signal_line(text + 7);
 	else if (str_starts(text, "winsize="))
 		on_winsize_line(text + 8);
-	else if (str_starts(text, "eof") && (text[3] == '\0' || text[3] == '='))
-		on_eof_line(text + 3);
+	else if (strcmp(text, "eof") == 0)
+		portfile_input_ends();
 	else
 		log_warn("console: the host says \"%.60s\", which is not understood", text);
 }

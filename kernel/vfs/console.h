@@ -10,8 +10,8 @@
 
 /* A file that reads from `in` and writes to `out` (either may be NULL); takes the ports' callbacks. E_NOMEM. */
 err_t portfile_create(struct serial_port *in, struct serial_port *out, struct file **file) MUST_CHECK;
-/* Standard input ended after `bytes` bytes in all (UINT64_MAX: number not known, when it has been quiet for a while). */
-void portfile_input_ends(uint64_t bytes);
+/* Standard input ended: what the device has delivered so far is all. */
+void portfile_input_ends(void);
 
 /* ---- console_tty.c: serial ports as one terminal ---- */
 

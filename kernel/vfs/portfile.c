@@ -9,24 +9,13 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/console.h"
 
-/* How long input must have been silent after an `eof` that did not say how many bytes come before it. */
-#define QUIET_NS 50000000ull
-
-#define EOF_NONE  UINT64_MAX
-
 struct portfile {
 	struct serial_port *in, *out;
 	struct waitq readers, writers;
 };
 
-/* Standard input's end: its port, the number of bytes after which it ends, and the clock for an end without number. */
-static struct {
-	struct serial_port *port;
-	uint64_t bytes;
-	bool known;
-	struct timer quiet;
-	uint64_t seen;
-} end;
+static struct serial_port *std_input; /* the port of standard input */
+static bool input_ended;              /* the host said so: what has come is all */
 
 static void on_input(struct serial_port *p)
 {
@@ -40,38 +29,17 @@ static void on_room(struct serial_port *p)
 
 /* ---- the end of standard input ---- */
 
-static void quiet_fired(struct timer *t)
+void portfile_input_ends(void)
 {
-	if (end.port->received != end.seen) {
-		end.seen = end.port->received;
-		timer_set(t, time_mono_ns() + QUIET_NS, quiet_fired);
-		return;
-	}
-	end.bytes = end.seen;
-	end.known = true;
-	if (end.port->on_input != NULL)
-		end.port->on_input(end.port);
-}
-
-void portfile_input_ends(uint64_t bytes)
-{
-	if (end.port == NULL || end.known)
-		return;
-	if (bytes == EOF_NONE) {
-		end.seen = end.port->received;
-		timer_set(&end.quiet, time_mono_ns() + QUIET_NS, quiet_fired);
-		return;
-	}
-	end.bytes = bytes;
-	end.known = true;
-	if (end.port->on_input != NULL)
-		end.port->on_input(end.port);
+	input_ended = true;
+	if (std_input != NULL && std_input->on_input != NULL)
+		std_input->on_input(std_input);
 }
 
 /* Nothing more will come. Asked when there is no input just now. */
 static bool at_end(const struct serial_port *p)
 {
-	return p->closed || (p == end.port && end.known && p->received >= end.bytes);
+	return p->closed || (p == std_input && input_ended);
 }
 
 /* ---- file operations ---- */
@@ -230,7 +198,7 @@ err_t portfile_create(struct serial_port *in, struct serial_port *out, struct fi
 	if (in != NULL) {
 		in->user = pf;
 		in->on_input = on_input;
-		end.port = in;
+		std_input = in;
 	}
 	if (out != NULL) {
 		out->user = pf;

@@ -417,6 +417,8 @@ static void destroy(void)
 		virtq_destroy(&v->tx);
 		for (unsigned i = 0; i < RX_BUFS; i++)
 			page_drop(v->buf[i].data);
+		for (unsigned i = 0; i < v->slots_made; i++)
+			page_drop(v->slot[i].buf);
 		kmem_free(v);
 	}
 	virtq_destroy(&vs.ctl_rx);
