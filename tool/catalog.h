@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What known programs need besides their libraries: catalog/<name>.yaml. Keys:
+ *   name               of the entry (required)
+ *   match              list of patterns for the program's file name, without folder (required)
+ *   include            list of host paths or glob patterns, folders with all that is in them
+ *   exclude            list of patterns that are left out of them: whole paths, or names without "/"
+ *   programs           list of other programs it starts (names in PATH, or paths)
+ *   env                list of NAME=VALUE, for variables that the user does not set
+ *   memory             least memory, as for --memory
+ *   argument-programs  its arguments and scripts name programs to start: "words" (any word of them,
+ *                      as in a shell), "quoted" (words inside quotes, as in Python), or "no"
+ * In include, exclude and env ${prefix} stands for the folder above the program's bin folder, and
+ * ${version} for the version in its file name ("3.11" of python3.11).
+ */
+#pragma once
+
+#include "tool/util.h"
+
+enum catalog_words { WORDS_NO = 0, WORDS_ALL, WORDS_QUOTED };
+
+struct catalog_entry {
+	char *name;
+	char **match;
+	unsigned match_count;
+	char **include;
+	unsigned include_count;
+	char **exclude;
+	unsigned exclude_count;
+	char **programs;
+	unsigned programs_count;
+	char **env;
+	unsigned env_count;
+	char *memory;
+	enum catalog_words words;
+};
+
+struct catalog {
+	struct catalog_entry **entries;
+	size_t n;
+};
+
+/* Read all entries of a folder; dies with file, line and column on a bad one. */
+void catalog_load(struct catalog *cat, const char *dir);
+void catalog_release(struct catalog *cat);
+/* One file: NULL with the reason in `why`. */
+struct catalog_entry *catalog_read_file(const char *path, char *why, size_t why_size);
+void catalog_entry_free(struct catalog_entry *entry);
+
+/* The entry for a program: `real` is its path without links, `name` as it was called. Or NULL. */
+const struct catalog_entry *catalog_match(const struct catalog *cat, const char *real,
+					  const char *name);
+/* Fill ${prefix} and ${version} in. The caller frees. */
+char *catalog_expand(const char *text, const char *real);

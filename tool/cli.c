@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tool/cli.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool/report.h"
+#include "tool/run.h"
+
+enum {
+	OPT_INCLUDE = 0x100,
+	OPT_STRACE,
+	OPT_MISSING,
+	OPT_ACCEL,
+	OPT_GDB,
+	OPT_MACHINE,
+	OPT_KERNEL,
+	OPT_APPEND,
+	OPT_ALSO,
+};
+
+#define DEFAULT_GDB_PORT 1234u
+
+/* What `run` and `build` read. */
+struct command_line {
+	struct run_spec spec;
+	char *manifest, *output;
+};
+
+static char *here(void)
+{
+	char *cwd = getcwd(NULL, 0);
+
+	if (cwd == NULL)
+		die(EXIT_TOOL, "change to a folder that exists",
+		    "the working folder cannot be read: %s", strerror(errno));
+	return cwd;
+}
+
+static unsigned number(const char *text, const char *option, unsigned least, unsigned most)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || v < least || v > most)
+		die(EXIT_TOOL, NULL, "%s: \"%s\" is no number from %u to %u", option, text, least,
+		    most);
+	return (unsigned)v;
+}
+
+static void set_text(char **slot, const char *value)
+{
+	free(*slot);
+	*slot = xstrdup(value);
+}
+
+static void set_accel(struct run_spec *spec, const char *value)
+{
+	if (strcmp(value, "auto") == 0)
+		spec->accel = ACCEL_AUTO;
+	else if (strcmp(value, "kvm") == 0)
+		spec->accel = ACCEL_KVM;
+	else if (strcmp(value, "tcg") == 0)
+		spec->accel = ACCEL_TCG;
+	else
+		die(EXIT_TOOL, NULL, "--accel: \"%s\" is none of auto, kvm, tcg", value);
+}
+
+static void set_machine(struct run_spec *spec, const char *value)
+{
+	if (strcmp(value, "microvm") == 0)
+		spec->machine = MACHINE_MICROVM;
+	else if (strcmp(value, "q35") == 0)
+		spec->machine = MACHINE_Q35;
+	else
+		die(EXIT_TOOL, NULL, "--machine: \"%s\" is none of microvm, q35", value);
+}
+
+static void include(struct run_spec *spec, const char *value)
+{
+	char *cwd = here();
+
+	run_spec_add_include(spec, value, cwd, "--include");
+	free(cwd);
+}
+
+/* Options that `run` and `build` have in common. */
+static error_t common_option(int key, char *arg, struct run_spec *spec)
+{
+	switch (key) {
+	case 'm':
+		if (!parse_size(arg, &spec->memory))
+			die(EXIT_TOOL, "write a size like 128M or 1G",
+			    "--memory: \"%s\" is no size", arg);
+		return 0;
+	case 'c': spec->cpus = number(arg, "--cpus", 1, CPUS_MAX); return 0;
+	case 'e': run_spec_add_env(spec, arg, "--env"); return 0;
+	case 'w':
+		if (arg[0] != '/')
+			die(EXIT_TOOL, NULL, "--workdir: \"%s\" does not begin with /", arg);
+		set_text(&spec->workdir, arg);
+		return 0;
+	case 'v': report_set_verbose(true); return 0;
+	case OPT_INCLUDE: include(spec, arg); return 0;
+	case OPT_ALSO: strv_add(&spec->programs, arg); return 0;
+	case OPT_STRACE: spec->strace = true; return 0;
+	case OPT_MISSING: spec->missing = true; return 0;
+	case OPT_KERNEL: set_text(&spec->kernel, arg); return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct command_line *c = state->input;
+
+	switch (key) {
+	case 'f': set_text(&c->manifest, arg); return 0;
+	case 'o': set_text(&c->output, arg); return 0;
+	case OPT_ACCEL: set_accel(&c->spec, arg); return 0;
+	case OPT_MACHINE: set_machine(&c->spec, arg); return 0;
+	case OPT_APPEND: set_text(&c->spec.append, arg); return 0;
+	case OPT_GDB:
+		c->spec.gdb_port = arg != NULL ? number(arg, "--gdb", 1, 65535) : DEFAULT_GDB_PORT;
+		return 0;
+	case ARGP_KEY_ARG:
+		/* The first word that is no option, and everything behind it, is the program's. */
+		strv_add(&c->spec.args, arg);
+		while (state->next < state->argc)
+			strv_add(&c->spec.args, state->argv[state->next++]);
+		return 0;
+	default: return common_option(key, arg, &c->spec);
+	}
+}
+
+/* The first word is the program, unless the manifest names one. */
+static void settle_program(struct command_line *c)
+{
+	struct strv *args = &c->spec.args;
+
+	if (c->manifest != NULL) {
+		struct run_spec from = { 0 };
+
+		/* To know whether it names a program; its lists are merged below. */
+		manifest_load(c->manifest, &from);
+		if (from.program != NULL)
+			set_text(&c->spec.program, from.program);
+		run_spec_release(&from);
+	}
+	if (c->spec.program == NULL && args->n > 0) {
+		c->spec.program = args->v[0];
+		memmove(args->v, args->v + 1, args->n * sizeof(*args->v));
+		args->n--;
+	}
+	if (c->manifest != NULL)
+		manifest_load(c->manifest, &c->spec);
+}
+
+static void parse(const struct argp *argp, int argc, char **argv, struct command_line *c)
+{
+	argp_err_exit_status = EXIT_TOOL;
+	argp_parse(argp, argc, argv, ARGP_IN_ORDER, NULL, c);
+	settle_program(c);
+	if (c->spec.program == NULL)
+		die(EXIT_TOOL, "ringfence run --help shows examples", "no program is given");
+	if (c->spec.program[0] == '\0')
+		die(EXIT_NOPROG, NULL, "the program's name is empty");
+}
+
+static void release(struct command_line *c)
+{
+	run_spec_release(&c->spec);
+	free(c->manifest);
+	free(c->output);
+}
+
+#define COMMON_OPTIONS                                                                                                \
+	{                                                                                                             \
+		"memory",                                                                                             \
+		'm',                                                                                                  \
+		"SIZE",                                                                                               \
+		0,                                                                                                    \
+		"Memory of the machine, like 128M (default: the image and 64M)",                                      \
+		1                                                                                                     \
+	},                                                                                                            \
+		{ "cpus", 'c', "N", 0, "Processors, 1 to 8 (default: 1)", 1 },                                        \
+		{ "env",                                                                                              \
+		  'e',                                                                                                \
+		  "NAME=VALUE",                                                                                       \
+		  0,                                                                                                  \
+		  "Set a variable, or with NAME alone pass it on. TERM, LANG, LANGUAGE, LC_*, PATH, HOME and TZ are " \
+		  "passed on anyway",                                                                                 \
+		  1 },                                                                                                \
+		{ "workdir", 'w', "DIR", 0, "Working folder in the guest (default: as on the host)",                  \
+		  1 },                                                                                                \
+		{ "include",                                                                                          \
+		  OPT_INCLUDE,                                                                                        \
+		  "HOST[:GUEST]",                                                                                     \
+		  0,                                                                                                  \
+		  "Take a file or folder along, at GUEST",                                                            \
+		  2 },                                                                                                \
+		{ "also", OPT_ALSO, "PROGRAM", 0, "Take another program along, with all it needs", 2 },               \
+		{ "file", 'f', "FILE", 0, "Read a manifest (ringfence.yaml)", 2 },                                    \
+		{ "strace", OPT_STRACE, NULL, 0, "Print system calls", 3 },                                           \
+		{ "missing-files",                                                                                    \
+		  OPT_MISSING,                                                                                        \
+		  NULL,                                                                                               \
+		  0,                                                                                                  \
+		  "Print paths that the program looked for in vain",                                                  \
+		  3 },                                                                                                \
+		{ "kernel", OPT_KERNEL, "FILE", 0, "Another kernel.elf", 4 },                                         \
+	{                                                                                                             \
+		"verbose", 'v', NULL, 0, "Say what is done; show the kernel's log", 5                                 \
+	}
+
+int cli_run(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		COMMON_OPTIONS,
+		{ "accel", OPT_ACCEL, "auto|kvm|tcg", 0,
+		  "Accelerator; auto takes KVM only if a probe guest really runs on it", 4 },
+		{ "gdb", OPT_GDB, "PORT", OPTION_ARG_OPTIONAL,
+		  "Stop before the first instruction and wait for gdb at PORT (1234)", 4 },
+		{ "machine", OPT_MACHINE, "microvm|q35", 0,
+		  "QEMU's machine; q35 has one serial line for all output and no input", 4 },
+		{ "append", OPT_APPEND, "WORDS", 0, "More words for the kernel's command line", 4 },
+		{ 0 }
+	};
+	static const char doc[] =
+		"Run a program of this host in a virtual machine of its own.\v"
+		"Files that arguments name are taken along; what the program writes stays in the machine and is "
+		"gone with it. Ctrl-C reaches the program, twice within two seconds it ends the machine; on a "
+		"terminal, Ctrl-] three times does.\n\n"
+		"The exit code is the program's; 128 and the signal's number if a signal killed it; 125 if the tool "
+		"or the machine failed, 126 if the program cannot run here, 127 if it was not found.\n\n"
+		"Examples:\n"
+		"  ringfence run python3 -c 'print(6 * 7)'\n"
+		"  ringfence run python3 report.py data.csv\n"
+		"  echo 'select 1;' | ringfence run sqlite3 my.db\n"
+		"  ringfence run -m 256M -c 2 --include ./site:/srv python3 -m http.server\n"
+		"  ringfence run -f ringfence.yaml\n";
+	static const struct argp argp = {
+		options, parse_option, "[--] PROGRAM [ARG...]\nIMAGE [ARG...]", doc, NULL,
+		NULL,    NULL
+	};
+	struct command_line c = { 0 };
+
+	parse(&argp, argc, argv, &c);
+	int code = command_run(&c.spec);
+
+	release(&c);
+	return code;
+}
+
+int cli_build(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "output", 'o', "IMAGE", 0, "File to write (required)", 0 }, COMMON_OPTIONS, { 0 }
+	};
+	static const char doc[] =
+		"Write a program, everything it needs, and the kernel into one file, which `ringfence run IMAGE` "
+		"starts on any host with QEMU.\v"
+		"Examples:\n"
+		"  ringfence build -o report.img python3 report.py data.csv\n"
+		"  ringfence build -o py.img python3          then: ringfence run py.img -c 'print(1)'\n"
+		"  ringfence build -f ringfence.yaml -o service.img\n";
+	static const struct argp argp = { options, parse_option, "PROGRAM [ARG...]", doc, NULL,
+					  NULL,    NULL };
+	struct command_line c = { 0 };
+
+	parse(&argp, argc, argv, &c);
+	if (c.output == NULL)
+		die(EXIT_TOOL, "add -o IMAGE",
+		    "no file is named that the image shall be written to");
+	int code = command_build(&c.spec, c.output);
+
+	release(&c);
+	return code;
+}
+
+struct inspect_line {
+	char *program;
+	bool json;
+};
+
+static error_t parse_inspect(int key, char *arg, struct argp_state *state)
+{
+	struct inspect_line *in = state->input;
+
+	switch (key) {
+	case 'o':
+		if (strcmp(arg, "json") != 0 && strcmp(arg, "text") != 0)
+			die(EXIT_TOOL, NULL, "--output: \"%s\" is none of text, json", arg);
+		in->json = strcmp(arg, "json") == 0;
+		return 0;
+	case 'v': report_set_verbose(true); return 0;
+	case ARGP_KEY_ARG:
+		if (in->program != NULL)
+			argp_error(state, "only one program can be inspected at a time");
+		in->program = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS: argp_error(state, "no program is given"); return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int cli_inspect(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "output", 'o', "text|json", 0, "Form of the report", 0 },
+		{ "verbose", 'v', NULL, 0, "Say what is left out and why", 0 },
+		{ 0 }
+	};
+	static const char doc[] =
+		"Say what a program needs: interpreter, libraries, catalog entry, and the system calls that its code "
+		"can make, with those that the kernel does not serve.\v"
+		"The system calls are an upper bound: code that is there need not run. Exit code 1 if a library is "
+		"missing.\n\n"
+		"Examples:\n"
+		"  ringfence inspect python3\n"
+		"  ringfence inspect -o json /usr/bin/sqlite3\n";
+	static const struct argp argp = {
+		options, parse_inspect, "PROGRAM", doc, NULL, NULL, NULL
+	};
+	struct inspect_line in = { 0 };
+
+	argp_err_exit_status = EXIT_TOOL;
+	argp_parse(&argp, argc, argv, 0, NULL, &in);
+	return command_inspect(in.program, in.json);
+}
+
+static error_t parse_doctor(int key, char *arg, struct argp_state *state)
+{
+	(void)state;
+	(void)arg;
+	if (key != 'v')
+		return ARGP_ERR_UNKNOWN;
+	report_set_verbose(true);
+	return 0;
+}
+
+int cli_doctor(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "verbose", 'v', NULL, 0, "Say what is done", 0 }, { 0 }
+	};
+	static const char doc[] =
+		"Check what this host must have, and say which command mends what is missing.\v"
+		"Exit code 1 if something that is needed is missing.\n\n"
+		"Example:\n  ringfence doctor\n";
+	static const struct argp argp = { options, parse_doctor, NULL, doc, NULL, NULL, NULL };
+
+	argp_err_exit_status = EXIT_TOOL;
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	return command_doctor();
+}

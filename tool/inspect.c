@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/pack.h"
+#include "tool/places.h"
+#include "tool/report.h"
+#include "tool/run.h"
+#include "tool/syscalls.h"
+
+/* All that is known of a program. */
+struct findings {
+	struct pack pack;
+	struct catalog catalog;
+	struct syscall_scan scan;
+	const char *interp; /* dynamic loader, or NULL */
+	char *script_interp;
+	size_t missing_libs;
+	unsigned made, lacking;
+};
+
+static void gather(struct findings *f, const char *program)
+{
+	char *catalog_dir = places_catalog();
+	struct closure *c = &f->pack.files;
+	struct closure_program p;
+	struct run_spec none = { 0 };
+
+	catalog_load(&f->catalog, catalog_dir);
+	closure_init(c, &f->catalog, pack_path_list(&none));
+	c->tolerate = true;
+	f->pack.exe = pack_find_program(program, c->path_list);
+	closure_add_program(c, f->pack.exe, &p);
+	f->script_interp = p.interp != NULL ? xstrdup(p.interp) : NULL;
+	closure_program_release(&p);
+	closure_finish(c);
+	for (size_t i = 0; i < c->found_count; i++) {
+		if (c->found[i].interp && f->interp == NULL)
+			f->interp = c->found[i].name;
+		f->missing_libs += c->found[i].path == NULL;
+	}
+	for (size_t i = 0; i < c->programs.n; i++)
+		syscall_scan_file(&f->scan, c->programs.v[i]);
+	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++) {
+		f->made += f->scan.made[nr];
+		f->lacking += f->scan.made[nr] && !syscall_served(nr);
+	}
+	free(catalog_dir);
+}
+
+static void print_names(const struct findings *f, bool served)
+{
+	unsigned column = 0;
+
+	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++) {
+		if (!f->scan.made[nr] || syscall_served(nr) != served)
+			continue;
+		unsigned width = (unsigned)strlen(syscall_name(nr)) + 1;
+
+		if (column == 0 || column + width > 98) {
+			printf("%s   ", column != 0 ? "\n" : "");
+			column = 3;
+		}
+		printf(" %s", syscall_name(nr));
+		column += width;
+	}
+	printf("\n");
+}
+
+static void print_libraries(const struct closure *c)
+{
+	printf("Libraries\n");
+	for (size_t i = 0; i < c->found_count; i++) {
+		const struct closure_lib *lib = &c->found[i];
+
+		if (lib->interp)
+			continue;
+		if (lib->path != NULL)
+			printf("    %-28s %s\n", lib->name, lib->path);
+		else
+			printf("    %-28s MISSING, needed by %s\n", lib->name, lib->user);
+	}
+}
+
+static void print_text(const struct findings *f)
+{
+	const struct closure *c = &f->pack.files;
+	char *real = realpath(f->pack.exe, NULL);
+	char size[32];
+
+	printf("Program       %s", f->pack.exe);
+	if (real != NULL && strcmp(real, f->pack.exe) != 0)
+		printf(" -> %s", real);
+	printf("\n");
+	if (f->script_interp != NULL)
+		printf("Script for    %s\n", f->script_interp);
+	printf("Loader        %s\n", f->interp != NULL ? f->interp : "none (static)");
+	print_libraries(c);
+	for (size_t i = 0; i < c->notes.n; i++)
+		printf("Catalog       %s\n", c->notes.v[i]);
+	printf("Files         %zu, %s (without arguments and basic files)\n", c->fs.n,
+	       format_size(c->fs.bytes, size));
+	printf("System calls  %u that its code and libraries can make; the kernel serves %u\n",
+	       f->made, f->made - f->lacking);
+	print_names(f, true);
+	printf("Lacking       %u that the kernel does not serve (they answer ENOSYS)\n",
+	       f->lacking);
+	if (f->lacking != 0)
+		print_names(f, false);
+	printf("Not known     %u of %u places call with a number that is no constant\n",
+	       f->scan.unknown, f->scan.places);
+	free(real);
+}
+
+static cJSON *names_json(const struct findings *f, bool only_lacking)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++)
+		if (f->scan.made[nr] && (!only_lacking || !syscall_served(nr)))
+			cJSON_AddItemToArray(list, cJSON_CreateString(syscall_name(nr)));
+	return list;
+}
+
+static void print_json(const struct findings *f)
+{
+	const struct closure *c = &f->pack.files;
+	cJSON *root = cJSON_CreateObject(), *libs = cJSON_CreateArray(),
+	      *notes = cJSON_CreateArray();
+
+	cJSON_AddStringToObject(root, "program", f->pack.exe);
+	if (f->script_interp != NULL)
+		cJSON_AddStringToObject(root, "script_interpreter", f->script_interp);
+	if (f->interp != NULL)
+		cJSON_AddStringToObject(root, "interpreter", f->interp);
+	for (size_t i = 0; i < c->found_count; i++) {
+		cJSON *lib = cJSON_CreateObject();
+
+		if (c->found[i].interp) {
+			cJSON_Delete(lib);
+			continue;
+		}
+		cJSON_AddStringToObject(lib, "name", c->found[i].name);
+		cJSON_AddItemToObject(lib, "path",
+				      c->found[i].path != NULL
+					      ? cJSON_CreateString(c->found[i].path)
+					      : cJSON_CreateNull());
+		cJSON_AddStringToObject(lib, "needed_by", c->found[i].user);
+		cJSON_AddItemToArray(libs, lib);
+	}
+	cJSON_AddItemToObject(root, "libraries", libs);
+	for (size_t i = 0; i < c->notes.n; i++)
+		cJSON_AddItemToArray(notes, cJSON_CreateString(c->notes.v[i]));
+	cJSON_AddItemToObject(root, "catalog", notes);
+	cJSON_AddNumberToObject(root, "files", (double)c->fs.n);
+	cJSON_AddNumberToObject(root, "bytes", (double)c->fs.bytes);
+	cJSON_AddItemToObject(root, "syscalls", names_json(f, false));
+	cJSON_AddItemToObject(root, "syscalls_lacking", names_json(f, true));
+	cJSON_AddNumberToObject(root, "syscalls_unknown", f->scan.unknown);
+	char *text = cJSON_Print(root);
+
+	printf("%s\n", text != NULL ? text : "{}");
+	cJSON_free(text);
+	cJSON_Delete(root);
+}
+
+int command_inspect(const char *program, bool json)
+{
+	struct findings f = { 0 };
+
+	gather(&f, program);
+	if (json)
+		print_json(&f);
+	else
+		print_text(&f);
+	int code = f.missing_libs != 0 ? 1 : 0;
+
+	free(f.script_interp);
+	pack_release(&f.pack);
+	catalog_release(&f.catalog);
+	return code;
+}

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+SRCS := main.c cli.c run.c inspect.c doctor.c spec.c pack.c closure.c words.c catalog.c yaml.c libs.c elf_info.c \
+	elf_check.c syscalls.c rootfs.c stage.c image.c cache.c bundle.c runcfg.c vm.c accel.c probe_guest.c bridge.c \
+	flow.c control.c term.c places.c sha256.c report.c util.c
+DEPS := abi base linux
+TOOL_LIBS := -lelf -lcapstone -lcyaml -lyaml -lcjson
+# A build folder elsewhere has no catalog beside it.
+ifneq ($(abspath $(O)),$(abspath build))
+HOST_CFLAGS_tool/places.c := -DSOURCE_CATALOG='"$(abspath catalog)"'
+endif
+
+# A double for QEMU, for the tests of the tool itself.
+PROGS := test/fake_qemu.c

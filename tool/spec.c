@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tool/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/report.h"
+#include "tool/yaml.h"
+
+/* The manifest as libcyaml fills it. */
+struct manifest {
+	char *program;
+	char **args;
+	unsigned args_count;
+	char **env;
+	unsigned env_count;
+	char *memory;
+	uint32_t cpus;
+	char *workdir;
+	char **include;
+	unsigned include_count;
+	char **programs;
+	unsigned programs_count;
+	enum yaml_bool strace;
+	enum yaml_bool missing;
+};
+
+static const cyaml_schema_field_t fields[] = { YAML_TEXT("program", struct manifest, program),
+					       YAML_LIST("args", struct manifest, args),
+					       YAML_LIST("env", struct manifest, env),
+					       YAML_TEXT("memory", struct manifest, memory),
+					       CYAML_FIELD_UINT("cpus", CYAML_FLAG_OPTIONAL,
+								struct manifest, cpus),
+					       YAML_TEXT("workdir", struct manifest, workdir),
+					       YAML_LIST("include", struct manifest, include),
+					       YAML_LIST("programs", struct manifest, programs),
+					       YAML_BOOL("strace", struct manifest, strace),
+					       YAML_BOOL("missing-files", struct manifest, missing),
+					       CYAML_FIELD_END };
+static const cyaml_schema_value_t schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
+								 struct manifest, fields) };
+
+void run_spec_release(struct run_spec *spec)
+{
+	free(spec->program);
+	strv_release(&spec->args);
+	strv_release(&spec->env);
+	strv_release(&spec->include);
+	strv_release(&spec->programs);
+	free(spec->workdir);
+	free(spec->kernel);
+	free(spec->append);
+	*spec = (struct run_spec){ 0 };
+}
+
+void run_spec_add_env(struct run_spec *spec, const char *text, const char *where)
+{
+	if (*text == '\0' || *text == '=')
+		die(EXIT_TOOL, "write NAME=VALUE, or NAME to pass the host's value on",
+		    "%s: \"%s\" names no variable", where, text);
+	if (strchr(text, '=') != NULL)
+		strv_add(&spec->env, text);
+	else if (getenv(text) != NULL)
+		strv_addf(&spec->env, "%s=%s", text, getenv(text));
+	else
+		note("%s: variable %s is not set here and is not passed on", where, text);
+}
+
+void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
+			  const char *where)
+{
+	/* A file whose name has a colon is taken as it is. */
+	char *whole = path_absolute(base, text);
+	const char *colon = strrchr(text, ':');
+
+	if (path_exists(whole)) {
+		strv_take(&spec->include, whole);
+		return;
+	}
+	free(whole);
+	if (colon == NULL || colon == text)
+		die(EXIT_TOOL, NULL, "%s: %s does not exist", where, text);
+	char *host = xstrndup(text, (size_t)(colon - text));
+	char *full = path_absolute(base, host);
+
+	if (!path_exists(full))
+		die(EXIT_TOOL, NULL, "%s: %s does not exist", where, host);
+	if (colon[1] != '/' || strchr(full, ':') != NULL)
+		die(EXIT_TOOL, "write HOST:GUEST, with a path from / for GUEST and no other colon",
+		    "%s: \"%s\" cannot be placed in the guest", where, text);
+	strv_addf(&spec->include, "%s:%s", full, colon + 1);
+	free(full);
+	free(host);
+}
+
+/* The lists of the manifest, then those of the command line, which win. */
+static void merge_env(struct run_spec *spec, const struct manifest *m, const char *path)
+{
+	struct run_spec both = { 0 };
+
+	for (unsigned i = 0; i < m->env_count; i++)
+		run_spec_add_env(&both, m->env[i], path);
+	strv_add_all(&both.env, &spec->env);
+	strv_release(&spec->env);
+	spec->env = both.env;
+}
+
+static void merge_args(struct run_spec *spec, const struct manifest *m)
+{
+	struct strv all = { 0 };
+
+	for (unsigned i = 0; i < m->args_count; i++)
+		strv_add(&all, m->args[i] != NULL ? m->args[i] : "");
+	strv_add_all(&all, &spec->args);
+	strv_release(&spec->args);
+	spec->args = all;
+}
+
+static void take_numbers(struct run_spec *spec, const struct manifest *m, const char *path)
+{
+	if (m->memory != NULL && spec->memory == 0 && !parse_size(m->memory, &spec->memory))
+		die(EXIT_TOOL, "write a size like 128M or 1G",
+		    "%s: key \"memory\": \"%s\" is no size", path, m->memory);
+	if (m->cpus > CPUS_MAX)
+		die(EXIT_TOOL, NULL, "%s: key \"cpus\": %u is more than the %u that are possible",
+		    path, m->cpus, CPUS_MAX);
+	if (spec->cpus == 0)
+		spec->cpus = m->cpus;
+	spec->strace = spec->strace || m->strace == YAML_YES;
+	spec->missing = spec->missing || m->missing == YAML_YES;
+}
+
+void manifest_load(const char *path, struct run_spec *spec)
+{
+	char why[YAML_WHY_MAX];
+	void *data = NULL;
+	struct manifest empty = { 0 };
+
+	if (!yamlfile_load(path, &schema, &data, why))
+		die(EXIT_TOOL, "correct the manifest; ringfence(1) lists its keys", "%s", why);
+	struct manifest *m = data != NULL ? data : &empty;
+	char *dir = path_parent(path);
+	char *base = realpath(dir, NULL);
+
+	if (spec->program == NULL && m->program != NULL)
+		spec->program = strchr(m->program, '/') != NULL
+					? path_absolute(base != NULL ? base : dir, m->program)
+					: xstrdup(m->program);
+	if (spec->workdir == NULL && m->workdir != NULL) {
+		if (m->workdir[0] != '/')
+			die(EXIT_TOOL, NULL, "%s: key \"workdir\": \"%s\" does not begin with /",
+			    path, m->workdir);
+		spec->workdir = xstrdup(m->workdir);
+	}
+	take_numbers(spec, m, path);
+	merge_args(spec, m);
+	merge_env(spec, m, path);
+	for (unsigned i = 0; i < m->include_count; i++)
+		run_spec_add_include(spec, m->include[i], base != NULL ? base : dir, path);
+	for (unsigned i = 0; i < m->programs_count; i++)
+		strv_add(&spec->programs, m->programs[i]);
+	free(base);
+	free(dir);
+	if (data != NULL)
+		yamlfile_free(&schema, data);
+}
