@@ -9,7 +9,7 @@
 #include "nk/hw.h"
 
 /* First frame of the pool; each frame's first word is the next one's address. */
-static uint64_t pool_head;
+uint64_t nk_pool_head;
 
 struct nk_frame *frame_lookup(uint64_t pa)
 {
@@ -55,18 +55,18 @@ void frame_protect(uint64_t pa, bool writable)
 
 void pool_put(uint64_t pa)
 {
-	*(uint64_t *)frame_ptr(pa) = pool_head;
-	pool_head = pa;
+	*(uint64_t *)frame_ptr(pa) = nk_pool_head;
+	nk_pool_head = pa;
 	nk_stat.pool++;
 }
 
 uint64_t pool_take(enum nk_type level)
 {
-	uint64_t pa = pool_head;
+	uint64_t pa = nk_pool_head;
 	uint64_t *words = frame_ptr(pa);
 	struct nk_frame *f = frame_lookup(pa);
 
-	pool_head = words[0];
+	nk_pool_head = words[0];
 	words[0] = 0;
 	nk_stat.pool--;
 	f->type = level;

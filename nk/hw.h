@@ -65,5 +65,13 @@ static inline uint64_t hw_nmis(void)
 	return nk_nmi_count;
 }
 
-/* Copy 8-byte words from the outer kernel; false when the source cannot be read. Takes the fault itself. */
+/* Copy 8-byte words; false when the source cannot be read (gate.S). */
 bool nk_copy_in(void *dst, const void *src, size_t words);
+
+/* Copy what the caller points to. Only kernel addresses, so that nothing worse than a page fault can happen. */
+static inline bool hw_copy_in(void *dst, const void *src, size_t words)
+{
+	uint64_t start = (uint64_t)src;
+
+	return start >= DM_BASE && start <= UINT64_MAX - words * 8 && nk_copy_in(dst, src, words);
+}

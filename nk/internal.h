@@ -63,6 +63,7 @@ bool frame_is_image(uint64_t pa);
 void frame_protect(uint64_t pa, bool writable);
 /* Page-table pool: frames full of zeros. pool_take() must not be called on an empty pool. */
 void pool_put(uint64_t pa);
+extern uint64_t nk_pool_head;
 uint64_t pool_take(enum nk_type level);
 /* Is `space` a program's top-level table? */
 bool space_is_program(nk_space_t space);

@@ -54,11 +54,13 @@ void chunk_apply(const struct nk_op *op)
 	uint64_t chunk = op->base.v;
 	uint64_t usable_end = range_of(chunk)->usable_end;
 	uint64_t *slot = direct_map_slot(chunk);
-	uint64_t *table = frame_ptr(chunk + NK_HDR_TABLE * PAGE_SIZE);
-	struct nk_frame *frames = frame_ptr(chunk + NK_HDR_FRAMES * PAGE_SIZE);
+	uint64_t *table;
+	struct nk_frame *frames;
 
 	/* The chunk holds its own table: seen through a large page until that table is written. */
 	*slot = chunk | CHUNK_ENTRY | NK_PTE_PS;
+	table = frame_ptr(chunk + NK_HDR_TABLE * PAGE_SIZE);
+	frames = frame_ptr(chunk + NK_HDR_FRAMES * PAGE_SIZE);
 	for (unsigned i = 0; i < CHUNK_FRAMES; i++) {
 		uint64_t pa = chunk + i * PAGE_SIZE;
 		enum nk_type type = type_at_start(pa, usable_end);

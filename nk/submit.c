@@ -24,23 +24,13 @@ err_t refuse(const char *reason)
 	return E_REFUSED;
 }
 
-static bool copy_in(void *dst, const void *src, size_t words)
-{
-	uint64_t start = (uint64_t)src;
-
-	/* Only kernel addresses, so that nothing but a page fault can happen. */
-	if (start < DM_BASE || start > UINT64_MAX - words * 8)
-		return false;
-	return nk_copy_in(dst, src, words);
-}
-
 /* Put the frames of the operation into nk_pages. */
 static err_t pages_in(const struct nk_op *op)
 {
 	if (op->n == 0 || op->n > NK_MAX_PAGES)
 		return E_INVAL;
 	if (op->frames != NULL)
-		return copy_in(nk_pages, op->frames, op->n) ? OK : E_INVAL;
+		return hw_copy_in(nk_pages, op->frames, op->n) ? OK : E_INVAL;
 	if (op->base.v >= PA_END)
 		return E_INVAL;
 	for (uint32_t i = 0; i < op->n; i++)
@@ -110,7 +100,7 @@ struct nk_result nk_submit_secure(const struct nk_op *ops, size_t n)
 	nk_stat.stray_traps = nk_stray_traps;
 	while (r.err == OK && r.done < n) {
 		/* The caller keeps no way to edit what was checked. */
-		if (!copy_in(&op_in_hand, &ops[r.done], sizeof(op_in_hand) / 8)) {
+		if (!hw_copy_in(&op_in_hand, &ops[r.done], sizeof(op_in_hand) / 8)) {
 			r.err = E_INVAL;
 			break;
 		}

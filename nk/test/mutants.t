@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Would the property test see a broken nk? Each mutant has one check or one step of nk taken out; m_nk must fail on it."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SOURCES = "submit.c frame.c table.c tlb.c map.c space.c memory.c cpu.c read.c test/model.c test/m_nk.c".split()
+
+# What is broken, file, text, what stands there instead.
+MUTANTS = [
+    ("nothing (must pass)", "map.c", "", ""),
+    ("any frame may be mapped", "map.c",
+     "if (f->type != NK_T_PLAIN && f->type != (program ? NK_T_USER : NK_T_WINDOW))", "if (false)"),
+    ("root image may be written", "map.c",
+     'if (op->rights & NK_W)\n\t\t\treturn refuse("writable mapping of the root image");', ""),
+    ("protect may make the image writable", "map.c",
+     'if (frame_is_image(entry & NK_PTE_ADDR))\n\t\treturn refuse("writable mapping of the root image");', ""),
+    ("writable mappings are not counted", "map.c", "f->wmaps++;", ";"),
+    ("unmapped frames keep their type", "map.c", "f->type = NK_T_PLAIN;", ";"),
+    ("no flush after unmap", "map.c", "tlb_drop_page(root, va + i * PAGE_SIZE);\n\t\t\t*slot = 0;", "\n\t\t\t*slot = 0;"),
+    ("no flush after a change of rights", "map.c", "if (old & NK_PTE_P)\n\t\ttlb_drop_page(root, va);", ""),
+    ("no flush when an entry is replaced", "map.c", "if (old & NK_PTE_P)\n\t\t\t\ttlb_drop_page(root, at);", ""),
+    ("existing entries are overwritten", "map.c", "return E_EXIST;", ";"),
+    ("clone leaves the source writable", "map.c", "if (e & ~mask)", "if (false)"),
+    ("windows may be executable", "map.c", 'return refuse("executable mapping in the kernel\'s half");', ";"),
+    ("count of writable mappings overflows", "map.c", "(writable && f->wmaps > WMAPS_MAX)", "false"),
+    ("ranges beyond the end", "map.c", "op->n <= (end - op->va) >> PAGE_SHIFT", "true"),
+    ("donated frames stay writable", "frame.c", "frame_protect(nk_pages[i], false);", ""),
+    ("donated frames are not emptied", "frame.c", "frame_zero(nk_pages[i]);", ""),
+    ("any frame may be donated", "frame.c", "if (f == NULL || f->type != NK_T_PLAIN)", "if (f == NULL)"),
+    ("a frame twice in the pool", "frame.c", "if (f->type == NK_T_POOL)", "if (false)"),
+    ("direct map not flushed", "frame.c", "tlb_drop_page(nk_record.root, DM_BASE + pa);", ""),
+    ("empty tables are kept, uncounted", "table.c", "if (f->maps != 0)\n\t\t\treturn;", "return;"),
+    ("freed table not flushed", "table.c", "tlb_drop_all();", ";"),
+    ("too few tables demanded", "table.c", "return level - 1;", "return level > 1 ? level - 2 : 0;"),
+    ("kernel's half of a new space is empty", "space.c", "table[i] = kernel[i];", "table[i] = 0;"),
+    ("a loaded space may be destroyed", "space.c", "if (op->space.v == hw_root())", "if (false)"),
+    ("any plain frame is a space", "frame.c", "return f != NULL && f->type == NK_T_L4;", "return f != NULL;"),
+    ("chunks of other cores", "memory.c", "if (range_of(chunk) == NULL)", "if (chunk >= PA_END)"),
+    ("memory as a device", "memory.c", "if (start < nk_record.ram[i].end && end > nk_record.ram[i].start)", "if (false)"),
+    ("chunk header writable", "memory.c", "table[NK_HDR_FRAMES] &= ~NK_PTE_W;", ""),
+    ("a chunk twice online", "memory.c", "return *slot & NK_PTE_P ? E_EXIST : OK;", "return OK;"),
+    ("image frames of a chunk in the direct map", "memory.c", "if (frame_is_image(pa))\n\t\treturn NK_T_IMAGE;",
+     "if (frame_is_image(pa))\n\t\treturn NK_T_PLAIN;"),
+    ("any x2APIC command", "cpu.c", "return mode == 0; ", "return true; "),
+    ("any top-level table is loaded", "cpu.c", "f == NULL || f->type != NK_T_L4", "f == NULL"),
+    ("more operations than allowed", "submit.c", "n <= NK_MAX_OPS ? OK : E_INVAL", "OK"),
+]
+
+
+def run(number):
+    what, name, old, new = MUTANTS[number]
+    with tempfile.TemporaryDirectory() as d:
+        tree = os.path.join(d, "nk")
+        shutil.copytree(os.path.join(ROOT, "nk"), tree)
+        path = os.path.join(tree, name)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        if old not in text:
+            return False, f"'{old}' is not in nk/{name} any more"
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace(old, new, 1))
+        program = os.path.join(d, "m_nk")
+        subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-w", "-iquote", os.path.join(tree, "test/model"),
+                        "-I" + d, "-I" + ROOT, "-o", program] + [os.path.join(tree, s) for s in SOURCES] +
+                       ["-lcmocka"], check=True)
+        try:
+            result = subprocess.run([program], env={**os.environ, "NK_STEPS": "20000"}, timeout=120,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            failed, output = result.returncode != 0, result.stdout
+        except subprocess.TimeoutExpired:
+            failed, output = True, b""
+    reasons = [line for line in output.decode("utf-8", "replace").split("\n") if "ERROR" not in line and
+               ("step " in line or "invariant" in line or "!=" in line or "model:" in line)]
+    return failed == (number > 0), reasons[0] if reasons else ""
+
+
+def main():
+    if not shutil.which("cc"):
+        print("1..0 # SKIP no compiler")
+        return 0
+    print(f"1..{len(MUTANTS)}")
+    bad = 0
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for i, (good, why) in enumerate(pool.map(run, range(len(MUTANTS)))):
+            print(f"{'ok' if good else 'not ok'} {i + 1} - {'caught: ' if i else ''}{MUTANTS[i][0]}")
+            if why:
+                print("#", why)
+            bad += not good
+            sys.stdout.flush()
+    return 1 if bad else 0
+
+
+sys.exit(main())
