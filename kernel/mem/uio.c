@@ -135,7 +135,7 @@ static err_t transfer(struct uio *u, enum direction d, char *mem, size_t len, si
 		advance(u, n - missing);
 	}
 	if (done != NULL)
-		*done = moved;
+		*done += moved;
 	return missing == 0 ? OK : E_FAULT;
 }
 
