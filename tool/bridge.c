@@ -295,7 +295,10 @@ static void check_end_of_input(struct bridge *b)
 	tell(b, "eof\n");
 }
 
-/* The reader of standard output is gone: what a write would tell the program on the host, a signal does here. */
+/*
+ * The reader of standard output is gone: what a write would tell the program on the host, a signal
+ * does here.
+ */
 static void check_broken_output(struct bridge *b)
 {
 	if (!b->out.broken || b->pipe_told || b->cfg->serial_only || b->out.from < 0)

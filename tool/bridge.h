@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the user's standard streams, terminal and signals on one side, and the ports of the virtual
- * machine on the other, until the machine has ended and its last byte was passed on.
+ * Between the user's standard streams, terminal and signals on one side, and the ports of the
+ * virtual machine on the other, until the machine has ended and its last byte was passed on.
  */
 #pragma once
 

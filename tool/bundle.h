@@ -4,11 +4,12 @@
  *
  *   0           root file system (EROFS; `mount -t erofs -o loop IMAGE` shows it)
  *   kernel_at   kernel.elf
- *   json_at     manifest, JSON: {"program","argv","env","cwd","memory","cpus","strace","missing-files"}
+ *   json_at     manifest, JSON:
+ *               {"program","argv","env","cwd","memory","cpus","strace","missing-files"}
  *   end - 64    trailer: struct bundle_trailer, little-endian
  *
- * All parts start at multiples of 4096 bytes. The whole file is given to the virtual machine as root
- * image: EROFS says itself where it ends.
+ * All parts start at multiples of 4096 bytes. The whole file is given to the virtual machine as
+ * root image: EROFS says itself where it ends.
  */
 #pragma once
 
@@ -45,5 +46,8 @@ void bundle_open(const char *path, struct bundle *b);
 void bundle_release(struct bundle *b);
 /* Its kernel as a memory file. */
 int bundle_kernel(const struct bundle *b);
-/* Write `b` to `path`: root file system from image_fd, kernel from kernel_path. Whole or not at all. */
+/*
+ * Write `b` to `path`: root file system from image_fd, kernel from kernel_path. Whole or not at
+ * all.
+ */
 void bundle_write(const char *path, const struct bundle *b, int image_fd, const char *kernel_path);

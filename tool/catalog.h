@@ -4,7 +4,8 @@
  *   name               of the entry (required)
  *   match              list of patterns for the program's file name, without folder (required)
  *   include            list of host paths or glob patterns, folders with all that is in them
- *   exclude            list of patterns that are left out of them: whole paths, or names without "/"
+ *   exclude            list of patterns that are left out of them: whole paths, or names without
+ *                      "/"
  *   programs           list of other programs it starts (names in PATH, or paths)
  *   env                list of NAME=VALUE, for variables that the user does not set
  *   memory             least memory, as for --memory

@@ -90,8 +90,10 @@ static void include(struct run_spec *spec, const char *value)
 }
 
 /* Options that `run` and `build` have in common. */
-static error_t common_option(int key, char *arg, struct run_spec *spec)
+static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
+	struct run_spec *spec = &((struct command_line *)state->input)->spec;
+
 	switch (key) {
 	case 'm':
 		if (!parse_size(arg, &spec->memory))
@@ -134,7 +136,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		while (state->next < state->argc)
 			strv_add(&c->spec.args, state->argv[state->next++]);
 		return 0;
-	default: return common_option(key, arg, &c->spec);
+	case ARGP_KEY_INIT: state->child_inputs[0] = c; return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -179,49 +182,33 @@ static void release(struct command_line *c)
 	free(c->output);
 }
 
-#define COMMON_OPTIONS                                                                                                \
-	{                                                                                                             \
-		"memory",                                                                                             \
-		'm',                                                                                                  \
-		"SIZE",                                                                                               \
-		0,                                                                                                    \
-		"Memory of the machine, like 128M (default: the image and 64M)",                                      \
-		1                                                                                                     \
-	},                                                                                                            \
-		{ "cpus", 'c', "N", 0, "Processors, 1 to 8 (default: 1)", 1 },                                        \
-		{ "env",                                                                                              \
-		  'e',                                                                                                \
-		  "NAME=VALUE",                                                                                       \
-		  0,                                                                                                  \
-		  "Set a variable, or with NAME alone pass it on. TERM, LANG, LANGUAGE, LC_*, PATH, HOME and TZ are " \
-		  "passed on anyway",                                                                                 \
-		  1 },                                                                                                \
-		{ "workdir", 'w', "DIR", 0, "Working folder in the guest (default: as on the host)",                  \
-		  1 },                                                                                                \
-		{ "include",                                                                                          \
-		  OPT_INCLUDE,                                                                                        \
-		  "HOST[:GUEST]",                                                                                     \
-		  0,                                                                                                  \
-		  "Take a file or folder along, at GUEST",                                                            \
-		  2 },                                                                                                \
-		{ "also", OPT_ALSO, "PROGRAM", 0, "Take another program along, with all it needs", 2 },               \
-		{ "file", 'f', "FILE", 0, "Read a manifest (ringfence.yaml)", 2 },                                    \
-		{ "strace", OPT_STRACE, NULL, 0, "Print system calls", 3 },                                           \
-		{ "missing-files",                                                                                    \
-		  OPT_MISSING,                                                                                        \
-		  NULL,                                                                                               \
-		  0,                                                                                                  \
-		  "Print paths that the program looked for in vain",                                                  \
-		  3 },                                                                                                \
-		{ "kernel", OPT_KERNEL, "FILE", 0, "Another kernel.elf", 4 },                                         \
-	{                                                                                                             \
-		"verbose", 'v', NULL, 0, "Say what is done; show the kernel's log", 5                                 \
-	}
+/* What `run` and `build` share. */
+static const struct argp_option common_options[] = {
+	{ "memory", 'm', "SIZE", 0, "Memory of the machine, like 128M (default: the image and 64M)",
+	  1 },
+	{ "cpus", 'c', "N", 0, "Processors, 1 to 8 (default: 1)", 1 },
+	{ "env", 'e', "NAME=VALUE", 0,
+	  "Set a variable, or with NAME alone pass it on. TERM, LANG, LANGUAGE, LC_*, PATH, HOME "
+	  "and "
+	  "TZ are passed on anyway",
+	  1 },
+	{ "workdir", 'w', "DIR", 0, "Working folder in the guest (default: as on the host)", 1 },
+	{ "include", OPT_INCLUDE, "HOST[:GUEST]", 0, "Take a file or folder along, at GUEST", 2 },
+	{ "also", OPT_ALSO, "PROGRAM", 0, "Take another program along, with all it needs", 2 },
+	{ "file", 'f', "FILE", 0, "Read a manifest (ringfence.yaml)", 2 },
+	{ "strace", OPT_STRACE, NULL, 0, "Print system calls", 3 },
+	{ "missing-files", OPT_MISSING, NULL, 0, "Print paths that the program looked for in vain",
+	  3 },
+	{ "kernel", OPT_KERNEL, "FILE", 0, "Another kernel.elf", 4 },
+	{ "verbose", 'v', NULL, 0, "Say what is done; show the kernel's log", 5 },
+	{ 0 }
+};
+static const struct argp common = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+static const struct argp_child with_common[] = { { &common, 0, NULL, 0 }, { 0 } };
 
 int cli_run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		COMMON_OPTIONS,
 		{ "accel", OPT_ACCEL, "auto|kvm|tcg", 0,
 		  "Accelerator; auto takes KVM only if a probe guest really runs on it", 4 },
 		{ "gdb", OPT_GDB, "PORT", OPTION_ARG_OPTIONAL,
@@ -233,11 +220,14 @@ int cli_run(int argc, char **argv)
 	};
 	static const char doc[] =
 		"Run a program of this host in a virtual machine of its own.\v"
-		"Files that arguments name are taken along; what the program writes stays in the machine and is "
-		"gone with it. Ctrl-C reaches the program, twice within two seconds it ends the machine; on a "
+		"Files that arguments name are taken along; what the program writes stays in the "
+		"machine and is gone with it. Ctrl-C reaches the program, twice within two "
+		"seconds it ends the machine; on a "
 		"terminal, Ctrl-] three times does.\n\n"
-		"The exit code is the program's; 128 and the signal's number if a signal killed it; 125 if the tool "
-		"or the machine failed, 126 if the program cannot run here, 127 if it was not found.\n\n"
+		"The exit code is the program's; 128 and the signal's number if a signal killed "
+		"it; "
+		"125 if the tool or the machine failed, 126 if the program cannot run here, 127 "
+		"if it was not found.\n\n"
 		"Examples:\n"
 		"  ringfence run python3 -c 'print(6 * 7)'\n"
 		"  ringfence run python3 report.py data.csv\n"
@@ -245,7 +235,7 @@ int cli_run(int argc, char **argv)
 		"  ringfence run -m 256M -c 2 --include ./site:/srv python3 -m http.server\n"
 		"  ringfence run -f ringfence.yaml\n";
 	static const struct argp argp = {
-		options, parse_option, "[--] PROGRAM [ARG...]\nIMAGE [ARG...]", doc, NULL,
+		options, parse_option, "[--] PROGRAM [ARG...]\nIMAGE [ARG...]", doc, with_common,
 		NULL,    NULL
 	};
 	struct command_line c = { 0 };
@@ -260,17 +250,18 @@ int cli_run(int argc, char **argv)
 int cli_build(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "output", 'o', "IMAGE", 0, "File to write (required)", 0 }, COMMON_OPTIONS, { 0 }
+		{ "output", 'o', "IMAGE", 0, "File to write (required)", 0 }, { 0 }
 	};
 	static const char doc[] =
-		"Write a program, everything it needs, and the kernel into one file, which `ringfence run IMAGE` "
-		"starts on any host with QEMU.\v"
+		"Write a program, everything it needs, and the kernel into one file, which "
+		"`ringfence run IMAGE` starts on any host with QEMU.\v"
 		"Examples:\n"
 		"  ringfence build -o report.img python3 report.py data.csv\n"
-		"  ringfence build -o py.img python3          then: ringfence run py.img -c 'print(1)'\n"
+		"  ringfence build -o py.img python3    then: ringfence run py.img -c 'print(1)'\n"
 		"  ringfence build -f ringfence.yaml -o service.img\n";
-	static const struct argp argp = { options, parse_option, "PROGRAM [ARG...]", doc, NULL,
-					  NULL,    NULL };
+	static const struct argp argp = { options, parse_option, "PROGRAM [ARG...]",
+					  doc,     with_common,  NULL,
+					  NULL };
 	struct command_line c = { 0 };
 
 	parse(&argp, argc, argv, &c);
@@ -317,10 +308,12 @@ int cli_inspect(int argc, char **argv)
 		{ 0 }
 	};
 	static const char doc[] =
-		"Say what a program needs: interpreter, libraries, catalog entry, and the system calls that its code "
-		"can make, with those that the kernel does not serve.\v"
-		"The system calls are an upper bound: code that is there need not run. Exit code 1 if a library is "
-		"missing.\n\n"
+		"Say what a program needs: interpreter, libraries, catalog entry, and the system "
+		"calls that "
+		"its code can make, with those that the kernel does not serve.\v"
+		"The system calls are an upper bound: code that is there need not run. Exit code "
+		"1 if a "
+		"library is missing.\n\n"
 		"Examples:\n"
 		"  ringfence inspect python3\n"
 		"  ringfence inspect -o json /usr/bin/sqlite3\n";

@@ -118,10 +118,10 @@ static bool add_library(struct closure *c, const char *name, const char *path,
 	if (file == NULL)
 		return c->tolerate ||
 		       refuse(why,
-			      xasprintf(
-				      "install the package that has it (apt-file search %s), or name its folder "
-				      "with -e LD_LIBRARY_PATH=DIR",
-				      name),
+			      xasprintf("install the package that has it (apt-file search %s), or "
+					"name "
+					"its folder with -e LD_LIBRARY_PATH=DIR",
+					name),
 			      "library %s is missing, which %s needs", name, path);
 	if (rootfs_add_path(&c->fs, file, NULL) != 0) {
 		ok = refuse(why, NULL, "library %s cannot be taken along: %s", file,
@@ -222,7 +222,9 @@ static void apply_catalog(struct closure *c, const struct catalog_entry *e, cons
 	strv_release(&exclude);
 }
 
-/* The program that `env` in a #! line starts: behind -S, options and assignments. The caller frees. */
+/*
+ * The program that `env` in a #! line starts: behind -S, options and assignments. The caller frees.
+ */
 static char *env_program(const struct closure *c, const char *arg)
 {
 	char *copy = xstrdup(arg), *save = NULL, *found = NULL;
@@ -249,10 +251,11 @@ static bool add_interpreter(struct closure *c, const char *path, const char *int
 		return refuse(
 			why,
 			interp[n - 1] == '\r'
-				? xasprintf(
-					  "its first line ends with a carriage return: sed -i 's/\\r$//' %s",
-					  path)
-				: xstrdup("install that program, or correct the script's first line"),
+				? xasprintf("its first line ends with a carriage return: sed -i "
+					    "'s/\\r$//' %s",
+					    path)
+				: xstrdup("install that program, or correct the script's first "
+					  "line"),
 			"%s is a script for %.*s, which does not exist", path,
 			(int)(interp[n - 1] == '\r' ? n - 1 : n), interp);
 	if (!add_program(c, interp, &sub, why))
@@ -350,7 +353,8 @@ static bool add_checked(struct closure *c, const char *path, const char *real,
 		ok = elf_info_load(real, &info, reason);
 		if (!ok)
 			refuse(why,
-			       xstrdup("give a 64-bit program for x86-64 Linux (file(1) tells what it is)"),
+			       xstrdup("give a 64-bit program for x86-64 Linux (file(1) tells "
+				       "what it is)"),
 			       "%s cannot run here: %s", path, reason);
 		else if (!seen_before(c, real))
 			ok = add_elf_program(c, path, real, &info, why);
@@ -409,7 +413,9 @@ void closure_try_program(struct closure *c, const char *path)
 	problem_release(&why);
 }
 
-/* Is it worth starting: an executable file, by name in PATH or by its whole path? The caller frees. */
+/*
+ * Is it worth starting: an executable file, by name in PATH or by its whole path? The caller frees.
+ */
 static char *as_program(const struct closure *c, const char *word)
 {
 	struct stat st;

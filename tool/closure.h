@@ -53,9 +53,14 @@ void closure_add_program(struct closure *c, const char *path, struct closure_pro
 void closure_program_release(struct closure_program *p);
 /* As closure_add_program for one that only might be needed: what is wrong with it is a note. */
 void closure_try_program(struct closure *c, const char *path);
-/* Programs that `text` names: start them all in the closure. `depth`: how deep scripts call scripts. */
+/*
+ * Programs that `text` names: start them all in the closure. `depth`: how deep scripts call
+ * scripts.
+ */
 void closure_add_named(struct closure *c, const char *text, enum catalog_words words);
-/* Programs named in a script of the user's (a text file of reasonable size; else nothing happens). */
+/*
+ * Programs named in a script of the user's (a text file of reasonable size; else nothing happens).
+ */
 void closure_scan_file(struct closure *c, const char *path, enum catalog_words words);
 /* Libraries of ELF files that came in by folders and arguments. Call last. */
 void closure_finish(struct closure *c);

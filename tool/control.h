@@ -21,6 +21,8 @@ struct control_reader {
 	size_t n;
 };
 
-/* Feed bytes; `take` is called for each complete line. What is longer than CONTROL_LINE_MAX is cut. */
+/*
+ * Feed bytes; `take` is called for each complete line. What is longer than CONTROL_LINE_MAX is cut.
+ */
 void control_feed(struct control_reader *r, const char *data, size_t size,
 		  void (*take)(void *ctx, const struct control_event *event), void *ctx);

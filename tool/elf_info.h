@@ -29,5 +29,8 @@ bool elf_info_read(const void *image, size_t size, struct elf_info *out, char wh
 bool elf_info_load(const char *path, struct elf_info *out, char why[ELF_WHY_MAX]);
 void elf_info_release(struct elf_info *info);
 
-/* The checks of base/elf.h alone; elf_check.c, because its header and libelf's cannot be included together. */
+/*
+ * The checks of base/elf.h alone; elf_check.c, because its header and libelf's cannot be included
+ * together.
+ */
 bool elf_headers_ok(const void *image, size_t size, bool *is_elf, char why[ELF_WHY_MAX]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One direction of bytes, from one descriptor to another, through one buffer: read only when the
- * buffer is empty, so that a slow reader holds the writer up. Never blocks on a socket; a write to anything else
- * is at most PIPE_BUF bytes after poll() said that there is room.
+ * buffer is empty, so that a slow reader holds the writer up. Never blocks on a socket; a write to
+ * anything else is at most PIPE_BUF bytes after poll() said that there is room.
  */
 #pragma once
 

@@ -59,8 +59,9 @@ static const char *said(int fd)
 
 /*
  * mkfs.erofs with: no compression and no data beside the inodes (the kernel maps files page by page
- * where they lie), 64-byte inodes with their times, no extended attributes. SOURCE_DATE_EPOCH, the latest
- * time of any file, makes the result the same for the same files and leaves all times as they are.
+ * where they lie), 64-byte inodes with their times, no extended attributes. SOURCE_DATE_EPOCH, the
+ * latest time of any file, makes the result the same for the same files and leaves all times as
+ * they are.
  */
 static void make_erofs(const char *from, const char *to, int64_t epoch)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The root image: an EROFS file system made by mkfs.erofs from a list of files, or taken from the cache. */
+/*
+ * The root image: an EROFS file system made by mkfs.erofs from a list of files, or taken from the
+ * cache.
+ */
 #pragma once
 
 #include "tool/rootfs.h"

@@ -140,7 +140,8 @@ char *pack_find_program(const char *program, const char *path_list)
 		free(rest);
 		if (real == NULL)
 			die(EXIT_NOPROG, "give the whole path of the program that it stands for",
-			    "%s is a version manager's script, which cannot choose a program in the guest",
+			    "%s is a version manager's script, which cannot choose a program in "
+			    "the guest",
 			    found);
 		notice("%s is a version manager's script; %s is taken instead", found, real);
 		free(found);
@@ -407,7 +408,10 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 		closure_add_program(c, other, NULL);
 		free(other);
 	}
-	/* With -w, relative arguments are the guest's; the host's files of that path are looked for. */
+	/*
+	 * With -w, relative arguments are the guest's; the host's files of that path are looked
+	 * for.
+	 */
 	add_arguments(c, &spec->args, pack->cwd, program.words);
 	add_includes(c, &spec->include);
 	pack_environment(&env, &c->env, &spec->env);

@@ -14,7 +14,8 @@ struct pack {
 
 /*
  * Find the program and everything it needs, and what arguments, --include and the manifest name.
- * `args`: where arguments that are paths come from; false for `ringfence inspect`. Dies on bad input.
+ * `args`: where arguments that are paths come from; false for `ringfence inspect`. Dies on bad
+ * input.
  */
 void pack_make(struct pack *pack, const struct run_spec *spec, const struct catalog *catalog);
 void pack_release(struct pack *pack);
@@ -23,5 +24,8 @@ void pack_release(struct pack *pack);
 void pack_environment(struct strv *env, const struct strv *catalog_env, const struct strv *user);
 /* PATH of the guest: -e PATH=..., else the host's, else the usual one. */
 const char *pack_path_list(const struct run_spec *spec);
-/* Program as given (name in PATH, or path) to an absolute path. Dies with EXIT_NOPROG. Caller frees. */
+/*
+ * Program as given (name in PATH, or path) to an absolute path. Dies with EXIT_NOPROG. Caller
+ * frees.
+ */
 char *pack_find_program(const char *program, const char *path_list);

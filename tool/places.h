@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the tool's own parts are: beside it in the build folder, or installed below the same prefix. */
+/*
+ * Where the tool's own parts are: beside it in the build folder, or installed below the same
+ * prefix.
+ */
 #pragma once
 
 #include "tool/util.h"
 
 #define TOOL_VERSION "0.1"
 
-/* --kernel, $RINGFENCE_KERNEL, beside the tool, PREFIX/lib/ringfence. NULL: none there. Caller frees. */
+/*
+ * --kernel, $RINGFENCE_KERNEL, beside the tool, PREFIX/lib/ringfence. NULL: none there. Caller
+ * frees.
+ */
 char *places_find_kernel(const char *chosen);
 /* The same, but dies with a hint. */
 char *places_kernel(const char *chosen);
-/* $RINGFENCE_CATALOG, ../catalog beside the build folder, PREFIX/share/ringfence/catalog; NULL. Caller frees. */
+/*
+ * $RINGFENCE_CATALOG, ../catalog beside the build folder, PREFIX/share/ringfence/catalog; NULL.
+ * Caller frees.
+ */
 char *places_find_catalog(void);
 char *places_catalog(void);

@@ -46,8 +46,8 @@ void cleanup_drop(const char *path);
 void cleanup_run(void);
 
 /*
- * While files are prepared, SIGINT, SIGTERM and SIGHUP only set a flag; loops ask here, and the tool
- * ends with 128 + signal after tidying up.
+ * While files are prepared, SIGINT, SIGTERM and SIGHUP only set a flag; loops ask here, and the
+ * tool ends with 128 + signal after tidying up.
  */
 void interrupts_defer(void);
 void interrupts_check(void);

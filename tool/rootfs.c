@@ -257,7 +257,9 @@ static void follow_to_file(struct rootfs *fs, const struct rootfs_entry *link)
 	char *dir = up(link->guest);
 	char *to = path_join(dir, link->target);
 
-	/* Under another path than on the host, a relative link may lead nowhere: it stays as it is. */
+	/*
+	 * Under another path than on the host, a relative link may lead nowhere: it stays as it is.
+	 */
 	if (strcmp(link->guest, link->host) == 0 || link->target[0] == '/')
 		free(walk(fs, to, WALK_ALL, 0755, LINKS_MAX));
 	free(to);

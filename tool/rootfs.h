@@ -41,7 +41,9 @@ struct rootfs {
 	size_t slot_count;
 };
 
-/* What to add and how far to go. Zero means: one file, link or empty folder, same path, no bound. */
+/*
+ * What to add and how far to go. Zero means: one file, link or empty folder, same path, no bound.
+ */
 struct rootfs_add {
 	const char *host;  /* absolute */
 	const char *guest; /* absolute; NULL: as on the host */
@@ -71,8 +73,8 @@ int rootfs_add_folder(struct rootfs *fs, const char *guest, mode_t mode);
 /* The entry of a canonical guest path, or NULL. */
 struct rootfs_entry *rootfs_find(const struct rootfs *fs, const char *guest);
 /*
- * Folders of which only a part is taken along get the time of the newest file: their own time on the host
- * says nothing about what is in the image. Returns the newest time of all, in seconds.
+ * Folders of which only a part is taken along get the time of the newest file: their own time on
+ * the host says nothing about what is in the image. Returns the newest time of all, in seconds.
  */
 int64_t rootfs_settle_times(struct rootfs *fs);
 /* Entries by path, parents before what they hold. An array that the caller frees. */

@@ -132,7 +132,9 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 	bundle_release(&b);
 }
 
-/* Which of descriptors 0, 1, 2 are the user's terminal, as a bit mask; 0 unless 0 and 1 both are. */
+/*
+ * Which of descriptors 0, 1, 2 are the user's terminal, as a bit mask; 0 unless 0 and 1 both are.
+ */
 static unsigned terminal_mask(void)
 {
 	if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
@@ -273,7 +275,8 @@ static int start(const struct launch *l, const struct run_spec *spec)
 	vm_start(&cfg, &vm);
 	if (spec->gdb_port != 0)
 		fprintf(stderr,
-			"ringfence: the machine waits for: gdb -ex 'target remote :%u' kernel.debug.elf\n",
+			"ringfence: the machine waits for: gdb -ex 'target remote :%u' "
+			"kernel.debug.elf\n",
 			spec->gdb_port);
 	bridge_run(&vm, &bridge, &result);
 	vm_close(&vm);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The run configuration that the kernel reads (abi/boot.h): "key=value" strings, each ended by NUL. */
+/*
+ * The run configuration that the kernel reads (abi/boot.h): "key=value" strings, each ended by NUL.
+ */
 #pragma once
 
 #include "tool/util.h"

@@ -32,13 +32,17 @@ struct run_spec {
 void run_spec_release(struct run_spec *spec);
 /* "NAME=VALUE", or "NAME" for the host's value (nothing, if it has none). Dies if it is neither. */
 void run_spec_add_env(struct run_spec *spec, const char *text, const char *where);
-/* "HOST[:GUEST]" with HOST relative to `base`. Dies if HOST does not exist or GUEST is not absolute. */
+/*
+ * "HOST[:GUEST]" with HOST relative to `base`. Dies if HOST does not exist or GUEST is not
+ * absolute.
+ */
 void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
 			  const char *where);
 
 /*
- * Manifest file. Keys: program, args, env (list of NAME=VALUE or NAME), memory, cpus, workdir, include
- * (relative to the manifest's folder), programs, strace, missing-files. Sets what `spec` does not have yet; its
- * lists come before those of the command line. Dies with file, line, column and key.
+ * Manifest file. Keys: program, args, env (list of NAME=VALUE or NAME), memory, cpus, workdir,
+ * include (relative to the manifest's folder), programs, strace, missing-files. Sets what `spec`
+ * does not have yet; its lists come before those of the command line. Dies with file, line, column
+ * and key.
  */
 void manifest_load(const char *path, struct run_spec *spec);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The staging folder: a copy of everything that goes into an image, from which mkfs.erofs makes it.
- * In memory (/dev/shm) where there is room. Copies, not hard links: a link to a file of the system would
- * change that file's status and is forbidden to ordinary users.
+ * In memory (/dev/shm) where there is room. Copies, not hard links: a link to a file of the system
+ * would change that file's status and is forbidden to ordinary users.
  */
 #pragma once
 
@@ -26,8 +26,8 @@ struct stage {
 /* Copy. The folder is removed by stage_finish(), or when the tool ends. Dies on errors. */
 void stage_make(struct stage *stage, const struct rootfs *fs);
 /*
- * Do the rest in a process of its own, which is waited for only when the tool ends: call `keep` (it must not
- * end the process; may be NULL), then remove everything.
+ * Do the rest in a process of its own, which is waited for only when the tool ends: call `keep` (it
+ * must not end the process; may be NULL), then remove everything.
  */
 void stage_finish(struct stage *stage, void (*keep)(const struct stage *stage, const void *arg),
 		  const void *arg);

@@ -21,8 +21,9 @@ struct syscall_scan {
 };
 
 /*
- * Look for syscall instructions in machine code and add to `scan`. For each one the nearest write to
- * eax before it is looked for. It is an upper bound: that the code is there does not mean that it runs.
+ * Look for syscall instructions in machine code and add to `scan`. For each one the nearest write
+ * to eax before it is looked for. It is an upper bound: that the code is there does not mean that
+ * it runs.
  */
 void syscall_scan_code(struct syscall_scan *scan, const uint8_t *code, size_t size);
 /* All executable segments of an ELF file; false if it is none. */

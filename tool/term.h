@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /*
- * Make the terminal `fd` raw. It is restored by term_restore(), at exit, and when the tool dies of a fault.
- * False if it is no terminal.
+ * Make the terminal `fd` raw. It is restored by term_restore(), at exit, and when the tool dies of
+ * a fault. False if it is no terminal.
  */
 bool term_raw(int fd);
 void term_restore(void);

@@ -36,7 +36,9 @@ bool str_ends(const char *s, const char *suffix);
 
 /* "a/b" from "a" and "b"; `b` itself when it is absolute. The caller frees. */
 char *path_join(const char *a, const char *b);
-/* Absolute form of `path`, relative to `base`; no component is removed (".." needs the symlinks). */
+/*
+ * Absolute form of `path`, relative to `base`; no component is removed (".." needs the symlinks).
+ */
 char *path_absolute(const char *base, const char *path);
 /* "/a/b" of "/a/b/c", "/" of "/c", "." of "c". The caller frees. */
 char *path_parent(const char *path);
@@ -51,14 +53,16 @@ int make_dirs(const char *path, mode_t mode);
 void remove_tree(const char *path);
 
 /*
- * Read a whole file (at most `max` bytes). *data gets one NUL more than *size says; the caller frees.
- * 0, or -1 with errno (EFBIG: larger than max).
+ * Read a whole file (at most `max` bytes). *data gets one NUL more than *size says; the caller
+ * frees. 0, or -1 with errno (EFBIG: larger than max).
  */
 int read_whole_file(const char *path, size_t max, char **data, size_t *size);
 /* Write everything. 0, or -1 with errno. */
 int write_all(int fd, const void *data, size_t size);
 
-/* "64M", "1G", "65536K", or a plain number, which means MiB. False if it is none, 0, or too large. */
+/*
+ * "64M", "1G", "65536K", or a plain number, which means MiB. False if it is none, 0, or too large.
+ */
 bool parse_size(const char *text, uint64_t *bytes);
 /* "31.4 MiB" in a buffer of the caller. */
 const char *format_size(uint64_t bytes, char buffer[32]);

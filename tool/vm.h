@@ -29,7 +29,9 @@ struct vm {
 	int errors;         /* what QEMU itself says */
 };
 
-/* Path of QEMU: $RINGFENCE_QEMU or qemu-system-x86_64 in PATH; NULL if there is none. Caller frees. */
+/*
+ * Path of QEMU: $RINGFENCE_QEMU or qemu-system-x86_64 in PATH; NULL if there is none. Caller frees.
+ */
 char *vm_find_qemu(void);
 /* The same, but dies with a hint. */
 char *vm_need_qemu(void);

@@ -6,7 +6,8 @@
 
 /*
  * Add each word of `text` once: with WORDS_ALL any word outside comments (#), with WORDS_QUOTED
- * words inside '...', "..." and `...`. Options, assignments and words of more than 255 bytes are left out.
+ * words inside '...', "..." and `...`. Options, assignments and words of more than 255 bytes are
+ * left out.
  */
 void words_collect(const char *text, enum catalog_words mode, struct strv *out);
 

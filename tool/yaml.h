@@ -13,7 +13,8 @@
 
 /*
  * Load `path` by `schema` (a mapping). On success *out holds the structure: release it with
- * yamlfile_free(). An empty file gives an empty structure. False: `why` says "FILE:LINE:COLUMN: reason".
+ * yamlfile_free(). An empty file gives an empty structure. False: `why` says "FILE:LINE:COLUMN:
+ * reason".
  */
 bool yamlfile_load(const char *path, const cyaml_schema_value_t *schema, void **out,
 		   char why[YAML_WHY_MAX]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A test double for QEMU with our kernel in it: takes QEMU's command line, reads the run configuration,
- * and runs the program on the host itself, connected to the ports as the kernel would. So the tool can be tested
- * whole without booting. FAKE_QEMU in the environment chooses another behaviour:
+ * A test double for QEMU with our kernel in it: takes QEMU's command line, reads the run
+ * configuration, and runs the program on the host itself, connected to the ports as the kernel
+ * would. So the tool can be tested whole without booting. FAKE_QEMU in the environment chooses
+ * another behaviour:
  *   panic config nomem noprog  log a line on COM1 and exit with that value
  *   refuse                     complain and exit 1, as QEMU does for a bad option
  *   silent                     exit as after a clean power-off, but without a status
