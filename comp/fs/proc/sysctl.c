@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* /proc/sys and /proc/PID/net. Numbers are what this kernel does; what cannot be changed is not writable. */
+#include <linux/capability.h>
+#include <linux/limits.h>
+
+#include "abi/layout.h"
+#include "base/str.h"
+#include "comp/fs/proc/local.h"
+#include "kernel/core/core.h"
+#include "kernel/linux/linux.h"
+#include "kernel/linux/version.h"
+#include "kernel/mem/frame.h"
+
+/* A file with a fixed text. */
+#define FIXED(fn, string)                                               \
+	static err_t fn(const struct proc_ref *r, struct text *t)        \
+	{                                                               \
+		(void)r;                                                \
+		text_puts(t, string "\n");                              \
+		return OK;                                              \
+	}
+
+FIXED(ostype, LINUX_SYSNAME)
+FIXED(osrelease, LINUX_RELEASE)
+FIXED(version, LINUX_VERSION)
+FIXED(domainname, LINUX_DOMAIN)
+FIXED(pid_max, "32768")
+FIXED(entropy, "256")
+FIXED(shmmax, "18446744073692774399")
+FIXED(shmmni, "4096")
+FIXED(sem, "32000\t1024000000\t500\t32000")
+FIXED(msgmax, "8192")
+FIXED(msgmnb, "16384")
+FIXED(msgmni, "32000")
+FIXED(core_pattern, "core")
+FIXED(overflow_id, "65534")
+FIXED(overcommit, "1") /* memory is given when it is touched: nothing is refused before */
+FIXED(max_map_count, "65530")
+FIXED(mmap_min_addr, "4096")
+FIXED(zero, "0")
+FIXED(two, "2")
+FIXED(file_max, "9223372036854775807")
+FIXED(nr_open, "1048576")
+FIXED(pipe_max_size, "1048576")
+FIXED(somaxconn, "4096")
+
+static err_t hostname(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%s\n", linux_hostname());
+	return OK;
+}
+
+static err_t set_hostname(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	if (!task_capable(CAP_SYS_ADMIN))
+		return E_PERM;
+	if (len > 0 && data[len - 1] == '\n')
+		data[len - 1] = '\0';
+	if (strlen(data) > 64)
+		return E_INVAL;
+	linux_set_hostname(data);
+	return OK;
+}
+
+static err_t threads_max(const struct proc_ref *r, struct text *t)
+{
+	struct mem_stats m;
+
+	(void)r;
+	mem_stats(&m);
+	text_printf(t, "%lu\n", UL(m.total / (8 * PAGE_SIZE))); /* as Linux: an eighth of memory in stacks of 16 KiB, about */
+	return OK;
+}
+
+static err_t ngroups_max(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%lu\n", UL(ARRAY_SIZE(current_task->cred.groups)));
+	return OK;
+}
+
+static err_t cap_last_cap(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%d\n", CAP_LAST_CAP);
+	return OK;
+}
+
+static err_t file_nr(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%lu\t0\t9223372036854775807\n", file_count());
+	return OK;
+}
+
+/* ---- random ---- */
+
+static void put_uuid(struct text *t, const uint8_t u[16])
+{
+	for (unsigned i = 0; i < 16; i++)
+		text_printf(t, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
+	text_puts(t, "\n");
+}
+
+static void new_uuid(uint8_t u[16])
+{
+	random_bytes(u, 16);
+	u[6] = (u[6] & 0x0f) | 0x40; /* version 4, of random numbers */
+	u[8] = (u[8] & 0x3f) | 0x80;
+}
+
+static err_t random_uuid(const struct proc_ref *r, struct text *t)
+{
+	uint8_t u[16];
+
+	(void)r;
+	new_uuid(u);
+	put_uuid(t, u);
+	return OK;
+}
+
+static err_t boot_id(const struct proc_ref *r, struct text *t)
+{
+	static uint8_t u[16];
+
+	(void)r;
+	if (u[8] == 0) /* never so in a uuid */
+		new_uuid(u);
+	put_uuid(t, u);
+	return OK;
+}
+
+#define FILE_R(n, fn) { .name = n, .mode = 0444, .show = fn }
+#define DIR(n, list)  { .name = n, .mode = 0555, .children = list }
+#define END	      { .name = NULL }
+
+static const struct proc_entry random_entries[] = {
+	FILE_R("boot_id", boot_id), FILE_R("entropy_avail", entropy), FILE_R("poolsize", entropy),
+	FILE_R("uuid", random_uuid), END,
+};
+
+static const struct proc_entry kernel_entries[] = {
+	FILE_R("cap_last_cap", cap_last_cap),
+	FILE_R("core_pattern", core_pattern),
+	FILE_R("domainname", domainname),
+	{ .name = "hostname", .mode = 0644, .show = hostname, .store = set_hostname },
+	FILE_R("msgmax", msgmax),
+	FILE_R("msgmnb", msgmnb),
+	FILE_R("msgmni", msgmni),
+	FILE_R("ngroups_max", ngroups_max),
+	FILE_R("osrelease", osrelease),
+	FILE_R("ostype", ostype),
+	FILE_R("overflowgid", overflow_id),
+	FILE_R("overflowuid", overflow_id),
+	FILE_R("pid_max", pid_max),
+	DIR("random", random_entries),
+	FILE_R("randomize_va_space", two),
+	FILE_R("sem", sem),
+	FILE_R("shmall", shmmax),
+	FILE_R("shmmax", shmmax),
+	FILE_R("shmmni", shmmni),
+	FILE_R("threads-max", threads_max),
+	FILE_R("version", version),
+	END,
+};
+
+static const struct proc_entry vm_entries[] = {
+	FILE_R("max_map_count", max_map_count), FILE_R("mmap_min_addr", mmap_min_addr),
+	FILE_R("nr_hugepages", zero),		FILE_R("overcommit_memory", overcommit),
+	FILE_R("swappiness", zero),		END,
+};
+
+static const struct proc_entry fs_entries[] = {
+	FILE_R("file-max", file_max),	    FILE_R("file-nr", file_nr),	      FILE_R("nr_open", nr_open),
+	FILE_R("overflowgid", overflow_id), FILE_R("overflowuid", overflow_id), FILE_R("pipe-max-size", pipe_max_size),
+	FILE_R("protected_hardlinks", zero), FILE_R("protected_symlinks", zero), END,
+};
+
+static const struct proc_entry net_core_entries[] = { FILE_R("somaxconn", somaxconn), END };
+static const struct proc_entry net_sys_entries[] = { DIR("core", net_core_entries), END };
+
+const struct proc_entry proc_sys_entries[] = {
+	DIR("fs", fs_entries),
+	DIR("kernel", kernel_entries),
+	DIR("net", net_sys_entries),
+	DIR("vm", vm_entries),
+	END,
+};
+
+/* ---- net: the headers; there is no network interface ---- */
+
+FIXED(net_dev, "Inter-|   Receive                                                |  Transmit\n"
+	       " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+	       "carrier compressed")
+FIXED(net_tcp, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+	       "                                                     ")
+FIXED(net_tcp6, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+		"tm->when retrnsmt   uid  timeout inode")
+FIXED(net_udp, "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
+	       "pointer drops             ")
+FIXED(net_unix, "Num       RefCount Protocol Flags    Type St Inode Path")
+
+const struct proc_entry proc_net_entries[] = {
+	FILE_R("dev", net_dev),	  FILE_R("tcp", net_tcp),   FILE_R("tcp6", net_tcp6),
+	FILE_R("udp", net_udp),	  FILE_R("unix", net_unix), END,
+};

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Files in memory, alone or over the root image.
+DEPS := abi base x86 core mem task vfs
+SRCS := pages.c node.c dir.c file.c xattr.c tmpfs.c
