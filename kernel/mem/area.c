@@ -76,9 +76,28 @@ static uint64_t floor_of(const struct vma *v)
 	return v->start > STACK_GUARD_GAP ? v->start - STACK_GUARD_GAP : 0;
 }
 
+/*
+ * The search remembers what it has seen: above a->gap_top there is no room for a->gap_len bytes. So
+ * a program with thousands of areas does not pay for all of them at every mmap.
+ */
+static void remember_gap(struct aspace *a, uint64_t len, uint64_t top, bool from_there)
+{
+	if (from_there && len > a->gap_len)
+		return; /* what is known about the smaller size is worth more */
+	a->gap_len = len;
+	a->gap_top = top;
+}
+
+void area_forget_gap(struct aspace *a, uint64_t end)
+{
+	if (end > a->gap_top)
+		a->gap_len = 0;
+}
+
 uint64_t area_find_gap(struct aspace *a, uint64_t len)
 {
-	uint64_t top = a->mmap_top;
+	bool from_there = a->gap_len != 0 && len >= a->gap_len && a->gap_top < a->mmap_top;
+	uint64_t top = from_there ? a->gap_top : a->mmap_top;
 	struct vma *v = area_at_or_after(a, top - 1);
 
 	if (v == NULL) {
@@ -92,11 +111,14 @@ uint64_t area_find_gap(struct aspace *a, uint64_t len)
 	}
 	for (; v != NULL; v = area_prev(v)) {
 		if (v->end <= top && top - v->end >= len)
-			return top - len;
+			break;
 		if (floor_of(v) < top)
 			top = floor_of(v);
 	}
-	return top >= USER_MIN && top - USER_MIN >= len ? top - len : 0;
+	if (v == NULL && (top < USER_MIN || top - USER_MIN < len))
+		return 0;
+	remember_gap(a, len, top, from_there);
+	return top - len;
 }
 
 /* ---- limits ---- */

@@ -76,6 +76,7 @@ struct aspace {
 	uint64_t start_code, end_code, start_data, end_data, start_stack, arg_start, arg_end,
 		env_start, env_end;
 	uint64_t vdso;
+	uint64_t gap_len, gap_top; /* mem's: what the search for room found; 0: nothing known */
 	uint32_t nareas;
 	uint64_t bytes_data;                        /* private writable areas, for RLIMIT_DATA */
 	struct vma *last;                           /* the area found last, or NULL */

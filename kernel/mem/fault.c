@@ -14,6 +14,7 @@
 #define WINDOW_FIRST 4u
 #define WINDOW_MAX   64u
 #define WINDOW_LIMIT CHUNK_FRAMES
+#define STACK_STEP   16u
 #define AROUND       16u /* pages of a file, around the one asked for */
 #define AROUND_IMAGE 32u /* of the root image: they cost no memory */
 
@@ -330,22 +331,33 @@ enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool
 	return r;
 }
 
-/* A stack grows down to its limit, and keeps a gap to what lies below. */
+/* May the stack begin at `start`? Within its limits, and with a gap to what lies below. */
+static bool stack_may_reach(const struct aspace *a, struct vma *v, uint64_t start)
+{
+	struct vma *prev = area_prev(v);
+
+	if (start < USER_MIN || v->end - start > a->limit_stack ||
+	    a->bytes_virtual + (v->start - start) > a->limit_as)
+		return false;
+	if (prev == NULL)
+		return true;
+	return start >= prev->end &&
+	       ((prev->flags & VM_PROT) == 0 || start - prev->end >= STACK_GUARD_GAP);
+}
+
+/*
+ * The stack above `page` grows down to it, a little further if it may: the next pages come along.
+ */
 static struct vma *grow_stack(struct aspace *a, uint64_t page)
 {
-	struct vma *v = area_at_or_after(a, page), *prev;
-	uint64_t start = page;
+	struct vma *v = area_at_or_after(a, page);
+	uint64_t further = page - (STACK_STEP - 1) * PAGE_SIZE;
 
-	if (v == NULL || (v->flags & VM_STACK) == 0 || page < USER_MIN)
+	if (v == NULL || (v->flags & VM_STACK) == 0 || !stack_may_reach(a, v, page))
 		return NULL;
-	prev = area_prev(v);
-	if (v->end - start > a->limit_stack || a->bytes_virtual + (v->start - start) > a->limit_as)
-		return NULL;
-	if (prev != NULL && (prev->flags & VM_PROT) != 0 && start - prev->end < STACK_GUARD_GAP)
-		return NULL;
-	if (prev != NULL && start < prev->end)
-		return NULL;
-	area_resize(v, start, v->end);
+	if (further < page && stack_may_reach(a, v, further))
+		page = further;
+	area_resize(v, page, v->end);
 	return v;
 }
 

@@ -23,6 +23,7 @@ void areas_cut(struct aspace *a, uint64_t start, uint64_t end, struct vma **spar
 
 	if (v == NULL || v->start >= end)
 		return;
+	area_forget_gap(a, end);
 	if (v->start < start) {
 		if (v->end > end) {
 			area_split(v, end, *spare);

@@ -115,6 +115,8 @@ bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uin
 		const char *name);
 /* Highest free place for len bytes below a->mmap_top; 0 when there is none. */
 uint64_t area_find_gap(struct aspace *a, uint64_t len);
+/* Addresses up to `end` became free. */
+void area_forget_gap(struct aspace *a, uint64_t end);
 /* Is [start, end) free (guard gaps not counted)? */
 bool area_range_free(struct aspace *a, uint64_t start, uint64_t end);
 /*

@@ -55,8 +55,8 @@ err_t uio_user(struct uio *u, uaddr_t base, size_t len) MUST_CHECK;
 err_t uio_iovec(struct uio *u, uaddr_t iov, unsigned n, struct ubuf **alloc) MUST_CHECK;
 void uio_kernel(struct uio *u, void *buf, size_t len);
 /*
- * Transfer min(len, left) bytes and advance; what was moved is ADDED to *done (may be NULL). E_FAULT
- * after a partial transfer too.
+ * Transfer min(len, left) bytes and advance; what was moved is ADDED to *done (may be NULL).
+ * E_FAULT after a partial transfer too.
  */
 err_t uio_out(struct uio *u, const void *src, size_t len,
 	      size_t *done) MUST_CHECK; /* kernel -> uio (read) */

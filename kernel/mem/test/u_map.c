@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <linux/mman.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/mem/test/machine.h"
@@ -97,6 +98,48 @@ static void places(void **ctx)
 	assert_int_equal(aspace_unmap(a, 0x7000000, PAGE), OK); /* nothing there */
 }
 
+/* The highest place, worked out from the list of areas alone. */
+static uint64_t expected_place(uint64_t len)
+{
+	uint64_t best = 0, end = USER_MIN;
+
+	for (struct vma *v = aspace_first(a); v != NULL; v = aspace_next(v)) {
+		uint64_t top = v->start < a->mmap_top ? v->start : a->mmap_top;
+
+		if (top >= end && top - end >= len)
+			best = top - len;
+		end = v->end;
+	}
+	return a->mmap_top >= end && a->mmap_top - end >= len ? a->mmap_top - len : best;
+}
+
+static void search_for_room(void **ctx)
+{
+	static const uint64_t sizes[] = { 1, 1, 1, 2, 3, 5, 40, 300 };
+
+	(void)ctx;
+	srand(3);
+	a->mmap_top = USER_MIN + 4000 * PAGE; /* small enough to get full */
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t len = sizes[rand() % 8] * PAGE, want = expected_place(len), at = 0;
+		uint64_t from = USER_MIN + (uint64_t)(rand() % 4000) * PAGE;
+
+		if (rand() % 3 == 0) {
+			assert_int_equal(aspace_unmap(a, from, (uint64_t)(1 + rand() % 60) * PAGE),
+					 OK);
+			continue;
+		}
+		if (rand() % 20 == 0) {
+			map(from, 1, VM_READ, MAP_AT_FIXED);
+			continue;
+		}
+		if (aspace_map(a, &at, len, rand() % 2 ? VM_READ : RW, MAP_AT_HINT, NULL, 0,
+			       NULL) != OK)
+			at = 0;
+		assert_int_equal(at, want);
+	}
+}
+
 static void limits(void **ctx)
 {
 	uint64_t at = 0, all = MACHINE_CHUNKS * CHUNK_SIZE;
@@ -155,7 +198,7 @@ static void stack(void **ctx)
 	a->limit_stack = 1024 * PAGE;
 	poke(a, start, 1);
 	poke(a, start - 10 * PAGE, 2);
-	assert_int_equal(aspace_find(a, top - 1)->start, start - 10 * PAGE);
+	assert_int_equal(aspace_find(a, top - 1)->start, start - 25 * PAGE);
 	assert_int_equal(touch(top - 1025 * PAGE, PF_WRITE), FAULT_MAPERR);
 	assert_int_equal(touch(top - 1024 * PAGE, PF_WRITE), FAULT_OK);
 	assert_int_equal(peek(a, start), 1);
@@ -348,8 +391,8 @@ static int start(void **ctx)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(places),        TEST(limits),     TEST(heap),   TEST(stack), TEST(remap),
-		TEST(shared_memory), TEST(protection), TEST(advice), TEST(costs),
+		TEST(places), TEST(search_for_room), TEST(limits),     TEST(heap),   TEST(stack),
+		TEST(remap),  TEST(shared_memory),   TEST(protection), TEST(advice), TEST(costs),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
