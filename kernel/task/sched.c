@@ -243,7 +243,7 @@ static struct thread *wait_for_runnable(void)
 	struct thread *t;
 
 	while ((t = take_next()) == NULL) {
-		if (msg_poll() == 0 && nrunnable == 0)
+		if (!msg_idle(&nrunnable))
 			x86_wait_for_interrupt();
 	}
 	return t;

@@ -128,16 +128,11 @@ static struct waitq msg_waiters = WAITQ_INIT(msg_waiters);
 
 static void msg_wait(bool *done, uint64_t deadline_ns)
 {
-	while (!*(volatile bool *)done) {
-		if (current == NULL) {
-			if (time_mono_ns() >= deadline_ns)
-				return;
-			msg_poll();
-			cpu_relax();
-		} else if (wait_on(&msg_waiters, deadline_ns, false) == WAIT_TIMEOUT) {
+	if (current == NULL)
+		return; /* msg_call polls */
+	while (!*(volatile bool *)done)
+		if (wait_on(&msg_waiters, deadline_ns, false) == WAIT_TIMEOUT)
 			return;
-		}
-	}
 }
 
 static void msg_wake(bool *done)
