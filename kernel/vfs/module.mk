@@ -10,6 +10,10 @@ SRCS += console.c console_com1.c console_tty.c portfile.c
 
 # Tests on the host: one thread that never sleeps, a clock that the test moves (test/fake.h).
 VFS_ON_HOST := test/fake.c kernel/mem/uio.c kernel/mem/ubuf.c
-UNIT := test/u_pipe.c
+UNIT := test/u_pipe.c test/u_epoll.c test/u_ldisc.c
 UNIT_SRCS_u_pipe := pipe.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_pipe := -ffreestanding
+UNIT_SRCS_u_epoll := epoll.c poll.c pipe.c eventfd.c timerfd.c signalfd.c $(VFS_ON_HOST)
+UNIT_CFLAGS_u_epoll := -ffreestanding
+UNIT_SRCS_u_ldisc := ldisc.c tty.c tty_ioctl.c tty_job.c poll.c $(VFS_ON_HOST)
+UNIT_CFLAGS_u_ldisc := -ffreestanding
