@@ -2,6 +2,7 @@
 /* System calls on what is said about files: stat, access, modes, owners, times, extended attributes, space. */
 #include <asm/stat.h>
 #include <asm/statfs.h>
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/stat.h>
@@ -441,6 +442,24 @@ static err_t xattr_name(char name[XATTR_NAME_MAX + 1], uaddr_t uname)
 	return err;
 }
 
+/*
+ * Who may use the name, by its first part as xattr(7) says. Access control lists ("system.") are not kept: answering
+ * otherwise would make programs believe that permissions were set.
+ */
+static err_t xattr_allowed(const struct inode *i, const char *name, bool change)
+{
+	bool admin = (current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN) != 0;
+	err_t refused = change ? E_PERM : E_NODATA;
+
+	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0)
+		return S_ISREG(i->mode) || S_ISDIR(i->mode) ? OK : refused;
+	if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0)
+		return admin ? OK : refused;
+	if (strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN) == 0)
+		return admin || !change ? OK : E_PERM;
+	return E_OPNOTSUPP;
+}
+
 static long xattr_set(struct inode *i, uaddr_t uname, uaddr_t uval, size_t size, int flags)
 {
 	char name[XATTR_NAME_MAX + 1];
@@ -452,7 +471,9 @@ static long xattr_set(struct inode *i, uaddr_t uname, uaddr_t uval, size_t size,
 	if (err == OK && size > XATTR_SIZE_MAX)
 		err = E_2BIG;
 	if (err == OK)
-		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : inode_permission(i, 2);
+		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : xattr_allowed(i, name, true);
+	if (err == OK)
+		err = inode_permission(i, 2);
 	if (err == OK && (buf = kmem_alloc(size + 1)) == NULL)
 		err = E_NOMEM;
 	if (err == OK)
@@ -470,7 +491,9 @@ static long xattr_remove(struct inode *i, uaddr_t uname)
 	err_t err = xattr_name(name, uname);
 
 	if (err == OK)
-		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : inode_permission(i, 2);
+		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : xattr_allowed(i, name, true);
+	if (err == OK)
+		err = inode_permission(i, 2);
 	if (err == OK)
 		err = i->ops->setxattr(i, name, NULL, 0, XATTR_REPLACE);
 	inode_put(i);
@@ -489,6 +512,8 @@ static long xattr_get(struct inode *i, uaddr_t uname, bool list, uaddr_t to, siz
 		size = XATTR_SIZE_MAX;
 	if (err == OK && (list ? i->ops->listxattr == NULL : i->ops->getxattr == NULL))
 		err = E_OPNOTSUPP;
+	if (err == OK && !list)
+		err = xattr_allowed(i, name, false);
 	if (err == OK && size > 0 && (buf = kmem_alloc(size)) == NULL)
 		err = E_NOMEM;
 	if (err == OK)
