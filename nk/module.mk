@@ -7,3 +7,5 @@ UNIT := test/m_nk.c
 UNIT_SRCS_m_nk := test/model.c submit.c frame.c table.c tlb.c map.c space.c memory.c cpu.c read.c
 # nk/hw.h is the model's.
 UNIT_CFLAGS_m_nk := -iquote nk/test/model
+
+KTESTS := test/k_nk.c test/k_gate.S
