@@ -15,6 +15,7 @@ struct tty *console_tty;
 struct console {
 	struct tty tty;
 	struct serial_port *in, *out;
+	bool pulling; /* input is being handed over: a key that empties the buffer asks for more */
 };
 
 static struct console *console_of(struct tty *t)
@@ -90,8 +91,9 @@ static void pull(struct console *c)
 	const void *data;
 	size_t len;
 
-	if (p == NULL)
+	if (p == NULL || c->pulling)
 		return;
+	c->pulling = true;
 	while ((data = p->ops->rx_data(p, &len)) != NULL) {
 		size_t taken = ldisc_input(&c->tty, data, len);
 
@@ -99,6 +101,7 @@ static void pull(struct console *c)
 		if (taken < len)
 			break;
 	}
+	c->pulling = false;
 	p->ops->rx_done(p);
 }
 
@@ -151,10 +154,27 @@ err_t console_tty_create(struct serial_port *in, struct serial_port *out, unsign
 	return OK;
 }
 
+/* By its node, so that ttyname() finds it; the terminal belongs to who works at it. */
+static err_t open_node(struct file **file)
+{
+	struct path p;
+	err_t err;
+
+	TRY(path_lookup(AT_FDCWD_, "/dev/console", LOOK_FOLLOW, &p));
+	if (current != NULL)
+		p.dentry->inode->uid = current_task->cred.uid;
+	err = vfs_open_path(&p, O_RDWR | O_NOCTTY, file);
+	path_put(&p);
+	return err;
+}
+
 err_t console_tty_file(struct file **file)
 {
-	struct file *f = file_create(&tty_file_ops, NULL, O_RDWR | O_NOCTTY, S_IFCHR | 0620);
+	struct file *f;
 
+	if (open_node(file) == OK)
+		return OK;
+	f = file_create(&tty_file_ops, NULL, O_RDWR | O_NOCTTY, S_IFCHR | 0620);
 	if (f == NULL)
 		return E_NOMEM;
 	*file = f;

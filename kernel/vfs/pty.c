@@ -265,7 +265,28 @@ static long get_flag(uint64_t arg, bool *flag)
 	return 0;
 }
 
-/* A descriptor of the slave, also where /dev/pts is not to be seen. */
+/* The slave by its node, or where /dev/pts is not to be seen without one. */
+static err_t open_slave(struct pty *p, uint32_t flags, struct file **out)
+{
+	struct path path;
+	err_t err;
+
+	if (path_lookup(AT_FDCWD_, p->slave.name, 0, &path) == OK) {
+		err = vfs_open_path(&path, flags, out);
+		path_put(&path);
+		return err;
+	}
+	*out = file_create(&tty_file_ops, NULL, flags, S_IFCHR | 0620);
+	if (*out == NULL)
+		return E_NOMEM;
+	err = tty_open(&p->slave, *out);
+	if (err != OK) {
+		(*out)->ops = NULL; /* there is nothing to release */
+		file_put(*out);
+	}
+	return err;
+}
+
 static long open_peer(struct pty *p, uint64_t flags)
 {
 	struct file *f;
@@ -274,15 +295,7 @@ static long open_peer(struct pty *p, uint64_t flags)
 
 	if (p->locked)
 		return E_IO;
-	f = file_create(&tty_file_ops, NULL, (uint32_t)flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), S_IFCHR | 0620);
-	if (f == NULL)
-		return E_NOMEM;
-	err = tty_open(&p->slave, f);
-	if (err != OK) {
-		f->ops = NULL; /* there is nothing to release */
-		file_put(f);
-		return err;
-	}
+	TRY(open_slave(p, (uint32_t)flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), &f));
 	err = fd_install(f, 0, (flags & O_CLOEXEC) != 0, &fd);
 	if (err != OK)
 		file_put(f);

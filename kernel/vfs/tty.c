@@ -198,7 +198,10 @@ static uint32_t tty_poll(struct file *f, struct poll_table *t)
 
 static void tty_file_name(struct file *f, char *buf, size_t size)
 {
-	str_copy(buf, size, ((struct tty *)f->priv)->name);
+	size_t len;
+
+	if (f->path.dentry == NULL || path_string(&f->path, buf, size, &len) != OK)
+		str_copy(buf, size, ((struct tty *)f->priv)->name);
 }
 
 const struct file_ops tty_file_ops = {

@@ -45,6 +45,15 @@ err_t pts_open(struct inode *i, struct file *f)
 	return E_NODEV;
 }
 
+err_t path_string(const struct path *p, char *buf, size_t size, size_t *len)
+{
+	(void)p;
+	(void)buf;
+	(void)size;
+	(void)len;
+	return E_NOENT;
+}
+
 static size_t screen_room(struct tty *t)
 {
 	(void)t;
