@@ -61,7 +61,7 @@ void thread_leave_program(struct thread *t)
 
 	futex_robust_exit(t);
 	futex_pi_exit(t);
-	if (t->clear_tid != 0 && t->task->mm->refs > 1) {
+	if (t->clear_tid != 0 && (t->task->nthreads > 1 || t->task->mm->refs > 1)) {
 		/* Somebody (pthread_join) waits for this word; a bad address is the program's own loss. */
 		if (user_out(UADDR(t->clear_tid), &zero, sizeof(zero)) == OK)
 			(void)futex_wake(UADDR(t->clear_tid), 1, UINT32_MAX, true);
