@@ -138,8 +138,7 @@ static void panic_on_request(const char *what)
 		(void)recurse(0);
 	if (strcmp(what, "other") == 0 && boot_info.ncores > 1)
 		kill_other_core();
-	log_error("panic=%s: not known (test, divide, write, deep; with more cores: other)",
-		  what);
+	log_error("panic=%s: not known (test, divide, write, deep; with more cores: other)", what);
 	power_off(BOOT_EXIT_CONFIG);
 }
 

@@ -24,6 +24,11 @@
 /* Waking a halted core costs about 13 us under emulation: poll about as long before sleeping. */
 #define POLL_NS     10000u
 #define BACK_OFF_NS 100000u
+/*
+ * PAUSE lets an emulated core's turn end (with one host thread for all, the others need that), but each one takes the
+ * emulator's big lock, for which a core that is being woken waits.
+ */
+#define PAUSE_EVERY 8u
 #define POLL_TURNS  1000u /* at most: a core that was not told the time yet cannot tell how long */
 /*
  * Lines taken from one ring before the next one has its turn, and before the core goes on with
@@ -113,12 +118,17 @@ static void set_polling(bool on)
 	tell_status();
 }
 
-/* The IPI: raise the count first, then look. */
+/*
+ * The IPI: raise the count first, then look. Polling meanwhile, or the answer to a handler's reply
+ * would already cost its sender another IPI.
+ */
 static void on_ipi(void)
 {
 	msg_stats.ipis_got++;
 	status_word += STATUS_COUNT;
-	tell_status();
+	set_polling(true);
+	msg_poll();
+	set_polling(false);
 	msg_poll();
 }
 
@@ -306,7 +316,7 @@ static void poll_until(stop_fn stop, const volatile void *what, uint64_t quiet_n
 			last = time_mono_ns();
 		else if (time_mono_ns() - last >= quiet_ns)
 			break;
-		else
+		else if (i % PAUSE_EVERY == 0)
 			cpu_relax();
 	}
 	set_polling(false);

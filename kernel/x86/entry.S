@@ -107,10 +107,10 @@ ENTRY syscall_entry
 	jne	return_with_work
 
 	/*
-	 * SYSRET must never be given a non-canonical address: the fault would come in ring 0, on the
-	 * program's stack. And it loses rcx and r11: a frame that is not as SYSCALL made it goes by
-	 * IRETQ. (Whoever changes anything else in it than rax sets USER_WORK_SPECIAL.) The registers
-	 * that a C function preserves are still the program's.
+	 * SYSRET must never be given a non-canonical address: the fault would come in ring 0, on
+	 * the program's stack. And it loses rcx and r11: a frame that is not as SYSCALL made it
+	 * goes by IRETQ. (Whoever changes anything else in it than rax sets USER_WORK_SPECIAL.) The
+	 * registers that a C function preserves are still the program's.
 	 */
 	movq	TF_RIP(%rsp), %rcx
 	movq	TF_RFLAGS(%rsp), %r11

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that tries to come into the kernel, and back, in ways that compilers never make. TAP. */
+/*
+ * A program that tries to come into the kernel, and back, in ways that compilers never make. TAP.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
