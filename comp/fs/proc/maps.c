@@ -20,10 +20,10 @@ static void area_describe(const struct aspace *a, const struct vma *v, struct ar
 {
 	n->buf[0] = '\0';
 	n->dev = n->ino = 0;
-	if (v->obj != NULL && v->obj->ops->describe != NULL)
-		v->obj->ops->describe(v->obj, n->buf, PAGE_SIZE, &n->dev, &n->ino);
-	else if (v->name != NULL)
+	if (v->name != NULL)
 		(void)str_copy(n->buf, PAGE_SIZE, v->name);
+	else if (v->obj != NULL && v->obj->ops->describe != NULL)
+		v->obj->ops->describe(v->obj, n->buf, PAGE_SIZE, &n->dev, &n->ino);
 	else if ((v->flags & VM_HEAP) != 0 && a->brk > a->brk_start)
 		(void)str_copy(n->buf, PAGE_SIZE, "[heap]");
 	else if ((v->flags & VM_STACK) != 0)

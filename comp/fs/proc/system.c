@@ -157,41 +157,43 @@ err_t proc_uptime(const struct proc_ref *r, struct text *t)
 
 /*
  * Load averages. The run queue is not sampled by a timer: between two readings of this file the load counts as the
- * share of time that the processor was busy, and decays as in Linux (1, 5 and 15 minutes). Fixed point, 11 bits.
+ * share of time that the processor was busy, and decays as in Linux (1, 5 and 15 minutes). Fixed point, 16 bits.
  */
-#define FIXED_ONE 2048ul
+#define FIXED_ONE 65536ul
 
-static uint64_t decayed(uint64_t old, uint64_t load, uint64_t ns, uint64_t period_s)
+static int64_t decayed(int64_t old, int64_t load, uint64_t ns, int64_t period_s)
 {
 	uint64_t steps = ns / NS_PER_S;
 
 	/* e^-x as repeated steps of one second: (1 - 1/period) each; after many periods nothing is left. */
-	if (steps > period_s * 8)
+	if (steps > (uint64_t)period_s * 8)
 		return load;
 	for (; steps > 0; steps--)
-		old -= (old - load) / period_s + (old > load && (old - load) / period_s == 0);
+		old -= (old - load) / period_s;
 	return old;
 }
 
 err_t proc_loadavg(const struct proc_ref *r, struct text *t)
 {
-	static uint64_t avg[3], last_ns, last_busy;
-	static const uint64_t period_s[3] = { 60, 300, 900 };
-	uint64_t now = time_mono_ns(), busy, load;
+	static int64_t avg[3];
+	static uint64_t last_ns, last_busy;
+	static const int64_t period_s[3] = { 60, 300, 900 };
+	uint64_t now = time_mono_ns(), busy;
+	int64_t load;
 	struct busy b;
 
 	(void)r;
 	busy_of_all(&b);
 	busy = b.user + b.system;
 	if (now - last_ns >= NS_PER_S) {
-		load = busy > last_busy ? (busy - last_busy) * FIXED_ONE / (now - last_ns) : 0;
+		load = busy > last_busy ? (int64_t)((busy - last_busy) * FIXED_ONE / (now - last_ns)) : 0;
 		for (unsigned i = 0; i < 3; i++)
 			avg[i] = decayed(avg[i], load, now - last_ns, period_s[i]);
 		last_ns = now;
 		last_busy = busy;
 	}
 	for (unsigned i = 0; i < 3; i++)
-		text_printf(t, "%lu.%02lu ", avg[i] / FIXED_ONE, avg[i] % FIXED_ONE * 100 / FIXED_ONE);
+		text_printf(t, "%lu.%02lu ", UL(avg[i]) / FIXED_ONE, UL(avg[i]) % FIXED_ONE * 100 / FIXED_ONE);
 	text_printf(t, "%u/%u %d\n", b.running, b.threads, current_task->pid);
 	return OK;
 }
