@@ -52,8 +52,10 @@ static void run_steps(void)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		err_t err = steps[i].init();
 
-		if (err == OK)
+		if (err == OK) {
+			log_debug("%s: up", steps[i].name);
 			continue;
+		}
 		log_error("start-up of %s failed: %s", steps[i].name, err_text(err));
 		if (boot_info.core != 0)
 			panic("this core cannot start");

@@ -25,8 +25,8 @@
 #define POLL_NS     10000u
 #define BACK_OFF_NS 100000u
 /*
- * PAUSE lets an emulated core's turn end (with one host thread for all, the others need that), but each one takes the
- * emulator's big lock, for which a core that is being woken waits.
+ * PAUSE lets an emulated core's turn end (with one host thread for all, the others need that), but
+ * each one takes the emulator's big lock, for which a core that is being woken waits.
  */
 #define PAUSE_EVERY 8u
 #define POLL_TURNS  1000u /* at most: a core that was not told the time yet cannot tell how long */
