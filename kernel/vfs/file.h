@@ -23,6 +23,9 @@ struct file_ops {
 	long (*seek)(struct file *f, int64_t off, int whence); /* NULL: E_SPIPE unless a regular file or directory */
 	void (*flush)(struct file *f);                          /* a descriptor was closed */
 	void (*release)(struct file *f);                        /* the last reference is gone */
+	/* Make f, with its flags set, another open file of what `old` (a file without a name) is: /proc/self/fd/N is opened.
+	 * NULL: cannot be done. */
+	err_t (*reopen)(struct file *old, struct file *f);
 	/* What /proc/self/fd/N shows ("pipe:[12]", "anon_inode:[eventpoll]"); NULL: the path. */
 	void (*name)(struct file *f, char *buf, size_t size);
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
@@ -81,6 +84,9 @@ static inline bool file_readable(const struct file *f) { return (f->flags & 3) =
 static inline bool file_writable(const struct file *f) { return (f->flags & 3) == 1 || (f->flags & 3) == 2; }
 /* Open files of this core. */
 uint64_t file_count(void);
+/* The path that leads to f again, referenced; made for the purpose when f has no name but can be opened again (pipes).
+ * E_NXIO when it cannot, E_NOMEM. */
+err_t file_path(struct file *f, struct path *out) MUST_CHECK;
 /* Text for /proc/self/fd. */
 void file_describe(struct file *f, char *buf, size_t size);
 

@@ -74,7 +74,7 @@ static err_t open_checked(const struct path *p, uint32_t flags, bool created, st
 {
 	const uint32_t not_kept = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 	struct inode *i = p->dentry->inode;
-	struct file *f = file_create_inode(p, (flags & ~not_kept) | O_LARGEFILE);
+	struct file *f = file_create_inode(p, (flags & ~(not_kept & ~O_NOCTTY)) | O_LARGEFILE);
 	err_t err = OK;
 
 	if (f == NULL)
@@ -88,6 +88,7 @@ static err_t open_checked(const struct path *p, uint32_t flags, bool created, st
 		if (err != OK)
 			f->ops = NULL; /* nothing was opened: nothing to release */
 	}
+	f->flags &= ~O_NOCTTY; /* terminals want to know it while they are opened */
 	if (err == OK && (flags & O_TRUNC) != 0 && !created)
 		err = truncate_opened(i);
 	if (err != OK) {

@@ -304,6 +304,25 @@ static void pipe_release(struct file *f)
 	pipe_unref(p);
 }
 
+/* Without waiting for the other side, as it exists or is gone for ever. */
+static err_t pipe_reopen(struct file *old, struct file *f)
+{
+	struct pipe *p = old->priv;
+
+	p->files++;
+	if (reads(f)) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (writes(f)) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	f->ops = old->ops;
+	f->priv = p;
+	return OK;
+}
+
 static void pipe_name(struct file *f, char *buf, size_t size)
 {
 	struct kstat st;
@@ -319,6 +338,7 @@ static const struct file_ops pipe_ops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
+	.reopen = pipe_reopen,
 	.name = pipe_name,
 	.stream = true,
 };

@@ -10,6 +10,7 @@
 #include "kernel/vfs/console.h"
 
 struct portfile {
+	uint32_t files;
 	struct serial_port *in, *out;
 	struct waitq readers, writers;
 };
@@ -153,11 +154,26 @@ static void portfile_release(struct file *f)
 {
 	struct portfile *pf = f->priv;
 
+	if (--pf->files > 0)
+		return;
 	if (pf->in != NULL)
 		pf->in->on_input = NULL;
 	if (pf->out != NULL)
 		pf->out->on_room = NULL;
 	kmem_free(pf);
+}
+
+static err_t portfile_reopen(struct file *old, struct file *f)
+{
+	struct portfile *pf = old->priv;
+	uint32_t mode = f->flags & O_ACCMODE;
+
+	if ((mode != O_WRONLY && pf->in == NULL) || (mode != O_RDONLY && pf->out == NULL))
+		return E_ACCES;
+	pf->files++;
+	f->ops = old->ops;
+	f->priv = pf;
+	return OK;
 }
 
 static void portfile_name(struct file *f, char *buf, size_t size)
@@ -175,6 +191,7 @@ static const struct file_ops portfile_ops = {
 	.poll = portfile_poll,
 	.ioctl = portfile_ioctl,
 	.release = portfile_release,
+	.reopen = portfile_reopen,
 	.name = portfile_name,
 	.stream = true,
 };
@@ -193,6 +210,7 @@ err_t portfile_create(struct serial_port *in, struct serial_port *out, struct fi
 		kmem_free(pf);
 		return E_NOMEM;
 	}
+	pf->files = 1;
 	pf->in = in;
 	pf->out = out;
 	if (in != NULL) {

@@ -43,15 +43,10 @@ static err_t fd_link(const struct proc_ref *r, char *buf, size_t size, size_t *l
 static err_t fd_follow(const struct proc_ref *r, struct path *out)
 {
 	struct file *f;
-	err_t err = OK;
+	err_t err;
 
 	TRY(ref_file(r, &f));
-	if (f->path.dentry != NULL) {
-		*out = f->path;
-		path_get(out);
-	} else {
-		err = E_NXIO; /* has no inode that could be opened again */
-	}
+	err = file_path(f, out);
 	file_put(f);
 	return err;
 }
