@@ -5,6 +5,7 @@
 
 #include "kernel/linux/linux.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/poll.h"
 
 #define NS 1000000000ull
 
@@ -127,6 +128,7 @@ long sys_clock_settime(int clock, uaddr_t from)
 		return E_PERM;
 	time_set_real_ns(ns);
 	posix_timer_clock_was_set();
+	timerfd_clock_was_set();
 	return 0;
 }
 

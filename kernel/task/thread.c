@@ -5,6 +5,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
+#include "kernel/vfs/poll.h"
 
 #define TABLE_BUCKETS 256u
 #define PID_MAX       32768
@@ -231,6 +232,7 @@ void task_unpublish(struct task *t)
 void task_free(struct task *t)
 {
 	sigqueue_flush(&t->pending);
+	waitq_detach_all(&t->signal_wait); /* a set shared with another process may watch a signalfd here */
 	kmem_free(t);
 }
 
