@@ -45,7 +45,7 @@ static enum fault_result result_of(err_t err)
 
 /* ---- the window ---- */
 
-static bool memory_is_short(void)
+bool memory_is_short(void)
 {
 	return frame_free_count() < 4 * FRAME_RESERVED && chunk_offline_frames() == 0;
 }

@@ -168,7 +168,21 @@ void aspace_count_pages(struct aspace *a, int64_t n);
  */
 void areas_cut(struct aspace *a, uint64_t start, uint64_t end, struct vma **spare);
 
+/* ---- spaces (aspace.c) ---- */
+
+/*
+ * A space with no areas over a fresh top-level frame; nk does not know it yet. NULL: out of memory.
+ */
+struct aspace *space_alloc(void);
+/* The opposite: the top-level frame is plain again, all areas are gone. */
+void space_release(struct aspace *a);
+/* Free all areas; their pages are gone or were never there. */
+void space_free_areas(struct aspace *a);
+
 /* ---- faults (fault.c) ---- */
+
+/* Few frames are left: bring in nothing that nobody asked for. */
+bool memory_is_short(void);
 
 /*
  * Make the page of `va` present for reading or writing, whatever v's rights say; entries get v's

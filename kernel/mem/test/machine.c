@@ -157,6 +157,14 @@ static bool allowed(uint64_t e, uint32_t code)
 	return (code & PF_FETCH) == 0 || (e & NK_PTE_NX) == 0;
 }
 
+/* What the processor writes into the entry. */
+static void mark_seen(struct aspace *a, uint64_t va, uint32_t code)
+{
+	uint64_t *table = (uint64_t *)nk_table_of(a->space, va);
+
+	table[table_index(va, 1)] |= NK_PTE_A | ((code & PF_WRITE) != 0 ? NK_PTE_D : 0);
+}
+
 enum fault_result machine_access(struct aspace *a, uint64_t va, uint32_t code, uint8_t **p)
 {
 	for (unsigned tries = 0; tries < 2; tries++) {
@@ -164,6 +172,7 @@ enum fault_result machine_access(struct aspace *a, uint64_t va, uint32_t code, u
 		enum fault_result r;
 
 		if (allowed(e, code)) {
+			mark_seen(a, va, code);
 			*p = (uint8_t *)dm_ptr(PADDR(e & NK_PTE_ADDR)) + (va & PAGE_MASK);
 			return FAULT_OK;
 		}
