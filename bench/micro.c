@@ -189,11 +189,26 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* One of them, n times and nothing else: for a profile. */
+static int only(const char *name, unsigned n)
+{
+	for (size_t b = 0; b < sizeof(benches) / sizeof(benches[0]); b++) {
+		if (strcmp(benches[b].name, name) == 0) {
+			benches[b].run(n);
+			return 0;
+		}
+	}
+	fprintf(stderr, "no such bench: %s\n", name);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	self = argv[0];
 	if (argc > 1 && strcmp(argv[1], "exit") == 0)
 		_exit(0);
+	if (argc > 3 && strcmp(argv[1], "only") == 0)
+		return only(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	for (size_t b = 0; b < sizeof(benches) / sizeof(benches[0]); b++) {
 		uint64_t t[REPEATS];
 

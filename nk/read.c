@@ -20,29 +20,34 @@ uint64_t nk_entry(nk_space_t space, uint64_t va)
 	return slot != NULL ? *slot : 0;
 }
 
+/*
+ * One descent, skipping what a table has empty before the next entry; only the end of a table below the top starts a
+ * new descent.
+ */
 uint64_t nk_next_table(nk_space_t space, uint64_t va, uint64_t end)
 {
 	uint64_t root = root_of(space);
 
 	va &= ~(CHUNK_SIZE - 1);
 	while (va < end) {
-		unsigned level = 4;
-		uint64_t size;
+		const uint64_t *table = frame_ptr(root);
+		unsigned level = 4, i;
 
-		/* The highest level that has no entry says how far the hole reaches at least. */
-		while (level > 1) {
-			uint64_t *slot = table_slot(root, va, level);
+		for (;;) {
+			uint64_t size = PAGE_SIZE << (9 * (level - 1));
 
-			if (!is_table(*slot))
+			for (i = table_index(va, level); i < TABLE_LEN && !is_table(table[i]); i++) {
+				va = (va & ~(size - 1)) + size;
+				if (va >= end || va == 0)
+					return end;
+			}
+			if (i == TABLE_LEN)
 				break;
+			if (level == 2)
+				return va;
+			table = frame_ptr(table[i] & NK_PTE_ADDR);
 			level--;
 		}
-		if (level == 1)
-			return va;
-		size = PAGE_SIZE << (9 * (level - 1));
-		va = (va & ~(size - 1)) + size;
-		if (va == 0)
-			break;
 	}
 	return end;
 }

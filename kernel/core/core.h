@@ -35,7 +35,6 @@ extern void (*user_log_sink)(const char *line, size_t len);
  */
 enum trace_kind {
 	TRACE_NONE,
-	TRACE_SYSCALL,
 	TRACE_FAULT,
 	TRACE_SWITCH,
 	TRACE_SIGNAL,

@@ -5,6 +5,7 @@
 #include "abi/err.h"
 #include "abi/types.h"
 #include "kernel/mem/ubuf.h"
+#include "kernel/x86/frame.h"
 #include "kernel/x86/x86.h"
 
 err_t linux_init(void) MUST_CHECK;
@@ -23,7 +24,6 @@ bool cred_may_control(const struct task *t);
 void linux_stats(const char *when);
 
 /* ---- system-call table (syscall.c) ---- */
-#define SYSCALL_LIMIT 512
 struct syscall {
 	long (*fn)(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 	const char *name;
@@ -33,7 +33,7 @@ extern const struct syscall syscall_table[SYSCALL_LIMIT];
 /* Names of calls of Linux 6.1 that we do not have; NULL for unknown numbers. */
 const char *syscall_missing_name(unsigned nr);
 
-/* Counts by number, for the statistics at exit. */
+/* Counts by number, for the statistics at exit; kept only while syscall_watched. */
 extern uint64_t syscall_count[SYSCALL_LIMIT];
 
 /* ---- strace.c ---- */

@@ -16,6 +16,7 @@ err_t linux_init(void)
 	const char *name = run_config_get("hostname", 0);
 
 	strace_on = run_config_get("strace", 0) != NULL;
+	syscall_watched = strace_on || cmdline_get("stats") != NULL;
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)
 		linux_set_hostname(name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the entry stub to the function of one system call. The table below is the only list of what is served;
- * it is read-only data, so nothing in the outer kernel can hook it.
+ * The table of system calls: the only list of what is served. It is read-only data, so nothing in the outer kernel can
+ * hook it. entry.S calls through it; what is not usual comes to syscall_dispatch.
  */
 #include <asm/unistd_64.h>
 
@@ -9,6 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/linux/linux.h"
 #include "kernel/task/task.h"
+#include "kernel/x86/frame.h"
 
 #define SYSCALL(nr, name, args) long sys_##name();
 #include "kernel/linux/syscall.def"
@@ -43,8 +44,7 @@ static long syscall_unknown(const struct trapframe *tf)
 	return E_NOSYS;
 }
 
-/* The slow way, for calls that are to be printed. */
-static __attribute__((noinline)) long syscall_traced(const struct syscall *s, struct trapframe *tf)
+static long syscall_traced(const struct syscall *s, struct trapframe *tf)
 {
 	long ret;
 
@@ -54,26 +54,29 @@ static __attribute__((noinline)) long syscall_traced(const struct syscall *s, st
 	return ret;
 }
 
+/* entry.S indexes the table itself and knows these. */
+_Static_assert(sizeof(struct syscall) == 24 && offsetof(struct syscall, fn) == 0, "entry.S: syscall_table");
+_Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST && E_RESTARTSYS == -RESTART_LOWEST + RESTART_KINDS - 1,
+	       "entry.S: restart codes");
+
 void syscall_dispatch(struct trapframe *tf)
 {
 	uint64_t nr = tf->orig_rax;
 	const struct syscall *s = &syscall_table[nr];
 	long ret;
 
-	if (__builtin_expect(nr >= SYSCALL_LIMIT || s->fn == NULL, 0)) {
+	if (nr >= SYSCALL_LIMIT || s->fn == NULL) {
 		tf->rax = (uint64_t)syscall_unknown(tf);
 		return;
 	}
-	current->syscall_nr = (long)nr;
 	syscall_count[nr]++;
-	trace(TRACE_SYSCALL, nr, tf->rdi);
-	if (__builtin_expect(strace_on, 0))
+	recent_calls[recent_calls_at++] = (uint16_t)nr;
+	if (strace_on)
 		ret = syscall_traced(s, tf);
 	else
 		ret = s->fn(tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9);
 	tf->rax = (uint64_t)ret;
-	/* A sleep that a signal ended: the signal code decides between EINTR and doing it again. */
-	if (__builtin_expect(ret <= E_RESTARTSYS && ret >= E_RESTART_BLOCK, 0))
+	if (ret <= E_RESTARTSYS && ret >= E_RESTART_BLOCK)
 		user_work |= USER_WORK_SIGNAL;
 }
 

@@ -32,7 +32,16 @@ user_work:
 	.globl	x86_smap
 x86_smap:				/* 1: STAC and CLAC exist. Set once by trap_init */
 	.byte	0
+	.globl	syscall_watched
+syscall_watched:			/* every call goes through syscall_dispatch */
+	.byte	0
+	/* Numbers of the last 256 system calls, for the panic report. */
+	.globl	recent_calls, recent_calls_at
+recent_calls_at:			/* where the next one goes; wraps by itself */
+	.byte	0
 	.balign	8
+recent_calls:
+	.skip	512
 
 	.macro	ENTRY name
 	.balign	16
@@ -101,8 +110,30 @@ ENTRY syscall_entry
 	PUSH_RDI_TO_RCX
 	pushq	%rax
 	PUSH_R8_TO_R15
-	movq	%rsp, %rdi
-	call	syscall_dispatch
+
+	/*
+	 * The call itself: the arguments are still where the program put them, and where C wants
+	 * them but for the fourth. Whatever is not usual (a number without function, --strace) goes
+	 * through syscall_dispatch.
+	 */
+	cmpq	$SYSCALL_LIMIT, %rax
+	jae	syscall_unusual
+	cmpb	$0, syscall_watched(%rip)
+	jne	syscall_unusual
+	leaq	(%rax,%rax,2), %rcx		/* struct syscall has three words */
+	movq	syscall_table(,%rcx,8), %r11
+	testq	%r11, %r11
+	je	syscall_unusual
+	movzbl	recent_calls_at(%rip), %ecx
+	movw	%ax, recent_calls(,%rcx,2)
+	incb	recent_calls_at(%rip)
+	movq	%r10, %rcx
+	call	*%r11
+	movq	%rax, TF_RAX(%rsp)
+	addq	$RESTART_LOWEST, %rax		/* E_RESTART_BLOCK..E_RESTARTSYS become 0..4 */
+	cmpq	$RESTART_KINDS, %rax
+	jb	syscall_to_restart
+syscall_done:
 	cmpl	$0, user_work(%rip)
 	jne	return_with_work
 
@@ -130,6 +161,15 @@ ENTRY syscall_entry
 	popq	%rdi
 	movq	(TF_RSP - TF_ORIG_RAX)(%rsp), %rsp
 	sysretq
+
+	/* A sleep that a signal ended: the signal code decides between EINTR and doing it again. */
+syscall_to_restart:
+	orl	$USER_WORK_SIGNAL_BIT, user_work(%rip)
+	jmp	syscall_done
+syscall_unusual:
+	movq	%rsp, %rdi
+	call	syscall_dispatch
+	jmp	syscall_done
 END syscall_entry
 
 /*

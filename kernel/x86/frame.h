@@ -17,4 +17,10 @@
 #define TF_SIZE     184
 
 #define TRAP_SYSCALL_VECTOR   0x100
+#define USER_WORK_SIGNAL_BIT  2
 #define USER_WORK_SPECIAL_BIT 4
+
+/* The table of system calls (kernel/linux/syscall.c checks these). */
+#define SYSCALL_LIMIT  512
+#define RESTART_LOWEST 516 /* -E_RESTART_BLOCK */
+#define RESTART_KINDS  5   /* up to E_RESTARTSYS */
