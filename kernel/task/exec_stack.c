@@ -73,7 +73,7 @@ struct writer { struct aspace *mm; uint64_t at; uint8_t *buf; size_t fill; err_t
 
 static void flush(struct writer *w)
 {
-	if (w->err == OK && aspace_write(w->mm, w->at, w->buf, w->fill, false) != w->fill)
+	if (w->err == OK && w->fill > 0 && aspace_write(w->mm, w->at, w->buf, w->fill, false) != w->fill)
 		w->err = E_NOMEM;
 	w->at += w->fill;
 	w->fill = 0;
@@ -100,12 +100,11 @@ static void put_u64(struct writer *w, uint64_t v)
 	put(w, &v, sizeof(v));
 }
 
-static void put_until(struct writer *w, uint64_t addr)
+/* Go on at addr; what lies between is zero already, the stack's pages being new. */
+static void put_at(struct writer *w, uint64_t addr)
 {
-	static const uint8_t zero;
-
-	while (w->at + w->fill < addr)
-		put(w, &zero, 1);
+	flush(w);
+	w->at = addr;
 }
 
 /* ---- auxiliary vector ---- */
@@ -183,11 +182,11 @@ static void put_strings(struct writer *w, const struct exec_args *x, const struc
 {
 	uint8_t random[RANDOM_BYTES];
 
-	put_until(w, l->random);
+	put_at(w, l->random);
 	random_bytes(random, sizeof(random));
 	put(w, random, sizeof(random));
 	put(w, platform, sizeof(platform));
-	put_until(w, l->args);
+	put_at(w, l->args);
 	for (unsigned i = 0; i < args_count(x); i++)
 		put(w, args_get(x, i), strlen(args_get(x, i)) + 1);
 	for (unsigned i = 0; i < x->envp->n; i++)

@@ -125,7 +125,6 @@ struct thread {
 	/* futex */
 	struct list futex_node; struct futex_key futex_key; uint32_t futex_bitset;
 	const char *waiting_in;        /* name of the system call, for reports */
-	long syscall_nr;
 	/* inside kernel/task */
 	struct list runnable_node;     /* in the host's list of runnable threads */
 	struct tree_node run_tree;     /* for the policy, as run_node */

@@ -139,14 +139,13 @@ syscall_done:
 
 	/*
 	 * SYSRET must never be given a non-canonical address: the fault would come in ring 0, on
-	 * the program's stack. And it loses rcx and r11: a frame that is not as SYSCALL made it
-	 * goes by IRETQ. (Whoever changes anything else in it than rax sets USER_WORK_SPECIAL.) The
-	 * registers that a C function preserves are still the program's.
+	 * the program's stack. (A SYSCALL at the very end of the lower half leaves one in rcx.) And
+	 * it loses rcx and r11: whoever changes anything else in the frame than rax sets
+	 * USER_WORK_SPECIAL, and it goes by IRETQ. The registers that a C function preserves are
+	 * still the program's.
 	 */
 	movq	TF_RIP(%rsp), %rcx
 	movq	TF_RFLAGS(%rsp), %r11
-	cmpq	%rcx, TF_RCX(%rsp)
-	jne	return_iret
 	movq	%rcx, %rsi
 	shrq	$47, %rsi
 	jne	return_iret
