@@ -171,7 +171,7 @@ static paddr_t reach(struct aspace *a, uint64_t va, bool write, bool force)
 		return PADDR_NONE; /* would change what others see */
 	e = nk_entry(a->space, va);
 	if (!NK_PTE_THERE(e) || (write && (pte_rights(e) & NK_W) == 0)) {
-		if (fault_serve(a, v, va, write, 1) != FAULT_OK)
+		if (fault_serve(a, v, va, write, (v->flags & VM_WRITE) != 0 ? 0 : 1) != FAULT_OK)
 			return PADDR_NONE;
 		e = nk_entry(a->space, va);
 	}

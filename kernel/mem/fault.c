@@ -15,6 +15,7 @@
 #define WINDOW_MAX   64u
 #define WINDOW_LIMIT CHUNK_FRAMES
 #define STACK_STEP   16u
+#define DATA_SEGMENT 16u /* pages at most */
 #define AROUND       16u /* pages of a file, around the one asked for */
 #define AROUND_IMAGE 32u /* of the root image: they cost no memory */
 
@@ -25,9 +26,9 @@
 struct fill {
 	struct aspace *a;
 	struct vma *v;
-	uint64_t page;       /* the one that is wanted */
-	uint64_t lo, hi;     /* the window, within one level-1 table and the area */
-	uint64_t copy_pages; /* so many, from `page` on, are copied ahead of being written */
+	uint64_t page;             /* the one that is wanted */
+	uint64_t lo, hi;           /* the window, within one level-1 table and the area */
+	uint64_t copy_lo, copy_hi; /* here pages are copied ahead of being written */
 	bool write;
 };
 
@@ -60,6 +61,19 @@ static void set_window(struct fill *f, uint64_t lo, uint64_t hi)
 	f->hi = hi < max ? hi : max;
 }
 
+/* Initialised data of a program or library: small, and soon written nearly everywhere. */
+static bool is_data_segment(const struct vma *v)
+{
+	return v->obj != NULL && (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE &&
+	       v->end - v->start <= DATA_SEGMENT * PAGE_SIZE;
+}
+
+static void set_copy(struct fill *f, uint64_t pages)
+{
+	f->copy_lo = f->page;
+	f->copy_hi = f->page + pages * PAGE_SIZE;
+}
+
 /* The window grows while faults follow each other. */
 static bool choose_window(struct fill *f)
 {
@@ -71,10 +85,15 @@ static bool choose_window(struct fill *f)
 		    : v->window * 4 > WINDOW_MAX ? WINDOW_MAX
 						 : v->window * 4;
 	bytes = v->window * PAGE_SIZE;
-	f->copy_pages = in_order ? v->window : v->obj != NULL ? WINDOW_FIRST : 1;
+	set_copy(f, in_order ? v->window : v->obj != NULL ? WINDOW_FIRST : 1);
 	if (memory_is_short()) {
-		f->copy_pages = 1;
+		set_copy(f, 1);
 		set_window(f, f->page, f->page + PAGE_SIZE);
+	} else if (is_data_segment(v)) {
+		f->write = true; /* copied as a whole, also when it is read first */
+		set_window(f, v->start, v->end);
+		f->copy_lo = f->lo;
+		f->copy_hi = f->hi;
 	} else if ((v->flags & VM_STACK) != 0) {
 		set_window(f, f->page + PAGE_SIZE - bytes, f->page + PAGE_SIZE);
 	} else {
@@ -231,12 +250,13 @@ static enum fault_result serve_private(struct fill *f)
 	if (err != OK)
 		return result_of(err);
 	for (uint64_t i = 0; i < n; i++) {
-		bool may_copy = i > wanted && i - wanted < f->copy_pages;
+		uint64_t va = f->lo + i * PAGE_SIZE;
+		bool may_copy = va >= f->copy_lo && va < f->copy_hi;
 
 		if (i == wanted)
 			continue;
 		frame[i] = PADDR_NONE;
-		if (going_on && own_page(f, f->lo + i * PAGE_SIZE, may_copy, &frame[i]) != OK)
+		if (going_on && own_page(f, va, may_copy, &frame[i]) != OK)
 			going_on = false;
 	}
 	return put_frames(f, area_rights(f->v), true);
@@ -261,8 +281,8 @@ static enum fault_result serve_shared_write(struct fill *f)
 	err_t err = OK;
 
 	f->lo = f->page;
-	if (f->v->obj->ops != &anon_object_ops && f->hi > f->page + f->copy_pages * PAGE_SIZE)
-		f->hi = f->page + f->copy_pages * PAGE_SIZE;
+	if (f->v->obj->ops != &anon_object_ops && f->hi > f->copy_hi)
+		f->hi = f->copy_hi;
 	n = PAGES(f->hi - f->lo);
 	for (uint64_t i = 0; i < n; i++) {
 		err = err == OK ? object_page(f, f->lo + i * PAGE_SIZE, true, &frame[i]) : err;
@@ -316,11 +336,11 @@ enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool
 		return FAULT_NOMEM;
 	if (window != 0) {
 		set_window(&f, f.page, f.page + window * PAGE_SIZE);
-		f.copy_pages = window;
+		set_copy(&f, window);
 	} else {
 		in_order = choose_window(&f);
 	}
-	if (v->obj != NULL && !write)
+	if (v->obj != NULL && !f.write)
 		r = serve_read(&f, in_order, window != 0);
 	else if ((v->flags & VM_SHARED) != 0)
 		r = serve_shared_write(&f);

@@ -6,11 +6,51 @@
 #include <sys/mman.h>
 
 #include "kernel/mem/test/machine.h"
+#include "nk/hw.h" /* nk/test/model's: the functions below */
 #include "nk/internal.h"
 
 #define FIRST_CHUNK (2 * CHUNK_SIZE)
 
-uint64_t machine_root, machine_flushes;
+static uint64_t root_register;
+
+/* ---- the machine under nk ---- */
+
+void *model_frame(uint64_t pa)
+{
+	return dm_ptr(PADDR(pa));
+}
+
+uint64_t model_address(const void *p)
+{
+	return dm_paddr(p).v;
+}
+
+uint64_t model_root_read(void)
+{
+	return root_register;
+}
+
+void model_root_write(uint64_t pa)
+{
+	root_register = pa;
+}
+
+void model_invlpg(uint64_t va)
+{
+	(void)va;
+}
+
+void model_wrmsr(uint32_t msr, uint64_t value)
+{
+	(void)msr;
+	(void)value;
+}
+
+bool model_copy_in(void *dst, const void *src, size_t words)
+{
+	memcpy(dst, src, words * 8);
+	return true;
+}
 
 /* ---- what the kernel's core gives elsewhere ---- */
 
@@ -52,13 +92,13 @@ err_t nk_submit(const struct nk_op *ops, size_t n, size_t *done)
 
 err_t nk_space_load(nk_space_t space)
 {
-	machine_root = space.v;
+	root_register = space.v;
 	return OK;
 }
 
 nk_space_t nk_space_current(void)
 {
-	return (nk_space_t){ machine_root };
+	return (nk_space_t){ root_register };
 }
 
 /* ---- start ---- */
@@ -129,7 +169,7 @@ void machine_start(void)
 	memcpy(types, frames, sizeof(types));
 	chunk_apply(&chunk);
 	memcpy(&frames[NK_HDR_LEN], &types[NK_HDR_LEN], boot_tables * sizeof(types[0]));
-	machine_root = nk_record.root;
+	root_register = nk_record.root;
 	boot_image();
 	boot_record();
 	/* What a frame held before must not matter. */
