@@ -253,6 +253,8 @@ static err_t self_link(const struct proc_ref *r, char *buf, size_t size, size_t 
 	char text[16];
 
 	(void)r;
+	if (current == NULL)
+		return E_NOENT;
 	*len = fmt_snprintf(text, sizeof(text), "%d", current_task->pid);
 	if (*len > size)
 		*len = size;
@@ -265,6 +267,8 @@ static err_t thread_self_link(const struct proc_ref *r, char *buf, size_t size, 
 	char text[40];
 
 	(void)r;
+	if (current == NULL)
+		return E_NOENT;
 	*len = fmt_snprintf(text, sizeof(text), "%d/task/%d", current_task->pid, current->tid);
 	if (*len > size)
 		*len = size;

@@ -194,7 +194,7 @@ err_t proc_loadavg(const struct proc_ref *r, struct text *t)
 	}
 	for (unsigned i = 0; i < 3; i++)
 		text_printf(t, "%lu.%02lu ", UL(avg[i]) / FIXED_ONE, UL(avg[i]) % FIXED_ONE * 100 / FIXED_ONE);
-	text_printf(t, "%u/%u %d\n", b.running, b.threads, current_task->pid);
+	text_printf(t, "%u/%u %d\n", b.running, b.threads, current != NULL ? current_task->pid : 0);
 	return OK;
 }
 
