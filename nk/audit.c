@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit: every entry of the kernel's half, held against the invariants of docs/nk.md. Boot runs it on each core
- * before the first outer instruction (no unvalidated mapping exists then); tests run it whenever they like.
+ * The audit: every entry of the kernel's half, held against the invariants of docs/nk.md. Boot runs
+ * it on each core before the first outer instruction (no unvalidated mapping exists then); tests
+ * run it whenever they like.
  */
 #include "nk/internal.h"
 #include "nk/hw.h"
@@ -14,9 +15,9 @@ static bool within(uint64_t a, const char *start, const char *end)
 	return a >= (uint64_t)start && a < (uint64_t)end;
 }
 
-static unsigned type_of(uint64_t pa)
+static unsigned type_of(struct cursor *c, uint64_t pa)
 {
-	const struct nk_frame *f = frame_lookup(pa);
+	const struct nk_frame *f = frame_lookup_cached(c, pa);
 
 	return f != NULL ? f->type : NK_T_NONE;
 }
@@ -27,10 +28,11 @@ static bool in_span(uint64_t pa, struct nk_span s)
 }
 
 /* Linked kernel: text and constants where they were loaded, data in frames of this core. */
-static const char *kernel_leaf(uint64_t va, uint64_t pa, uint64_t e)
+static const char *kernel_leaf(struct cursor *c, uint64_t va, uint64_t pa, uint64_t e)
 {
 	bool text = within(va, text_start, text_end) || within(va, nk_text_start, nk_text_end);
-	bool constant = within(va, rodata_start, rodata_end) || within(va, nk_rodata_start, nk_rodata_end);
+	bool constant = within(va, rodata_start, rodata_end) ||
+			within(va, nk_rodata_start, nk_rodata_end);
 
 	if (text || constant) {
 		if (pa != va - KERNEL_BASE)
@@ -42,13 +44,13 @@ static const char *kernel_leaf(uint64_t va, uint64_t pa, uint64_t e)
 	if (!(e & NK_PTE_NX))
 		return "kernel data is executable";
 	if (e & NK_PTE_W)
-		return type_of(pa) == NK_T_DATA ? NULL : "writable frame is not kernel data";
-	return type_of(pa) == NK_T_NK ? NULL : "frame is not nk's";
+		return type_of(c, pa) == NK_T_DATA ? NULL : "writable frame is not kernel data";
+	return type_of(c, pa) == NK_T_NK ? NULL : "frame is not nk's";
 }
 
-static const char *direct_leaf(uint64_t va, uint64_t pa, uint64_t e)
+static const char *direct_leaf(struct cursor *c, uint64_t va, uint64_t pa, uint64_t e)
 {
-	unsigned type = type_of(pa);
+	unsigned type = type_of(c, pa);
 
 	if (pa != va - DM_BASE)
 		return "direct map is not direct";
@@ -76,47 +78,50 @@ static const char *device_leaf(uint64_t pa)
 	return NULL;
 }
 
-static const char *leaf(uint64_t va, uint64_t e, uint64_t size)
+static const char *leaf(struct cursor *c, uint64_t va, uint64_t e, uint64_t size)
 {
 	uint64_t pa = e & NK_PTE_ADDR & ~(size - 1);
 
 	if (e & NK_PTE_U)
 		return "kernel's half is open to programs";
 	if (va >= KERNEL_BASE)
-		return size == PAGE_SIZE ? kernel_leaf(va, pa, e) : "large page in the kernel";
+		return size == PAGE_SIZE ? kernel_leaf(c, va, pa, e) : "large page in the kernel";
 	if (!(e & NK_PTE_NX))
 		return "executable entry outside the kernel";
 	if (va >= IMAGE_BASE && va < RING_BASE) {
 		if (e & NK_PTE_W)
 			return "root image is writable";
-		return in_span(pa, nk_record.image) ? (pa + size > nk_record.image.end ? "image entry too large" : NULL)
-		       : in_span(pa, nk_record.run) ? NULL : "image window shows something else";
+		return in_span(pa, nk_record.image)
+			       ? (pa + size > nk_record.image.end ? "image entry too large" : NULL)
+		       : in_span(pa, nk_record.run) ? NULL
+						    : "image window shows something else";
 	}
 	if (size != PAGE_SIZE)
 		return "large page";
 	if (va < IMAGE_BASE)
-		return direct_leaf(va, pa, e);
+		return direct_leaf(c, va, pa, e);
 	if (va < DEV_BASE)
 		return ring_leaf(va, pa, e);
 	if (va < KWIN_BASE)
 		return device_leaf(pa);
 	if (va < KWIN_END)
-		return type_of(pa) == NK_T_WINDOW ? NULL : "window frame has another type";
+		return type_of(c, pa) == NK_T_WINDOW ? NULL : "window frame has another type";
 	return "entry in no window";
 }
 
-static bool table_type_ok(uint64_t pa, uint64_t va, unsigned level)
+static bool table_type_ok(struct cursor *c, uint64_t pa, uint64_t va, unsigned level)
 {
 	static const uint8_t type[] = { 0, NK_T_L1, NK_T_L2, NK_T_L3, NK_T_L4 };
 
 	/* The level-1 tables of the direct map lie in chunk headers. */
 	if (level == 1 && va < IMAGE_BASE)
-		return pa == va - DM_BASE + NK_HDR_TABLE * PAGE_SIZE && type_of(pa) == NK_T_NK;
-	return type_of(pa) == type[level];
+		return pa == va - DM_BASE + NK_HDR_TABLE * PAGE_SIZE && type_of(c, pa) == NK_T_NK;
+	return type_of(c, pa) == type[level];
 }
 
 /* One table and all below it; the depth is bounded by the levels. */
-static const char *table(uint64_t table_pa, unsigned level, uint64_t base, uint64_t *where)
+static const char *table(struct cursor *c, uint64_t table_pa, unsigned level, uint64_t base,
+			 uint64_t *where)
 {
 	const uint64_t *entries = frame_ptr(table_pa);
 	uint64_t size = PAGE_SIZE << (9 * (level - 1));
@@ -130,11 +135,11 @@ static const char *table(uint64_t table_pa, unsigned level, uint64_t base, uint6
 			continue;
 		*where = va;
 		if (level == 1 || e & NK_PTE_PS) {
-			wrong = level <= 2 ? leaf(va, e, size) : "page too large";
-		} else if (e & NK_PTE_U || !table_type_ok(e & NK_PTE_ADDR, va, level - 1)) {
+			wrong = level <= 2 ? leaf(c, va, e, size) : "page too large";
+		} else if (e & NK_PTE_U || !table_type_ok(c, e & NK_PTE_ADDR, va, level - 1)) {
 			wrong = "table of a wrong type";
 		} else {
-			wrong = table(e & NK_PTE_ADDR, level - 1, va, where);
+			wrong = table(c, e & NK_PTE_ADDR, level - 1, va, where);
 		}
 		if (wrong != NULL)
 			return wrong;
@@ -145,14 +150,15 @@ static const char *table(uint64_t table_pa, unsigned level, uint64_t base, uint6
 const char *nk_audit(uint64_t *where)
 {
 	const uint64_t *root = frame_ptr(nk_record.root);
+	struct cursor c = CURSOR_NEW;
 
 	*where = 0;
-	if (type_of(nk_record.root) != NK_T_L4)
+	if (type_of(&c, nk_record.root) != NK_T_L4)
 		return "top-level table has a wrong type";
 	for (unsigned i = 0; i < TABLE_LEN / 2; i++)
 		if (root[i] != 0)
 			return "the kernel's own space has a program half";
-	return table(nk_record.root, 4, 0xffff000000000000ull, where);
+	return table(&c, nk_record.root, 4, 0xffff000000000000ull, where);
 }
 
 /* ---- start-up ---- */

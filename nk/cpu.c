@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Registers of the processor that the outer kernel may have written for it. No gate: nk's memory is only read. */
+/*
+ * Registers of the processor that the outer kernel may have written for it. No gate: nk's memory is
+ * only read.
+ */
 #include "nk/internal.h"
 #include "nk/hw.h"
 
@@ -16,8 +19,8 @@
 #define X2APIC_DIVIDE  0x83e
 #define X2APIC_SELF    0x83f
 
-#define DELIVERY_MODE  0x700u
-#define DELIVERY_NMI   0x400u
+#define DELIVERY_MODE   0x700u
+#define DELIVERY_NMI    0x400u
 #define DELIVERY_EXTINT 0x700u
 
 err_t nk_space_load(nk_space_t space)
@@ -66,15 +69,11 @@ static bool x2apic_allowed(uint32_t reg, uint64_t value)
 	case X2APIC_ERROR:
 	case X2APIC_INITIAL:
 	case X2APIC_DIVIDE:
-	case X2APIC_SELF:
-		return true;
+	case X2APIC_SELF: return true;
 	case X2APIC_LINT0:
-	case X2APIC_LINT1:
-		return mode == 0 || mode == DELIVERY_NMI || mode == DELIVERY_EXTINT;
-	case X2APIC_ICR:
-		return mode == 0; /* no INIT, start-up, SMI or NMI to another core */
-	default:
-		return false;
+	case X2APIC_LINT1: return mode == 0 || mode == DELIVERY_NMI || mode == DELIVERY_EXTINT;
+	case X2APIC_ICR: return mode == 0; /* no INIT, start-up, SMI or NMI to another core */
+	default: return false;
 	}
 }
 

@@ -2,8 +2,9 @@
 /*
  * Frame descriptors and the page-table pool.
  *
- * A chunk is online when the direct map has an entry for it: the map itself is the list. Its descriptors
- * lie in its second frame. Root image frames have no counts: they are read-only for ever.
+ * A chunk is online when the direct map has an entry for it: the map itself is the list. Its
+ * descriptors lie in its second frame. Root image frames have no counts: they are read-only for
+ * ever.
  */
 #include "nk/internal.h"
 #include "nk/hw.h"
@@ -13,36 +14,21 @@ uint64_t nk_pool_head;
 
 struct nk_frame *frame_lookup(uint64_t pa)
 {
-	uint64_t *slot;
+	const uint64_t *table = frame_ptr(nk_record.root);
 	struct nk_frame *frames;
 
 	if (pa >= PA_END)
 		return NULL;
-	slot = table_slot(nk_record.root, DM_BASE + pa, 2);
-	if (slot == NULL || (*slot & NK_PTE_P) == 0)
-		return NULL;
+	/* Level 4 to 2 of the direct map; each entry is a table or empty. */
+	for (unsigned shift = 39; shift >= CHUNK_SHIFT; shift -= 9) {
+		uint64_t e = table[(DM_BASE + pa) >> shift & (TABLE_LEN - 1)];
+
+		if (!(e & NK_PTE_P))
+			return NULL;
+		table = frame_ptr(e & NK_PTE_ADDR);
+	}
 	frames = frame_ptr((pa & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE);
 	return &frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
-}
-
-struct nk_frame *frame_lookup_cached(struct cursor *c, uint64_t pa)
-{
-	unsigned i = (pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1);
-	struct nk_frame *f;
-
-	if (pa >> CHUNK_SHIFT == c->chunk)
-		return &c->frames[i];
-	f = frame_lookup(pa);
-	if (f != NULL) {
-		c->chunk = pa >> CHUNK_SHIFT;
-		c->frames = f - i;
-	}
-	return f;
-}
-
-bool frame_is_image(uint64_t pa)
-{
-	return pa >= nk_record.image.start && pa < nk_record.image.end;
 }
 
 void frame_protect(uint64_t pa, bool writable)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ways into nk and out of it (docs/nk.md, "Gates"). What must hold at each step is said there; in short:
+ * The ways into nk and out of it (docs/nk.md, "Gates"). What must hold at each step is said there;
+ * in short:
  *   - nothing is stored through a stack pointer of the outer kernel while WP is clear;
- *   - interrupts are off before WP is cleared and, for whoever jumps past that, again right behind it. An
- *     interrupt taken between the two lands on its IST stack, never on a stack pointer the jumper chose;
+ *   - interrupts are off before WP is cleared and, for whoever jumps past that, again right behind
+ *     it. An interrupt taken between the two lands on its IST stack, never on a stack pointer the
+ *     jumper chose;
  *   - single-stepping (TF) ends at the first instruction of nk, as nk owns #DB;
  *   - WP is set and seen to be set before an outer stack or instruction is used.
  */
@@ -19,7 +21,10 @@
 
 	.text
 
-/* Set WP and do not go on before it is set: who jumps into the middle ends up in the loop. Clobbers rax. */
+/*
+ * Set WP and do not go on before it is set: who jumps into the middle ends up in the loop. Clobbers
+ * rax.
+ */
 	.macro SET_WP
 	movq %cr0, %rax
 771:	orl $CR0_WP, %eax
@@ -69,8 +74,8 @@ nk_gate_close:
 	.size nk_submit, . - nk_submit
 
 /*
- * bool nk_copy_in(void *dst, const void *src, size_t words): a page fault on the copying instruction comes back
- * here through the trap gate and makes the answer false.
+ * bool nk_copy_in(void *dst, const void *src, size_t words): a page fault on the copying
+ * instruction comes back here through the trap gate and makes the answer false.
  */
 	.globl nk_copy_in
 	.type nk_copy_in, @function
@@ -86,8 +91,8 @@ nk_copy_fault:
 	.size nk_copy_in, . - nk_copy_in
 
 /*
- * Boot's last step on each core: rdi = top-level table. Boot's own mappings are gone with the load of CR3;
- * GDTR and IDTR point to this core's tables already.
+ * Boot's last step on each core: rdi = top-level table. Boot's own mappings are gone with the load
+ * of CR3; GDTR and IDTR point to this core's tables already.
  */
 	.globl nk_take_over
 nk_take_over:
@@ -122,8 +127,8 @@ nk_violation:
 /* ---- traps ---- */
 
 /*
- * All vectors but the four below. Outer code gets [vector, error, rip, cs, rflags, rsp, ss] at rsp, with all
- * registers as they were and WP set. The page fault of nk_copy_in is nk's own.
+ * All vectors but the four below. Outer code gets [vector, error, rip, cs, rflags, rsp, ss] at rsp,
+ * with all registers as they were and WP set. The page fault of nk_copy_in is nk's own.
  */
 nk_trap_gate:
 	cmpq $nk_copy_insn, 16(%rsp)
@@ -146,7 +151,9 @@ nk_trap_gate:
 	addq $16, %rsp
 	iretq
 
-/* A debug exception inside nk: stop the stepping, go on (RF: also over an instruction breakpoint). */
+/*
+ * A debug exception inside nk: stop the stepping, go on (RF: also over an instruction breakpoint).
+ */
 nk_trap_db:
 	pushq $0
 	pushq $VECTOR_DB
@@ -162,15 +169,16 @@ nk_trap_db:
 	iretq
 
 /*
- * NMI: count and return, with WP as it is, clear or set. So the handler can only write memory that is writable
- * both ways: the count is outer memory, copied to nk_status at each crossing.
+ * NMI: count and return, with WP as it is, clear or set. So the handler can only write memory that
+ * is writable both ways: the count is outer memory, copied to nk_status at each crossing.
  */
 nk_trap_nmi:
 	incq nk_nmi_count
 	iretq
 
 /* Vectors for which the processor pushes an error code. */
-#define HAS_ERROR(v) ((v) == 8 || ((v) >= 10 && (v) <= 14) || (v) == 17 || (v) == 21 || (v) == 29 || (v) == 30)
+#define HAS_ERROR(v) \
+	((v) == 8 || ((v) >= 10 && (v) <= 14) || (v) == 17 || (v) == 21 || (v) == 29 || (v) == 30)
 
 	.balign 16
 	.globl nk_trap_stubs

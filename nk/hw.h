@@ -16,6 +16,12 @@ static inline void *frame_ptr(uint64_t pa)
 	return dm_ptr(PADDR(pa));
 }
 
+/* Physical address of what frame_ptr() gave. */
+static inline uint64_t frame_address(const void *p)
+{
+	return dm_paddr(p).v;
+}
+
 static inline uint64_t hw_root(void)
 {
 	uint64_t v;
@@ -43,19 +49,25 @@ static inline uint64_t hw_tsc(void)
 }
 
 /*
- * Whoever jumps to the WRMSR with another register number in ECX does not get far: the number is compared
- * again behind it, and the core stops for good.
+ * Whoever jumps to the WRMSR with another register number in ECX does not get far: the number is
+ * compared again behind it, and the core stops for good.
  */
-#define HW_WRMSR(msr, value)                                                         \
-	__asm__ volatile("movl %0, %%ecx\n\twrmsr\n\tcmpl %0, %%ecx\n\tjne nk_violation" \
-			 ::"i"(msr), "a"((uint32_t)(value)), "d"((uint32_t)((value) >> 32)) : "ecx", "cc", "memory")
+#define HW_WRMSR(msr, value)                                                                \
+	__asm__ volatile("movl %0, %%ecx\n\twrmsr\n\tcmpl %0, %%ecx\n\tjne nk_violation"    \
+			 :                                                                  \
+			 : "i"(msr), "a"((uint32_t)(value)), "d"((uint32_t)((value) >> 32)) \
+			 : "ecx", "cc", "memory")
 
 /* As HW_WRMSR, for a register number in the range of the x2APIC. */
 static inline void hw_x2apic_write(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr\n\tcmpl %3, %%ecx\n\tjb nk_violation\n\tcmpl %4, %%ecx\n\tjae nk_violation"
-			 ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
-			 "i"(MSR_X2APIC), "i"(MSR_X2APIC_END) : "cc", "memory");
+	__asm__ volatile("wrmsr\n\t"
+			 "cmpl %3, %%ecx\n\tjb nk_violation\n\t"
+			 "cmpl %4, %%ecx\n\tjae nk_violation"
+			 :
+			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
+			   "i"(MSR_X2APIC), "i"(MSR_X2APIC_END)
+			 : "cc", "memory");
 }
 
 /* Times the NMI handler ran: outer memory, because the handler may not open nk's (gate.S). */
@@ -68,7 +80,10 @@ static inline uint64_t hw_nmis(void)
 /* Copy 8-byte words; false when the source cannot be read (gate.S). */
 bool nk_copy_in(void *dst, const void *src, size_t words);
 
-/* Copy what the caller points to. Only kernel addresses, so that nothing worse than a page fault can happen. */
+/*
+ * Copy what the caller points to. Only kernel addresses, so that nothing worse than a page fault
+ * can happen.
+ */
 static inline bool hw_copy_in(void *dst, const void *src, size_t words)
 {
 	uint64_t start = (uint64_t)src;

@@ -23,20 +23,24 @@
 /* Windows of the kernel's half have tables for 1 GiB each. */
 #define WINDOW_SIZE (1ull << 30)
 
-struct nk_span { uint64_t start, end; };
+struct nk_span {
+	uint64_t start, end;
+};
 
 /* A piece of this core's memory, in whole chunks; frames from usable_end on are someone else's. */
-struct nk_range { uint64_t start, end, usable_end; };
+struct nk_range {
+	uint64_t start, end, usable_end;
+};
 
 #define NK_RAM_MAX 64u
 
 /* What boot found and decided; never changed afterwards. */
 struct nk_record {
-	uint64_t root;          /* top-level table of the kernel's own space */
-	struct nk_span image;   /* root image, whole pages */
-	struct nk_span run;     /* run configuration, whole pages */
-	struct nk_span shared;  /* frames of the message rings */
-	uint64_t lapic;         /* registers mapped at DEV_BASE, 0 with x2APIC */
+	uint64_t root;         /* top-level table of the kernel's own space */
+	struct nk_span image;  /* root image, whole pages */
+	struct nk_span run;    /* run configuration, whole pages */
+	struct nk_span shared; /* frames of the message rings */
+	uint64_t lapic;        /* registers mapped at DEV_BASE, 0 with x2APIC */
 	uint32_t core, ncores;
 	uint32_t nranges, nram;
 	struct nk_range range[BOOT_RANGES]; /* this core's memory */
@@ -57,8 +61,6 @@ struct cursor {
 /* ---- frame.c ---- */
 /* Descriptor of a frame of an online chunk, or NULL. */
 struct nk_frame *frame_lookup(uint64_t pa);
-struct nk_frame *frame_lookup_cached(struct cursor *c, uint64_t pa);
-bool frame_is_image(uint64_t pa);
 /* Make the frame read-only (or writable again) in the direct map. */
 void frame_protect(uint64_t pa, bool writable);
 /* Page-table pool: frames full of zeros. pool_take() must not be called on an empty pool. */
@@ -73,12 +75,18 @@ bool space_is_program(nk_space_t space);
 uint64_t *table_slot(uint64_t root, uint64_t va, unsigned level);
 /* The level-1 table of va, or NULL. */
 uint64_t *table_find(uint64_t root, uint64_t va);
-/* As table_find, but missing tables are taken from the pool, which must have tables_missing() of them. */
+/*
+ * As table_find, but missing tables are taken from the pool, which must have tables_missing() of
+ * them.
+ */
 uint64_t *table_make(uint64_t root, uint64_t va);
 /* How many tables a mapping of [va, end) lacks; at most NK_MAX_PAGES pages. */
 unsigned tables_missing(uint64_t root, uint64_t va, uint64_t end);
-/* `added` entries more (or fewer, if negative) are in use in va's level-1 table. Empty tables go back to the pool. */
-void table_count(uint64_t root, uint64_t va, int added);
+/*
+ * `added` entries more (or fewer, if negative) are in use in `table`, va's of level 1. Empty tables
+ * go back to the pool.
+ */
+void table_count(uint64_t root, uint64_t va, const uint64_t *table, int added);
 
 /* ---- tlb.c: what must leave the TLB before the outer kernel runs again ---- */
 void tlb_drop_page(uint64_t root, uint64_t va);
@@ -115,13 +123,38 @@ err_t refuse(const char *reason);
 extern uint64_t nk_pages[NK_MAX_PAGES];
 
 /* ---- submit.c ---- */
-struct nk_result { int64_t err; uint64_t done; };
+struct nk_result {
+	int64_t err;
+	uint64_t done;
+};
 struct nk_result nk_submit_secure(const struct nk_op *ops, size_t n);
 
 /* ---- audit.c ---- */
-/* Walk all tables of the kernel's half and check every entry against the invariants. NULL, or what is wrong;
+/*
+ * Walk all tables of the kernel's half and check every entry against the invariants. NULL, or what
+ * is wrong;
  * *where is the address then. Reads only, so the outer kernel may call it too. */
 const char *nk_audit(uint64_t *where);
+
+/*
+ * As frame_lookup(), fast for neighbours of the frame looked up last (also when that has no
+ * descriptor).
+ */
+static inline struct nk_frame *frame_lookup_cached(struct cursor *c, uint64_t pa)
+{
+	uint64_t i = (pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1);
+
+	if (pa >> CHUNK_SHIFT != c->chunk) {
+		c->chunk = pa >> CHUNK_SHIFT;
+		c->frames = frame_lookup(pa & ~(CHUNK_SIZE - 1));
+	}
+	return c->frames != NULL ? &c->frames[i] : NULL;
+}
+
+static inline bool frame_is_image(uint64_t pa)
+{
+	return pa - nk_record.image.start < nk_record.image.end - nk_record.image.start;
+}
 
 static inline unsigned table_index(uint64_t va, unsigned level)
 {

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mappings. An entry is present, or held (the frame is kept, nobody may touch it), or empty. Every entry that
- * is there counts in its frame's `maps`, every one with W also in `wmaps`; a frame whose last mapping goes is
- * plain again. What is writable beside the direct map is therefore known for every frame at any time.
+ * Mappings. An entry is present, or held (the frame is kept, nobody may touch it), or empty. Every
+ * entry that is there counts in its frame's `maps`, every one with W also in `wmaps`; a frame whose
+ * last mapping goes is plain again. What is writable beside the direct map is therefore known for
+ * every frame at any time.
  */
 #include "nk/internal.h"
 #include "nk/hw.h"
 
-#define RIGHTS (NK_R | NK_W | NK_X)
+/* Called for each page: the cursor stays in registers. */
+#define HOT static inline __attribute__((always_inline))
+
+#define RIGHTS    (NK_R | NK_W | NK_X)
 #define MAPS_MAX  (UINT32_MAX - NK_MAX_PAGES)
 #define WMAPS_MAX (UINT16_MAX - NK_MAX_PAGES)
 
@@ -58,7 +62,7 @@ static err_t range_check(const struct nk_op *op, nk_space_t space)
 	return OK;
 }
 
-/* Entries [*i, ...) of the range that lie in one level-1 table: how many. */
+/* How many of the `left` pages from va lie in one level-1 table. */
 static unsigned run_length(uint64_t va, unsigned left)
 {
 	unsigned room = TABLE_LEN - table_index(va, 1);
@@ -66,43 +70,47 @@ static unsigned run_length(uint64_t va, unsigned left)
 	return left < room ? left : room;
 }
 
-static bool counts_full(const struct nk_frame *f, bool writable)
+HOT bool counts_full(const struct nk_frame *f, bool writable)
 {
 	return f->maps > MAPS_MAX || (writable && f->wmaps > WMAPS_MAX);
 }
 
-static void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
+/* The descriptor that counts mappings of the entry's frame; none for the root image. */
+HOT struct nk_frame *counted(struct cursor *c, uint64_t entry)
 {
-	struct nk_frame *f;
+	struct nk_frame *f = frame_lookup_cached(c, entry & NK_PTE_ADDR);
 
-	if (frame_is_image(entry & NK_PTE_ADDR))
-		return;
-	f = frame_lookup_cached(c, entry & NK_PTE_ADDR);
-	f->type = type;
-	f->maps++;
-	if (entry & NK_PTE_W)
-		f->wmaps++;
+	return f != NULL && f->type != NK_T_IMAGE ? f : NULL;
 }
 
-static void entry_unref(struct cursor *c, uint64_t entry)
+HOT void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
 {
-	struct nk_frame *f;
+	struct nk_frame *f = counted(c, entry);
 
-	if (frame_is_image(entry & NK_PTE_ADDR))
+	if (f == NULL)
 		return;
-	f = frame_lookup_cached(c, entry & NK_PTE_ADDR);
-	if (entry & NK_PTE_W)
-		f->wmaps--;
+	f->type = type;
+	f->maps++;
+	f->wmaps += (entry & NK_PTE_W) != 0;
+}
+
+HOT void entry_unref(struct cursor *c, uint64_t entry)
+{
+	struct nk_frame *f = counted(c, entry);
+
+	if (f == NULL)
+		return;
+	f->wmaps -= (entry & NK_PTE_W) != 0;
 	if (--f->maps == 0)
 		f->type = NK_T_PLAIN;
 }
 
 /* ---- NK_MAP ---- */
 
-static err_t frame_check(struct cursor *c, const struct nk_op *op, uint64_t pa)
+/* Why the frame may not be mapped so; OK for what only looks unusual (root image). */
+static err_t frame_reason(const struct nk_op *op, uint64_t pa, const struct nk_frame *f)
 {
 	bool program = op->space.v != 0;
-	const struct nk_frame *f;
 
 	if ((pa & PAGE_MASK) != 0)
 		return E_INVAL;
@@ -111,77 +119,109 @@ static err_t frame_check(struct cursor *c, const struct nk_op *op, uint64_t pa)
 			return refuse("writable mapping of the root image");
 		return program ? OK : refuse("window on the root image");
 	}
-	f = frame_lookup_cached(c, pa);
 	if (f == NULL)
 		return refuse("frame is not memory of this core");
 	if (f->type != NK_T_PLAIN && f->type != (program ? NK_T_USER : NK_T_WINDOW))
 		return refuse("frame has a type that may not be mapped here");
-	if (counts_full(f, op->rights & NK_W))
-		return refuse("too many mappings of one frame");
+	return refuse("too many mappings of one frame");
+}
+
+HOT bool frame_usual(const struct nk_frame *f, uint64_t pa, enum nk_type type, bool writable)
+{
+	if ((pa & PAGE_MASK) != 0 || f == NULL || (f->type != NK_T_PLAIN && f->type != type))
+		return false;
+	return !counts_full(f, writable);
+}
+
+/* The pages of one level-1 table (NULL: not there yet) from its entry `slot`. */
+static err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned n,
+			   const uint64_t *slot)
+{
+	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
+	bool writable = op->rights & NK_W;
+	struct cursor c = CURSOR_NEW;
+
+	if (op->rights & NK_REPLACE)
+		slot = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t pa = pages[i];
+		const struct nk_frame *f;
+
+		if (pa == UINT64_MAX)
+			continue;
+		f = frame_lookup_cached(&c, pa);
+		if (!frame_usual(f, pa, type, writable))
+			TRY(frame_reason(op, pa, f));
+		if (slot != NULL && NK_PTE_THERE(slot[i]))
+			return E_EXIST;
+	}
 	return OK;
 }
 
 err_t map_check(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
-	struct cursor c = CURSOR_NEW;
 	uint64_t va = op->va;
+	bool complete = true; /* no table is missing */
 
 	TRY(range_check(op, op->space));
 	for (unsigned i = 0; i < op->n;) {
 		const uint64_t *table = table_find(root, va);
 		unsigned run = run_length(va, op->n - i);
-		unsigned slot = table_index(va, 1);
 
-		for (unsigned end = i + run; i < end; i++, slot++) {
-			if (nk_pages[i] == UINT64_MAX)
-				continue;
-			TRY(frame_check(&c, op, nk_pages[i]));
-			if (table != NULL && NK_PTE_THERE(table[slot]) && !(op->rights & NK_REPLACE))
-				return E_EXIST;
-		}
+		complete = complete && table != NULL;
+		TRY(map_run_check(op, &nk_pages[i], run,
+				  table != NULL ? &table[table_index(va, 1)] : NULL));
 		va += run * PAGE_SIZE;
+		i += run;
 	}
-	if (tables_missing(root, op->va, va) > nk_stat.pool)
+	if (!complete && tables_missing(root, op->va, va) > nk_stat.pool)
 		return E_NOTABLES;
 	return OK;
 }
 
+/* Write the entries; returns how many more are in use. */
+static int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint64_t *slot,
+		   uint64_t va)
+{
+	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
+	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
+	struct cursor c = CURSOR_NEW;
+	int added = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t old = slot[i];
+
+		if (pages[i] == UINT64_MAX)
+			continue;
+		/* The new reference first: the old one may be to the same frame. */
+		entry_ref(&c, pages[i] | bits, type);
+		slot[i] = pages[i] | bits;
+		nk_stat.pages++;
+		if (!NK_PTE_THERE(old)) {
+			added++;
+			continue;
+		}
+		entry_unref(&c, old);
+		if (old & NK_PTE_P)
+			tlb_drop_page(root_of(op->space), va + i * PAGE_SIZE);
+	}
+	return added;
+}
+
 void map_apply(const struct nk_op *op)
 {
-	bool program = op->space.v != 0;
-	enum nk_type type = program ? NK_T_USER : NK_T_WINDOW;
 	uint64_t root = root_of(op->space);
-	uint64_t bits = rights_bits(op->rights, program);
-	struct cursor c = CURSOR_NEW;
 	uint64_t va = op->va;
 
 	for (unsigned i = 0; i < op->n;) {
 		uint64_t *table = table_make(root, va);
 		unsigned run = run_length(va, op->n - i);
-		unsigned slot = table_index(va, 1);
-		uint64_t at = va;
-		int added = 0;
 
-		for (unsigned end = i + run; i < end; i++, slot++, at += PAGE_SIZE) {
-			uint64_t old = table[slot];
-
-			if (nk_pages[i] == UINT64_MAX)
-				continue;
-			/* The new reference first: the old one may be to the same frame. */
-			entry_ref(&c, nk_pages[i] | bits, type);
-			table[slot] = nk_pages[i] | bits;
-			nk_stat.pages++;
-			if (!NK_PTE_THERE(old)) {
-				added++;
-				continue;
-			}
-			entry_unref(&c, old);
-			if (old & NK_PTE_P)
-				tlb_drop_page(root, at);
-		}
-		table_count(root, va, added);
+		table_count(root, va, table,
+			    map_run(op, &nk_pages[i], run, &table[table_index(va, 1)], va));
 		va += run * PAGE_SIZE;
+		i += run;
 	}
 }
 
@@ -216,7 +256,7 @@ void unmap_apply(const struct nk_op *op)
 			nk_stat.pages++;
 		}
 		if (table != NULL)
-			table_count(root, va, added);
+			table_count(root, va, table, added);
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
@@ -262,7 +302,7 @@ err_t protect_check(const struct nk_op *op)
 }
 
 /* Give one entry that is there new bits beside its address. */
-static void entry_change(struct cursor *c, uint64_t root, uint64_t va, uint64_t *slot, uint64_t bits)
+HOT void entry_change(struct cursor *c, uint64_t root, uint64_t va, uint64_t *slot, uint64_t bits)
 {
 	uint64_t old = *slot;
 	uint64_t new = (old & (NK_PTE_ADDR | PTE_SEEN)) | bits;
@@ -272,7 +312,7 @@ static void entry_change(struct cursor *c, uint64_t root, uint64_t va, uint64_t 
 	if ((old ^ new) & NK_PTE_W) {
 		struct nk_frame *f = frame_lookup_cached(c, old & NK_PTE_ADDR);
 
-		f->wmaps += new & NK_PTE_W ? 1 : -1;
+		f->wmaps += new &NK_PTE_W ? 1 : -1;
 	}
 	*slot = new;
 	nk_stat.pages++;
@@ -351,7 +391,8 @@ err_t clone_check(const struct nk_op *op)
 	uint64_t va = op->va;
 	unsigned need = 0;
 
-	if (op->space.v == 0 || op->space2.v == 0 || op->space.v == op->space2.v || op->rights & NK_REPLACE)
+	if (op->space.v == 0 || op->space2.v == 0 || op->space.v == op->space2.v ||
+	    op->rights & NK_REPLACE)
 		return E_INVAL;
 	TRY(range_check(op, op->space));
 	if (!space_is_program(op->space2))
@@ -388,7 +429,7 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 		added++;
 	}
 	nk_stat.pages += added;
-	table_count(op->space2.v, va, added);
+	table_count(op->space2.v, va, to, added);
 }
 
 void clone_apply(const struct nk_op *op)

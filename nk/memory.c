@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory of this core that enters the direct map, and device registers that enter the device window. */
+/*
+ * Memory of this core that enters the direct map, and device registers that enter the device
+ * window.
+ */
 #include "nk/internal.h"
 #include "nk/hw.h"
 
@@ -42,17 +45,11 @@ static uint64_t *direct_map_slot(uint64_t chunk)
 	return table_slot(nk_record.root, DM_BASE + chunk, 2);
 }
 
-static enum nk_type type_at_start(uint64_t pa, uint64_t usable_end)
-{
-	if (frame_is_image(pa))
-		return NK_T_IMAGE;
-	return pa < usable_end ? NK_T_PLAIN : NK_T_NONE;
-}
-
 void chunk_apply(const struct nk_op *op)
 {
 	uint64_t chunk = op->base.v;
-	uint64_t usable_end = range_of(chunk)->usable_end;
+	uint64_t usable = (range_of(chunk)->usable_end - chunk) >> PAGE_SHIFT;
+	unsigned plain = usable < CHUNK_FRAMES ? usable : CHUNK_FRAMES;
 	uint64_t *slot = direct_map_slot(chunk);
 	uint64_t *table;
 	struct nk_frame *frames;
@@ -61,12 +58,15 @@ void chunk_apply(const struct nk_op *op)
 	*slot = chunk | CHUNK_ENTRY | NK_PTE_PS;
 	table = frame_ptr(chunk + NK_HDR_TABLE * PAGE_SIZE);
 	frames = frame_ptr(chunk + NK_HDR_FRAMES * PAGE_SIZE);
-	for (unsigned i = 0; i < CHUNK_FRAMES; i++) {
-		uint64_t pa = chunk + i * PAGE_SIZE;
-		enum nk_type type = type_at_start(pa, usable_end);
+	for (unsigned i = 0; i < plain; i++) {
+		frames[i] = (struct nk_frame){ .type = NK_T_PLAIN };
+		table[i] = (chunk + i * PAGE_SIZE) | CHUNK_ENTRY;
+	}
+	for (unsigned i = plain; i < CHUNK_FRAMES; i++) {
+		bool image = frame_is_image(chunk + i * PAGE_SIZE);
 
-		frames[i] = (struct nk_frame){ .type = type };
-		table[i] = type == NK_T_PLAIN ? pa | CHUNK_ENTRY : 0;
+		frames[i] = (struct nk_frame){ .type = image ? NK_T_IMAGE : NK_T_NONE };
+		table[i] = 0;
 	}
 	frames[NK_HDR_TABLE].type = NK_T_NK;
 	frames[NK_HDR_FRAMES].type = NK_T_NK;
@@ -91,7 +91,8 @@ err_t device_check(const struct nk_op *op)
 
 	if (op->n == 0 || op->n > NK_MAX_PAGES || ((op->va | pa) & PAGE_MASK) != 0)
 		return E_INVAL;
-	if (op->va < DEV_BASE || op->va >= DEV_BASE + WINDOW_SIZE || size > DEV_BASE + WINDOW_SIZE - op->va)
+	if (op->va < DEV_BASE || op->va >= DEV_BASE + WINDOW_SIZE ||
+	    size > DEV_BASE + WINDOW_SIZE - op->va)
 		return E_INVAL;
 	if (pa >= PA_END || is_memory(pa, pa + size))
 		return refuse("device registers are memory");
@@ -116,7 +117,7 @@ void device_apply(const struct nk_op *op)
 
 		table[table_index(va, 1)] = (op->base.v + i * PAGE_SIZE) | NK_PTE_P | NK_PTE_W |
 					    NK_PTE_NX | PTE_PWT | PTE_PCD;
-		table_count(nk_record.root, va, 1);
+		table_count(nk_record.root, va, table, 1);
 		nk_stat.pages++;
 	}
 }

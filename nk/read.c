@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading page tables. No gate: the outer kernel calls these as they are, tables are readable to it. */
+/*
+ * Reading page tables. No gate: the outer kernel calls these as they are, tables are readable to
+ * it.
+ */
 #include "nk/internal.h"
 #include "nk/hw.h"
 
@@ -21,8 +24,8 @@ uint64_t nk_entry(nk_space_t space, uint64_t va)
 }
 
 /*
- * One descent, skipping what a table has empty before the next entry; only the end of a table below the top starts a
- * new descent.
+ * One descent, skipping what a table has empty before the next entry; only the end of a table below
+ * the top starts a new descent.
  */
 uint64_t nk_next_table(nk_space_t space, uint64_t va, uint64_t end)
 {
@@ -36,7 +39,8 @@ uint64_t nk_next_table(nk_space_t space, uint64_t va, uint64_t end)
 		for (;;) {
 			uint64_t size = PAGE_SIZE << (9 * (level - 1));
 
-			for (i = table_index(va, level); i < TABLE_LEN && !is_table(table[i]); i++) {
+			for (i = table_index(va, level); i < TABLE_LEN && !is_table(table[i]);
+			     i++) {
 				va = (va & ~(size - 1)) + size;
 				if (va >= end || va == 0)
 					return end;

@@ -42,7 +42,9 @@ err_t destroy_check(const struct nk_op *op)
 /* Drop all entries of va's level-1 table; with the last one the table goes, too. */
 static void empty_table(uint64_t root, uint64_t va)
 {
-	struct nk_op whole = { .kind = NK_UNMAP, .space = { root }, .va = va & ~(CHUNK_SIZE - 1), .n = TABLE_LEN };
+	struct nk_op whole = {
+		.kind = NK_UNMAP, .space = { root }, .va = va & ~(CHUNK_SIZE - 1), .n = TABLE_LEN
+	};
 
 	unmap_apply(&whole);
 }

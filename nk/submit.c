@@ -54,9 +54,7 @@ static err_t perform(const struct nk_op *op)
 		TRY(create_check(op));
 		create_apply(op);
 		return OK;
-	case NK_SPACE_DESTROY:
-		TRY(destroy_check(op));
-		return destroy_apply(op) ? OK : E_AGAIN;
+	case NK_SPACE_DESTROY: TRY(destroy_check(op)); return destroy_apply(op) ? OK : E_AGAIN;
 	case NK_MAP:
 		TRY(pages_in(op));
 		TRY(map_check(op));
@@ -86,8 +84,7 @@ static err_t perform(const struct nk_op *op)
 		TRY(device_check(op));
 		device_apply(op);
 		return OK;
-	default:
-		return E_INVAL;
+	default: return E_INVAL;
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Walking and growing page tables. The `maps` of a table's descriptor counts its entries in use; a table of
- * level 1 to 3 that becomes empty goes back to the pool at once. Tables made by boot count one too many, so
- * that they stay.
+ * Walking and growing page tables. The `maps` of a table's descriptor counts its entries in use; a
+ * table of level 1 to 3 that becomes empty goes back to the pool at once. Tables made by boot count
+ * one too many, so that they stay.
  */
 #include "nk/internal.h"
 #include "nk/hw.h"
@@ -75,22 +75,35 @@ unsigned tables_missing(uint64_t root, uint64_t va, uint64_t end)
 	return n + more;
 }
 
-void table_count(uint64_t root, uint64_t va, int added)
+/*
+ * The table of `level` at va is empty: back to the pool, and so are those above if this was their
+ * last entry.
+ */
+static void table_free(uint64_t root, uint64_t va, unsigned level)
 {
-	for (unsigned level = 2; level <= 4; level++) {
-		uint64_t *slot = table_slot(root, va, level);
-		uint64_t pa = *slot & NK_PTE_ADDR;
-		struct nk_frame *f = frame_lookup(pa);
+	uint64_t *slot = table_slot(root, va, level + 1);
+	uint64_t pa = *slot & NK_PTE_ADDR;
 
-		f->maps += added;
-		if (f->maps != 0)
+	*slot = 0;
+	frame_lookup(pa)->type = NK_T_POOL;
+	pool_put(pa);
+	/* Translations that were cached through the table must not outlive it. */
+	if (va >= DM_BASE || root == hw_root())
+		tlb_drop_all();
+}
+
+void table_count(uint64_t root, uint64_t va, const uint64_t *table, int added)
+{
+	struct nk_frame *f = frame_lookup(frame_address(table));
+
+	f->maps += added;
+	for (unsigned level = 1; level < 4 && f->maps == 0; level++) {
+		uint64_t parent = frame_address(table_slot(root, va, level + 1)) & ~PAGE_MASK;
+
+		table_free(root, va, level);
+		if (level == 3)
 			return;
-		*slot = 0;
-		f->type = NK_T_POOL;
-		pool_put(pa);
-		/* Translations that were cached through the table must not outlive it. */
-		if (va >= DM_BASE || root == hw_root())
-			tlb_drop_all();
-		added = -1;
+		f = frame_lookup(parent);
+		f->maps--;
 	}
 }

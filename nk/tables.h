@@ -4,10 +4,15 @@
 
 #include "abi/types.h"
 
-#define NK_GDT_LEN 10u  /* up to and including the two words of the TSS */
+#define NK_GDT_LEN 10u /* up to and including the two words of the TSS */
 #define NK_IDT_LEN 256u
 
-struct nk_gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
+struct nk_gate {
+	uint16_t offset0, selector;
+	uint8_t ist, type;
+	uint16_t offset1;
+	uint32_t offset2, reserved;
+};
 _Static_assert(sizeof(struct nk_gate) == 16, "as the processor reads it");
 
 /* Stacks that the processor changes to, whatever ring it comes from. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What must leave the TLB. Collected during a batch and done once at its end: between two operations of a
- * batch no outer code runs, and nk itself reaches memory only through the direct map, whose translations do
- * not change while nk needs them.
+ * What must leave the TLB. Collected during a batch and done once at its end: between two
+ * operations of a batch no outer code runs, and nk itself reaches memory only through the direct
+ * map, whose translations do not change while nk needs them.
  */
 #include "nk/internal.h"
 #include "nk/hw.h"
@@ -15,7 +15,10 @@ static uint64_t pages[TLB_PAGES];
 
 void tlb_drop_page(uint64_t root, uint64_t va)
 {
-	/* A space that is not loaded has nothing in the TLB: no process-context identifiers are in use. */
+	/*
+	 * A space that is not loaded has nothing in the TLB: no process-context identifiers are in
+	 * use.
+	 */
 	if (va < DM_BASE && root != hw_root())
 		return;
 	if (npages == TLB_PAGES)

@@ -2,9 +2,9 @@
 /* What the files of nk/boot share. Boot runs before nk takes over and is not mapped afterwards. */
 #pragma once
 
-#define BOOT_TRAMPOLINE 0x8000 /* where other cores start, in real mode */
-#define BOOT_STACK_SIZE 8192
-#define BOOT_STATE_APIC_ID 0   /* offset of boot_state.apic_id */
+#define BOOT_TRAMPOLINE    0x8000 /* where other cores start, in real mode */
+#define BOOT_STACK_SIZE    8192
+#define BOOT_STATE_APIC_ID 0 /* offset of boot_state.apic_id */
 
 #ifndef __ASSEMBLER__
 
@@ -18,8 +18,8 @@ struct boot_state {
 	char cmdline[BOOT_CMDLINE_MAX];
 	uint64_t rsdp;
 	uint64_t memory_total;
-	uint64_t image, image_len;   /* root image */
-	uint64_t run, run_len;       /* run configuration */
+	uint64_t image, image_len; /* root image */
+	uint64_t run, run_len;     /* run configuration */
 	uint64_t lapic;
 	struct boot_features cpu;
 	uint32_t nram, nfree;
@@ -27,7 +27,8 @@ struct boot_state {
 	struct nk_span free[NK_RAM_MAX]; /* what of it is not taken yet */
 	uint32_t nranges[MAX_CORES];
 	struct nk_range range[MAX_CORES][BOOT_RANGES];
-	uint64_t rings;              /* frames of the message rings, in core 0's first chunk; 0 with one core */
+	/* frames of the message rings, in core 0's first chunk; 0 with one core */
+	uint64_t rings;
 };
 extern struct boot_state boot_state;
 extern uint64_t boot_entry_tsc;
@@ -52,7 +53,10 @@ void boot_say(const char *format, ...) PRINTF(1, 2);
 void info_parse(uint64_t info, uint32_t magic);
 
 /* ---- cores.c ---- */
-/* Find the cores: ACPI, else QEMU's count, else the boot core alone. Boot core first, then by APIC id. */
+/*
+ * Find the cores: ACPI, else QEMU's count, else the boot core alone. Boot core first, then by APIC
+ * id.
+ */
 void cores_find(void);
 
 /* ---- fwcfg.c ---- */
@@ -65,7 +69,9 @@ void fwcfg_read(uint16_t selector, void *buffer, uint32_t len);
 void memory_add(uint64_t start, uint64_t len);
 /* Not free any more. */
 void memory_cut(uint64_t start, uint64_t end);
-/* The highest free piece below 4 GiB of `len` bytes, whole pages; it is cut. 0 when there is none. */
+/*
+ * The highest free piece below 4 GiB of `len` bytes, whole pages; it is cut. 0 when there is none.
+ */
 uint64_t memory_take_top(uint64_t len);
 /* Give each core its chunks. */
 void memory_split(void);

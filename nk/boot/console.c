@@ -5,10 +5,10 @@
 #include "base/fmt.h"
 #include "nk/boot/boot.h"
 
-#define COM1 0x3f8
-#define COM1_STATUS 0x3fd
-#define COM1_CAN_SEND 0x20
-#define DEBUG_EXIT 0xf4
+#define COM1           0x3f8
+#define COM1_STATUS    0x3fd
+#define COM1_CAN_SEND  0x20
+#define DEBUG_EXIT     0xf4
 #define BOCHS_SHUTDOWN 0x8900
 
 static void outb(uint16_t port, uint8_t v)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which cores there are: from ACPI's MADT, else from QEMU's count (ids are then 0, 1, ...), else the boot core. */
+/*
+ * Which cores there are: from ACPI's MADT, else from QEMU's count (ids are then 0, 1, ...), else
+ * the boot core.
+ */
 #include "base/str.h"
 #include "nk/boot/boot.h"
 
-#define LOW_4G (1ull << 32)
+#define LOW_4G        (1ull << 32)
 #define LAPIC_DEFAULT 0xfee00000u
 #define FWCFG_NB_CPUS 0x05
 
@@ -24,13 +27,27 @@ struct acpi_header {
 	uint32_t oem_revision, creator, creator_revision;
 } __attribute__((packed));
 
-struct madt { struct acpi_header header; uint32_t lapic, flags; } __attribute__((packed));
+struct madt {
+	struct acpi_header header;
+	uint32_t lapic, flags;
+} __attribute__((packed));
 
 enum { MADT_LAPIC = 0, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
 #define MADT_ENABLED 1u
-struct madt_lapic { uint8_t type, len, processor, id; uint32_t flags; } __attribute__((packed));
-struct madt_address { uint8_t type, len; uint16_t reserved; uint64_t lapic; } __attribute__((packed));
-struct madt_x2apic { uint8_t type, len; uint16_t reserved; uint32_t id, flags, processor; } __attribute__((packed));
+struct madt_lapic {
+	uint8_t type, len, processor, id;
+	uint32_t flags;
+} __attribute__((packed));
+struct madt_address {
+	uint8_t type, len;
+	uint16_t reserved;
+	uint64_t lapic;
+} __attribute__((packed));
+struct madt_x2apic {
+	uint8_t type, len;
+	uint16_t reserved;
+	uint32_t id, flags, processor;
+} __attribute__((packed));
 
 static bool sum_is_zero(const void *p, uint32_t len)
 {
@@ -47,7 +64,10 @@ static bool is_rsdp(const struct rsdp *r)
 	return memcmp(r->signature, "RSD PTR ", 8) == 0 && sum_is_zero(r, 20);
 }
 
-/* Without a pointer from the loader: the first KiB of the extended BIOS data area, then the BIOS itself. */
+/*
+ * Without a pointer from the loader: the first KiB of the extended BIOS data area, then the BIOS
+ * itself.
+ */
 static uint64_t rsdp_scan(void)
 {
 	uint64_t ebda = (uint64_t) * (uint16_t *)low_ptr(0x40e) << 4;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the loader to boot_main() in long mode: PVH and Multiboot2 on the first core, a start-up IPI on the others.
- * Boot's tables map the low 4 GiB at their own addresses and the first GiB at KERNEL_BASE.
+ * From the loader to boot_main() in long mode: PVH and Multiboot2 on the first core, a start-up IPI
+ * on the others. Boot's tables map the low 4 GiB at their own addresses and the first GiB at
+ * KERNEL_BASE.
  */
 #include "abi/layout.h"
 #include "nk/boot/boot.h"

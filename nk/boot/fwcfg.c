@@ -11,19 +11,27 @@
 #define KEY_ID        0x01
 #define KEY_FILES     0x19
 
-#define ID_DMA 2u
+#define ID_DMA     2u
 #define DMA_ERROR  1u
 #define DMA_READ   2u
 #define DMA_SELECT 8u
 
-#define FILES_MAX 256u
+#define FILES_AT_ONCE 64u /* read together: each request has its price */
+#define FILES_MAX     1024u
 
-struct file { uint32_t size; uint16_t select, reserved; char name[56]; }; /* numbers big-endian */
-struct dma { uint32_t control, len; uint64_t address; };                 /* big-endian */
+struct file {
+	uint32_t size;
+	uint16_t select, reserved;
+	char name[56];
+}; /* numbers big-endian */
+struct dma {
+	uint32_t control, len;
+	uint64_t address;
+}; /* big-endian */
 
 static bool probed, present, has_dma;
 static struct dma request;
-static struct file file;
+static struct file files[FILES_AT_ONCE];
 
 static void select(uint16_t key)
 {
@@ -70,8 +78,10 @@ static void dma_read(uint32_t control, void *buffer, uint32_t len)
 	request.control = __builtin_bswap32(control | DMA_READ);
 	request.len = __builtin_bswap32(len);
 	request.address = __builtin_bswap64(physical(buffer));
-	__asm__ volatile("outl %0, %1" ::"a"(__builtin_bswap32(at >> 32)), "Nd"((uint16_t)PORT_DMA) : "memory");
-	__asm__ volatile("outl %0, %1" ::"a"(__builtin_bswap32(at)), "Nd"((uint16_t)(PORT_DMA + 4)) : "memory");
+	__asm__ volatile("outl %0, %1" ::"a"(__builtin_bswap32(at >> 32)), "Nd"((uint16_t)PORT_DMA)
+			 : "memory");
+	__asm__ volatile("outl %0, %1" ::"a"(__builtin_bswap32(at)), "Nd"((uint16_t)(PORT_DMA + 4))
+			 : "memory");
 	while (__atomic_load_n(&request.control, __ATOMIC_ACQUIRE) & __builtin_bswap32(~DMA_ERROR))
 		__asm__ volatile("pause");
 	if (request.control != 0)
@@ -103,22 +113,39 @@ bool fwcfg_present(void)
 	return present;
 }
 
+/* Look through the next n files of the directory. */
+static bool find_among(const char *name, uint32_t n, uint16_t *selector, uint32_t *len)
+{
+	read_on(files, n * sizeof(files[0]));
+	for (uint32_t i = 0; i < n; i++) {
+		struct file *f = &files[i];
+
+		f->name[sizeof(f->name) - 1] = '\0';
+		if (strcmp(f->name, name) != 0)
+			continue;
+		*selector = __builtin_bswap16(f->select);
+		*len = __builtin_bswap32(f->size);
+		return true;
+	}
+	return false;
+}
+
 bool fwcfg_find(const char *name, uint16_t *selector, uint32_t *len)
 {
-	uint32_t count;
+	uint32_t left;
 
 	if (!fwcfg_present())
 		return false;
-	fwcfg_read(KEY_FILES, &count, sizeof(count));
-	count = __builtin_bswap32(count);
-	for (uint32_t i = 0; i < count && i < FILES_MAX; i++) {
-		read_on(&file, sizeof(file));
-		file.name[sizeof(file.name) - 1] = '\0';
-		if (strcmp(file.name, name) != 0)
-			continue;
-		*selector = __builtin_bswap16(file.select);
-		*len = __builtin_bswap32(file.size);
-		return true;
+	fwcfg_read(KEY_FILES, &left, sizeof(left));
+	left = __builtin_bswap32(left);
+	if (left > FILES_MAX)
+		left = FILES_MAX;
+	while (left > 0) {
+		uint32_t n = left < FILES_AT_ONCE ? left : FILES_AT_ONCE;
+
+		if (find_among(name, n, selector, len))
+			return true;
+		left -= n;
 	}
 	return false;
 }

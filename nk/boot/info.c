@@ -3,25 +3,43 @@
 #include "base/str.h"
 #include "nk/boot/boot.h"
 
-#define PVH_MAGIC 0x336ec578
+#define PVH_MAGIC        0x336ec578
 #define MULTIBOOT2_MAGIC 0x36d76289
-#define MEMORY_USABLE 1
+#define MEMORY_USABLE    1
 
 struct pvh_info {
 	uint32_t magic, version, flags, nmodules;
 	uint64_t modules, cmdline, rsdp;
-	uint64_t memmap;       /* from version 1 */
+	uint64_t memmap; /* from version 1 */
 	uint32_t nmemmap, reserved;
 };
-struct pvh_module { uint64_t start, len, cmdline, reserved; };
-struct memory_entry { uint64_t start, len; uint32_t type, reserved; }; /* both protocols */
-
-struct tag { uint32_t type, size; };
-enum {
-	TAG_END = 0, TAG_CMDLINE = 1, TAG_MODULE = 3, TAG_MEMORY_MAP = 6, TAG_RSDP_OLD = 14, TAG_RSDP_NEW = 15,
+struct pvh_module {
+	uint64_t start, len, cmdline, reserved;
 };
-struct tag_module { struct tag tag; uint32_t start, end; };
-struct tag_memory { struct tag tag; uint32_t entry_size, version; };
+struct memory_entry {
+	uint64_t start, len;
+	uint32_t type, reserved;
+}; /* both protocols */
+
+struct tag {
+	uint32_t type, size;
+};
+enum {
+	TAG_END = 0,
+	TAG_CMDLINE = 1,
+	TAG_MODULE = 3,
+	TAG_MEMORY_MAP = 6,
+	TAG_RSDP_OLD = 14,
+	TAG_RSDP_NEW = 15,
+};
+struct tag_module {
+	struct tag tag;
+	uint32_t start, end;
+};
+struct tag_memory {
+	struct tag tag;
+	uint32_t entry_size, version;
+};
 
 /* First module: root image; second: run configuration. */
 static void add_module(unsigned number, uint64_t start, uint64_t len)
@@ -31,14 +49,16 @@ static void add_module(unsigned number, uint64_t start, uint64_t len)
 	if (len == 0 || number > 1)
 		return;
 	if ((start & PAGE_MASK) != 0 || start + len > 1ull << 32)
-		boot_fail(BOOT_EXIT_CONFIG, "module %u at %#lx is not on a page below 4 GiB", number, start);
+		boot_fail(BOOT_EXIT_CONFIG, "module %u at %#lx is not on a page below 4 GiB",
+			  number, start);
 	if (number == 0) {
 		b->image = start;
 		b->image_len = len;
 		return;
 	}
 	if (len > BOOT_RUN_MAX)
-		boot_fail(BOOT_EXIT_CONFIG, "run configuration: %lu bytes, at most %u", len, BOOT_RUN_MAX);
+		boot_fail(BOOT_EXIT_CONFIG, "run configuration: %lu bytes, at most %u", len,
+			  BOOT_RUN_MAX);
 	b->run = start;
 	b->run_len = len;
 }
@@ -46,7 +66,8 @@ static void add_module(unsigned number, uint64_t start, uint64_t len)
 static void set_cmdline(const char *text)
 {
 	if (!str_copy(boot_state.cmdline, sizeof(boot_state.cmdline), text))
-		boot_fail(BOOT_EXIT_CONFIG, "command line is longer than %u bytes", BOOT_CMDLINE_MAX - 1);
+		boot_fail(BOOT_EXIT_CONFIG, "command line is longer than %u bytes",
+			  BOOT_CMDLINE_MAX - 1);
 }
 
 static void add_memory(const struct memory_entry *e)
@@ -94,8 +115,10 @@ static void multiboot2_parse(uint64_t info)
 			add_module(modules++, m->start, m->end - m->start);
 		else if (t->type == TAG_MEMORY_MAP)
 			memory_tag(low_ptr(at));
-		else if (t->type == TAG_RSDP_NEW || (t->type == TAG_RSDP_OLD && boot_state.rsdp == 0))
-			boot_state.rsdp = (uint64_t)(t + 1); /* a copy, good until memory is split */
+		else if (t->type == TAG_RSDP_NEW ||
+			 (t->type == TAG_RSDP_OLD && boot_state.rsdp == 0))
+			/* a copy, good until memory is split */
+			boot_state.rsdp = (uint64_t)(t + 1);
 		at += ALIGN_UP((uint64_t)t->size, 8ull);
 	}
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Boot, in order. Core 0 finds out everything, then each core builds its own address space and lets nk take over. */
+/*
+ * Boot, in order. Core 0 finds out everything, then each core builds its own address space and lets
+ * nk take over.
+ */
 #include "base/str.h"
 #include "nk/boot/boot.h"
 
@@ -25,7 +28,8 @@ static void load_run(void)
 	if (b->run_len != 0 || !fwcfg_find(BOOT_RUN_FWCFG, &selector, &len) || len == 0)
 		return;
 	if (len > BOOT_RUN_MAX)
-		boot_fail(BOOT_EXIT_CONFIG, "run configuration: %u bytes, at most %u", len, BOOT_RUN_MAX);
+		boot_fail(BOOT_EXIT_CONFIG, "run configuration: %u bytes, at most %u", len,
+			  BOOT_RUN_MAX);
 	b->run = memory_take_top(len);
 	if (b->run == 0)
 		boot_fail(BOOT_EXIT_NOMEM, "no memory for a run configuration of %u bytes", len);

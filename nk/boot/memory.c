@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine's memory: what is usable, what is taken, and which core gets which chunks. A chunk (2 MiB) belongs to
- * one core; its end may be unusable, its head (chunk header and some frames) may not.
+ * The machine's memory: what is usable, what is taken, and which core gets which chunks. A chunk (2
+ * MiB) belongs to one core; its end may be unusable, its head (chunk header and some frames) may
+ * not.
  */
 #include "base/str.h"
 #include "nk/boot/boot.h"
 
-#define LOW_4G (1ull << 32)
-#define MIN_CHUNKS 2u              /* of a core that is not the first */
+#define LOW_4G     (1ull << 32)
+#define MIN_CHUNKS 2u               /* of a core that is not the first */
 #define MIN_USABLE (64 * PAGE_SIZE) /* of a chunk that is worth having */
 
 /* Chunks not given to a core yet. */
@@ -98,7 +99,8 @@ static void find_chunks(void)
 
 	for (uint32_t i = 0; i < b->nfree; i++) {
 		uint64_t end = b->free[i].end;
-		struct nk_range r = { ALIGN_UP(b->free[i].start, CHUNK_SIZE), ALIGN_UP(end, CHUNK_SIZE), end };
+		struct nk_range r = { ALIGN_UP(b->free[i].start, CHUNK_SIZE),
+				      ALIGN_UP(end, CHUNK_SIZE), end };
 
 		if (r.end - end > CHUNK_SIZE - MIN_USABLE) {
 			r.end -= CHUNK_SIZE;
@@ -121,7 +123,8 @@ static void give(unsigned core, struct nk_range r)
 	} else if (n < BOOT_RANGES) {
 		b->range[core][b->nranges[core]++] = r;
 	} else {
-		boot_say("boot: core %u: memory at %#lx is not used, too many pieces\n", core, r.start);
+		boot_say("boot: core %u: memory at %#lx is not used, too many pieces\n", core,
+			 r.start);
 	}
 }
 
@@ -159,7 +162,8 @@ static bool give_first(unsigned core)
 
 		if (chunks(r) == 0 || r->start >= LOW_4G || r->usable_end - r->start < CHUNK_SIZE)
 			continue;
-		give(core, (struct nk_range){ r->start, r->start + CHUNK_SIZE, r->start + CHUNK_SIZE });
+		give(core,
+		     (struct nk_range){ r->start, r->start + CHUNK_SIZE, r->start + CHUNK_SIZE });
 		r->start += CHUNK_SIZE;
 		return true;
 	}
@@ -178,7 +182,8 @@ static bool weights(uint64_t weight[MAX_CORES], uint64_t *sum)
 	*sum = 0;
 	for (unsigned i = 0; i < boot_state.ncores; i++) {
 		weight[i] = 1;
-		if (*at >= '0' && *at <= '9' && (!str_parse_u64(at, 10, &weight[i], &at) || weight[i] > 1000000))
+		if (*at >= '0' && *at <= '9' &&
+		    (!str_parse_u64(at, 10, &weight[i], &at) || weight[i] > 1000000))
 			boot_fail(BOOT_EXIT_CONFIG, "mem.weights: bad number");
 		if (*at == ',')
 			at++;
@@ -203,10 +208,12 @@ void memory_split(void)
 			  boot_state.memory_total / 1024, ncores);
 	for (unsigned core = 0; core < ncores; core++)
 		if (!give_first(core))
-			boot_fail(BOOT_EXIT_NOMEM, "no whole 2 MiB of memory below 4 GiB for core %u", core);
+			boot_fail(BOOT_EXIT_NOMEM,
+				  "no whole 2 MiB of memory below 4 GiB for core %u", core);
 	for (unsigned core = ncores; core-- > 0;) {
 		unsigned share = weighted ? total * weight[core] / sum : 0;
-		unsigned reserved = core > 0 ? (core - 1) * (MIN_CHUNKS - 1) : 0; /* for the cores to come */
+		/* for the cores to come */
+		unsigned reserved = core > 0 ? (core - 1) * (MIN_CHUNKS - 1) : 0;
 
 		if (share < MIN_CHUNKS)
 			share = MIN_CHUNKS;

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One core's address space and records, all in frames from the head of its first chunk. Each core runs this for
- * itself, in boot's tables, where its chunk is mapped at its own address.
+ * One core's address space and records, all in frames from the head of its first chunk. Each core
+ * runs this for itself, in boot's tables, where its chunk is mapped at its own address.
  */
 #include "base/str.h"
 #include "nk/boot/boot.h"
 #include "nk/tables.h"
 
-#define LARGE_SIZE CHUNK_SIZE
+#define LARGE_SIZE  CHUNK_SIZE
 #define LEVEL3_SIZE (1ull << 39) /* what one level-3 table spans */
 
-#define RX  NK_PTE_P
-#define RO  (NK_PTE_P | NK_PTE_NX)
-#define RW  (NK_PTE_P | NK_PTE_W | NK_PTE_NX)
+#define RX NK_PTE_P
+#define RO (NK_PTE_P | NK_PTE_NX)
+#define RW (NK_PTE_P | NK_PTE_W | NK_PTE_NX)
 
 extern const char text_start[], text_end[], rodata_start[], rodata_end[];
 extern const char nk_text_start[], nk_text_end[], nk_rodata_start[], nk_rodata_end[];
 extern const char nk_data_start[], nk_data_end[], data_start[], data_end[];
-extern const char nk_stack_start[], nk_stack_top[], nk_bss_start[], nk_bss_end[], bss_start[], bss_end[];
+extern const char nk_stack_start[], nk_stack_top[], nk_bss_start[], nk_bss_end[], bss_start[],
+	bss_end[];
 extern const char trap_stack_start[], trap_stack_top[], irq_stack_start[], irq_stack_top[];
 extern const char db_stack_start[], db_stack_top[], nmi_stack_start[], nmi_stack_top[];
 extern const char df_stack_start[], df_stack_top[], mc_stack_start[], mc_stack_top[];
@@ -52,7 +53,7 @@ static const struct piece pieces[] = {
 struct build {
 	unsigned core;
 	uint64_t chunk, next;
-	struct nk_frame *frames;              /* descriptors of the chunk */
+	struct nk_frame *frames; /* descriptors of the chunk */
 	uint64_t root;
 	uint64_t piece_pa[ARRAY_SIZE(pieces)];
 };
@@ -75,7 +76,8 @@ static uint64_t take_table(struct build *b, enum nk_type level)
 {
 	uint64_t pa = take(b, 1, level);
 
-	b->frames[(pa - b->chunk) >> PAGE_SHIFT].maps = 1; /* never empty, so never freed (table.c) */
+	/* never empty, so never freed (table.c) */
+	b->frames[(pa - b->chunk) >> PAGE_SHIFT].maps = 1;
 	return pa;
 }
 
@@ -138,7 +140,9 @@ static void map_kernel(struct build *b)
 		uint64_t len = p->end - p->start;
 
 		b->piece_pa[i] = take(b, len >> PAGE_SHIFT, p->type);
-		/* In boot's tables the address still shows the template, which nobody has written. */
+		/*
+		 * In boot's tables the address still shows the template, which nobody has written.
+		 */
 		if (p->fill == TEMPLATE)
 			memcpy(low_ptr(b->piece_pa[i]), p->start, len);
 		map(b, (uint64_t)p->start, b->piece_pa[i], len, p->rights);
@@ -207,7 +211,10 @@ static void map_windows(struct build *b)
 	if (!s->cpu.x2apic)
 		map(b, DEV_BASE, s->lapic, PAGE_SIZE, RW | PTE_PWT | PTE_PCD);
 	slot(b, KWIN_BASE, 3);
-	/* The top level is the same in all spaces, so its entries must exist before there is another space. */
+	/*
+	 * The top level is the same in all spaces, so its entries must exist before there is
+	 * another space.
+	 */
 	for (uint32_t i = 0; i < s->nranges[b->core]; i++)
 		for (uint64_t a = s->range[b->core][i].start & ~(LEVEL3_SIZE - 1);
 		     a < s->range[b->core][i].end; a += LEVEL3_SIZE)
@@ -248,7 +255,8 @@ static void fill_boot_info(struct build *b)
 	i->entry_tsc = boot_entry_tsc;
 	i->nranges = s->nranges[b->core];
 	for (uint32_t n = 0; n < i->nranges; n++)
-		i->range[n] = (struct boot_range){ s->range[b->core][n].start, s->range[b->core][n].end };
+		i->range[n] = (struct boot_range){ s->range[b->core][n].start,
+						   s->range[b->core][n].end };
 	i->first_chunk = b->chunk;
 	i->memory_total = s->memory_total;
 	i->image = PADDR(s->image);
@@ -294,16 +302,11 @@ static void fill_tss(struct build *b)
 static uint8_t ist_of(unsigned vector)
 {
 	switch (vector) {
-	case 1:
-		return NK_IST_DB;
-	case 2:
-		return NK_IST_NMI;
-	case 8:
-		return NK_IST_DF;
-	case 18:
-		return NK_IST_MC;
-	default:
-		return vector >= 32 ? NK_IST_IRQ : 0;
+	case 1: return NK_IST_DB;
+	case 2: return NK_IST_NMI;
+	case 8: return NK_IST_DF;
+	case 18: return NK_IST_MC;
+	default: return vector >= 32 ? NK_IST_IRQ : 0;
 	}
 }
 
@@ -315,8 +318,13 @@ static void fill_idt(struct build *b)
 		uint64_t at = (uint64_t)nk_trap_stubs + v * 16;
 		bool program = v == 3 || v == 4; /* INT3, INTO */
 
-		idt[v] = (struct nk_gate){ (uint16_t)at, SEL_KCODE, ist_of(v), program ? 0xee : 0x8e,
-					   (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0 };
+		idt[v] = (struct nk_gate){ (uint16_t)at,
+					   SEL_KCODE,
+					   ist_of(v),
+					   program ? 0xee : 0x8e,
+					   (uint16_t)(at >> 16),
+					   (uint32_t)(at >> 32),
+					   0 };
 	}
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Control registers and MSRs. This is the only code that writes most of them, and it is not mapped later. */
+/*
+ * Control registers and MSRs. This is the only code that writes most of them, and it is not mapped
+ * later.
+ */
 #include "base/str.h"
 #include "nk/boot/boot.h"
 #include "nk/tables.h"
@@ -29,9 +32,9 @@
 #define MSR_PAT          0x277
 #define PAT_DEFAULT      0x0007040600070406ull
 #define MSR_EFER         0xc0000080
-#define EFER_SCE (1ull << 0)
-#define EFER_LME (1ull << 8)
-#define EFER_NXE (1ull << 11)
+#define EFER_SCE         (1ull << 0)
+#define EFER_LME         (1ull << 8)
+#define EFER_NXE         (1ull << 11)
 #define MSR_STAR         0xc0000081
 #define MSR_LSTAR        0xc0000082
 #define MSR_CSTAR        0xc0000083
@@ -48,13 +51,17 @@
 /* Entry points of the outer kernel (kernel/x86/entry.S). */
 extern char syscall_entry[], syscall_entry32[];
 
-struct regs { uint32_t a, b, c, d; };
+struct regs {
+	uint32_t a, b, c, d;
+};
 
 static struct regs cpuid(uint32_t leaf, uint32_t sub)
 {
 	struct regs r;
 
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+			 : "a"(leaf), "c"(sub));
 	return r;
 }
 
@@ -184,7 +191,10 @@ void processor_set_up(void)
 
 void processor_load_tables(void)
 {
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) p;
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) p;
 
 	p.base = (uint64_t)nk_gdt;
 	p.limit = NK_GDT_LEN * 8 - 1;

@@ -3,11 +3,11 @@
 #include "base/str.h"
 #include "nk/boot/boot.h"
 
-#define ICR_LOW  0x300
-#define ICR_HIGH 0x310
-#define ICR_PENDING 0x1000u
-#define ICR_INIT    0x4500u
-#define ICR_STARTUP 0x4600u
+#define ICR_LOW        0x300
+#define ICR_HIGH       0x310
+#define ICR_PENDING    0x1000u
+#define ICR_INIT       0x4500u
+#define ICR_STARTUP    0x4600u
 #define MSR_X2APIC_ICR 0x830
 
 #define RETRY_TICKS (20ull * 1000 * 1000)

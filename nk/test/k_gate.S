@@ -5,7 +5,10 @@
 
 	.text
 
-/* void k_jump_open(uint64_t cr0): behind the gate's preparations, to the instruction that clears WP. */
+/*
+ * void k_jump_open(uint64_t cr0): behind the gate's preparations, to the instruction that clears
+ * WP.
+ */
 	.globl k_jump_open
 k_jump_open:
 	leaq 1f(%rip), %rax

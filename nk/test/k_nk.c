@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Attacks on nk from the outer kernel, on the real processor: each must fail, and be seen to fail. */
+/*
+ * Attacks on nk from the outer kernel, on the real processor: each must fail, and be seen to fail.
+ */
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/frame.h"
@@ -7,12 +9,13 @@
 #include "nk/internal.h"
 #include "nk/tables.h"
 
-#define CR0_WP (1ull << 16)
-#define VEC_PF 14
-#define LAPIC_ICR 0x300
+#define CR0_WP       (1ull << 16)
+#define VEC_PF       14
+#define LAPIC_ICR    0x300
 #define ICR_SELF_NMI 0x44400u
 
-extern const char text_start[], text_end[], rodata_start[], nk_text_start[], nk_text_end[], nk_rodata_start[];
+extern const char text_start[], text_end[], rodata_start[], nk_text_start[], nk_text_end[],
+	nk_rodata_start[];
 extern const char nk_stack_start[], nk_trap_stubs[], boot_entry_pvh[];
 
 void k_jump_open(uint64_t cr0);
@@ -63,7 +66,12 @@ static err_t one(struct nk_op op)
 
 static err_t frames_map(nk_space_t s, uint64_t va, uint64_t pa, uint32_t rights)
 {
-	return one((struct nk_op){ .kind = NK_MAP, .space = s, .va = va, .n = 1, .base = PADDR(pa), .rights = rights });
+	return one((struct nk_op){ .kind = NK_MAP,
+				   .space = s,
+				   .va = va,
+				   .n = 1,
+				   .base = PADDR(pa),
+				   .rights = rights });
 }
 
 /* A program's space to play with, with tables in the pool. */
@@ -240,11 +248,20 @@ KTEST(nk_refuses_other_misuse)
 	refused((struct nk_op){ .kind = NK_DONATE, .n = 1, .base = pa }, "plain");
 	refused((struct nk_op){ .kind = NK_SPACE_CREATE, .base = pa }, "plain");
 	EXPECT_EQ(nk_space_load((nk_space_t){ pa.v }), E_REFUSED);
-	EXPECT_EQ(nk_space_load((nk_space_t){ boot_info.first_chunk + CHUNK_SIZE * 100000 }), E_REFUSED);
+	EXPECT_EQ(nk_space_load((nk_space_t){ boot_info.first_chunk + CHUNK_SIZE * 100000 }),
+		  E_REFUSED);
 	refused((struct nk_op){ .kind = NK_CHUNK_ONLINE }, "memory of this core");
-	EXPECT_EQ(one((struct nk_op){ .kind = NK_CHUNK_ONLINE, .base = PADDR(boot_info.first_chunk) }), E_EXIST);
-	refused((struct nk_op){ .kind = NK_DEVICE_MAP, .va = DEV_BASE + 0x100000, .n = 1, .base = pa }, "memory");
-	refused((struct nk_op){ .kind = NK_DEVICE_MAP, .va = DEV_BASE + 0x100000, .n = 1, .base = PADDR(KERNEL_LOAD_PA) },
+	EXPECT_EQ(one((struct nk_op){ .kind = NK_CHUNK_ONLINE,
+				      .base = PADDR(boot_info.first_chunk) }),
+		  E_EXIST);
+	refused(
+		(struct nk_op){
+			.kind = NK_DEVICE_MAP, .va = DEV_BASE + 0x100000, .n = 1, .base = pa },
+		"memory");
+	refused((struct nk_op){ .kind = NK_DEVICE_MAP,
+				.va = DEV_BASE + 0x100000,
+				.n = 1,
+				.base = PADDR(KERNEL_LOAD_PA) },
 		"memory");
 	refused((struct nk_op){ .kind = NK_SPACE_DESTROY, .space = kernel }, "address space");
 	EXPECT_EQ(one((struct nk_op){ .kind = NK_OPS }), E_INVAL);
@@ -258,7 +275,9 @@ KTEST(nk_refuses_other_misuse)
 /* Pointers that cannot be read are an error value, and nk is as it was. */
 KTEST(nk_survives_bad_pointers)
 {
-	static struct nk_op op = { .kind = NK_DONATE, .n = 4, .frames = (void *)(KWIN_END - PAGE_SIZE) };
+	static struct nk_op op = { .kind = NK_DONATE,
+				   .n = 4,
+				   .frames = (void *)(KWIN_END - PAGE_SIZE) };
 	uint64_t crossings = nk_status.crossings;
 	uint32_t pool = nk_status.pool;
 
@@ -298,7 +317,9 @@ KTEST(nk_cannot_be_single_stepped)
 {
 	struct x86_fault fault;
 
-	/* The outer kernel sees no trap: nk's handler ended the stepping at its first instruction. */
+	/*
+	 * The outer kernel sees no trap: nk's handler ended the stepping at its first instruction.
+	 */
 	EXPECT(!x86_try(step_into_gate, NULL, &fault));
 	EXPECT(cr0() & CR0_WP);
 	EXPECT(k_flags_survive());
@@ -356,7 +377,12 @@ KTEST(nk_cost)
 	enum { N = 200 };
 	nk_space_t s = space_make();
 	static paddr_t frames[16];
-	struct nk_op map = { .kind = NK_MAP, .space = s, .va = 0x400000, .n = 16, .rights = NK_R, .frames = frames };
+	struct nk_op map = { .kind = NK_MAP,
+			     .space = s,
+			     .va = 0x400000,
+			     .n = 16,
+			     .rights = NK_R,
+			     .frames = frames };
 	struct nk_op unmap = { .kind = NK_UNMAP, .space = s, .va = 0x400000, .n = 16 };
 	uint64_t empty, full = 0, start = rdtsc();
 

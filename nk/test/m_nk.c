@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nk against invariants: random operations, sensible and hostile, on a modelled machine. After each, the tables are
- * read afresh (model_check), what failed must have changed nothing, and what succeeded must have done what a naive
- * model of the mappings says. NK_SEED and NK_STEPS in the environment choose another run.
+ * nk against invariants: random operations, sensible and hostile, on a modelled machine. After
+ * each, the tables are read afresh (model_check), what failed must have changed nothing, and what
+ * succeeded must have done what a naive model of the mappings says. NK_SEED and NK_STEPS in the
+ * environment choose another run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +15,10 @@
 
 #include "nk/test/model.h"
 
-#define STEPS 100000u
-#define SPACES 4u        /* of programs; number 0 stands for the kernel's windows */
+#define STEPS        100000u
+#define SPACES       4u /* of programs; number 0 stands for the kernel's windows */
 #define REGION_PAGES 16u
-#define FRAMES 48u       /* that are mapped again and again */
+#define FRAMES       48u /* that are mapped again and again */
 
 static uint64_t random_state;
 
@@ -31,16 +32,26 @@ static uint64_t rnd(uint64_t below)
 
 /* ---- the naive model: what should be mapped where ---- */
 
-struct page { bool there; uint64_t pa; uint32_t rights; };
+struct page {
+	bool there;
+	uint64_t pa;
+	uint32_t rights;
+};
 
 /* Regions that lie across borders of tables of each level, and at both ends. */
 static const uint64_t user_regions[] = {
-	USER_MIN, 0x400000 - 8 * PAGE_SIZE, 0x40000000 - 8 * PAGE_SIZE, 0x8000000000 - 8 * PAGE_SIZE,
-	USER_END - REGION_PAGES * PAGE_SIZE,
+	USER_MIN,
+	0x400000 - 8 * PAGE_SIZE,
+	0x40000000 - 8 * PAGE_SIZE,
+	0x8000000000 - 8 * PAGE_SIZE,
+	USER_END - REGION_PAGES *PAGE_SIZE,
 };
 static const uint64_t window_regions[] = {
-	KWIN_BASE, KWIN_BASE + CHUNK_SIZE - 8 * PAGE_SIZE, KWIN_BASE + 0x600000, KWIN_BASE + 0x20000000,
-	KWIN_END - REGION_PAGES * PAGE_SIZE,
+	KWIN_BASE,
+	KWIN_BASE + CHUNK_SIZE - 8 * PAGE_SIZE,
+	KWIN_BASE + 0x600000,
+	KWIN_BASE + 0x20000000,
+	KWIN_END - REGION_PAGES *PAGE_SIZE,
 };
 #define REGIONS ARRAY_SIZE(user_regions)
 
@@ -79,8 +90,9 @@ static void compare(unsigned s)
 			struct page a = actual(s, r, i), want = pages[s][r][i];
 
 			if (a.there != want.there || a.pa != want.pa || a.rights != want.rights)
-				fail_msg("space %u va %#lx: %d %#lx %u, expected %d %#lx %u", s, va_of(s, r, i),
-					 a.there, a.pa, a.rights, want.there, want.pa, want.rights);
+				fail_msg("space %u va %#lx: %d %#lx %u, expected %d %#lx %u", s,
+					 va_of(s, r, i), a.there, a.pa, a.rights, want.there,
+					 want.pa, want.rights);
 		}
 }
 
@@ -89,7 +101,8 @@ static void read_back(void)
 	for (unsigned s = 0; s <= SPACES; s++)
 		for (unsigned r = 0; r < REGIONS; r++)
 			for (unsigned i = 0; i < REGION_PAGES; i++)
-				pages[s][r][i] = s != 0 && space[s].v == 0 ? (struct page){ 0 } : actual(s, r, i);
+				pages[s][r][i] = s != 0 && space[s].v == 0 ? (struct page){ 0 }
+									   : actual(s, r, i);
 }
 
 /* ---- choosing ---- */
@@ -103,36 +116,24 @@ static uint64_t frame_of_set(unsigned i)
 static uint64_t bad_frame(void)
 {
 	switch (rnd(8)) {
-	case 0:
-		return nk_record.root;
-	case 1:
-		return CHUNK_SIZE + rnd(2) * PAGE_SIZE; /* chunk header */
-	case 2:
-		return MODEL_OTHER + rnd(512) * PAGE_SIZE;
-	case 3:
-		return rnd(512) * PAGE_SIZE; /* kernel */
-	case 4:
-		return frame_of_set(rnd(FRAMES)) + 1 + rnd(PAGE_SIZE - 1);
-	case 5:
-		return space[1 + rnd(SPACES)].v;
-	case 6:
-		return nk_pool_head;
-	default:
-		return rnd(UINT64_MAX) & ~PAGE_MASK;
+	case 0: return nk_record.root;
+	case 1: return CHUNK_SIZE + rnd(2) * PAGE_SIZE; /* chunk header */
+	case 2: return MODEL_OTHER + rnd(512) * PAGE_SIZE;
+	case 3: return rnd(512) * PAGE_SIZE; /* kernel */
+	case 4: return frame_of_set(rnd(FRAMES)) + 1 + rnd(PAGE_SIZE - 1);
+	case 5: return space[1 + rnd(SPACES)].v;
+	case 6: return nk_pool_head;
+	default: return rnd(UINT64_MAX) & ~PAGE_MASK;
 	}
 }
 
 static uint64_t some_frame(void)
 {
 	switch (rnd(400)) {
-	case 0:
-		return bad_frame();
-	case 1 ... 20:
-		return UINT64_MAX;
-	case 21 ... 40:
-		return MODEL_IMAGE + rnd(8) * PAGE_SIZE;
-	default:
-		return frame_of_set(rnd(FRAMES));
+	case 0: return bad_frame();
+	case 1 ... 20: return UINT64_MAX;
+	case 21 ... 40: return MODEL_IMAGE + rnd(8) * PAGE_SIZE;
+	default: return frame_of_set(rnd(FRAMES));
 	}
 }
 
@@ -182,7 +183,7 @@ struct trial {
 	struct nk_op op;
 	unsigned s, s2, region, first;
 	paddr_t frames[REGION_PAGES];
-	bool fails;          /* must fail */
+	bool fails; /* must fail */
 	bool may_lack_tables;
 };
 
@@ -206,7 +207,8 @@ static bool mappable(const struct trial *t, uint64_t pa)
 	if ((pa & PAGE_MASK) != 0 || pa >= MODEL_SIZE)
 		return false;
 	f = frame_lookup(pa);
-	return f != NULL && (f->type == NK_T_PLAIN || f->type == (t->s != 0 ? NK_T_USER : NK_T_WINDOW));
+	return f != NULL &&
+	       (f->type == NK_T_PLAIN || f->type == (t->s != 0 ? NK_T_USER : NK_T_WINDOW));
 }
 
 static void choose_map(struct trial *t)
@@ -235,7 +237,8 @@ static void apply_map(const struct trial *t)
 		if (t->frames[i].v != UINT64_MAX) {
 			uint32_t rights = t->op.rights & ~NK_REPLACE;
 
-			pages[t->s][t->region][t->first + i] = (struct page){ true, t->frames[i].v, rights };
+			pages[t->s][t->region][t->first + i] = (struct page){ true, t->frames[i].v,
+									      rights };
 		}
 }
 
@@ -248,7 +251,8 @@ static void choose_change(struct trial *t)
 	for (unsigned i = 0; i < t->op.n; i++) {
 		struct page *p = &pages[t->s][t->region][t->first + i];
 
-		if (t->op.kind == NK_PROTECT && t->op.rights & NK_W && p->there && frame_is_image(p->pa))
+		if (t->op.kind == NK_PROTECT && t->op.rights & NK_W && p->there &&
+		    frame_is_image(p->pa))
 			t->fails = true;
 	}
 }
@@ -302,7 +306,9 @@ static void choose_donate(struct trial *t)
 	t->op.frames = t->frames;
 	for (unsigned i = 0; i < t->op.n; i++) {
 		uint64_t pa = rnd(200) == 0 ? bad_frame() : plain_frame();
-		const struct nk_frame *f = (pa & PAGE_MASK) == 0 && pa < MODEL_SIZE ? frame_lookup(pa) : NULL;
+		const struct nk_frame *f = (pa & PAGE_MASK) == 0 && pa < MODEL_SIZE
+						   ? frame_lookup(pa)
+						   : NULL;
 
 		t->frames[i] = PADDR(pa);
 		if (f == NULL || f->type != NK_T_PLAIN)
@@ -318,7 +324,8 @@ static void choose_space(struct trial *t)
 	if (space[t->s].v == 0) {
 		t->op.kind = NK_SPACE_CREATE;
 		t->op.base = PADDR(rnd(20) == 0 ? bad_frame() : plain_frame());
-		t->fails = !mappable(t, t->op.base.v) || frame_lookup(t->op.base.v)->type != NK_T_PLAIN;
+		t->fails = !mappable(t, t->op.base.v) ||
+			   frame_lookup(t->op.base.v)->type != NK_T_PLAIN;
 	} else {
 		t->op.kind = NK_SPACE_DESTROY;
 		t->op.space = space[t->s];
@@ -360,26 +367,17 @@ static void choose(struct trial *t)
 static void apply(const struct trial *t)
 {
 	switch (t->op.kind) {
-	case NK_MAP:
-		apply_map(t);
-		break;
-	case NK_CLONE:
-		apply_clone(t);
-		break;
-	case NK_SPACE_CREATE:
-		space[t->s] = (nk_space_t){ t->op.base.v };
-		break;
+	case NK_MAP: apply_map(t); break;
+	case NK_CLONE: apply_clone(t); break;
+	case NK_SPACE_CREATE: space[t->s] = (nk_space_t){ t->op.base.v }; break;
 	case NK_SPACE_DESTROY:
 		space[t->s].v = 0;
 		memset(pages[t->s], 0, sizeof(pages[t->s]));
 		break;
 	case NK_UNMAP:
 	case NK_PROTECT:
-	case NK_PROTECT_RO:
-		apply_change(t);
-		break;
-	default:
-		break;
+	case NK_PROTECT_RO: apply_change(t); break;
+	default: break;
 	}
 }
 
@@ -396,7 +394,8 @@ static void check_step(unsigned step, const struct nk_op *op, err_t err)
 	const char *wrong = model_check();
 
 	if (wrong != NULL)
-		fail_msg("step %u, operation %d (%s): %s", step, op->kind, err == OK ? "done" : "failed", wrong);
+		fail_msg("step %u, operation %d (%s): %s", step, op->kind,
+			 err == OK ? "done" : "failed", wrong);
 }
 
 static void one_step(unsigned step)
@@ -493,21 +492,38 @@ static void random_batches(void **state)
 static uint64_t garbage(void)
 {
 	static const uint64_t edges[] = {
-		0, 1, PAGE_SIZE, USER_END, USER_END - PAGE_SIZE, 0x800000000000, DM_BASE, DM_BASE + CHUNK_SIZE,
-		IMAGE_BASE, RING_BASE, DEV_BASE, KWIN_BASE, KWIN_END, KWIN_END - PAGE_SIZE, KERNEL_BASE, UINT64_MAX,
-		UINT64_MAX & ~PAGE_MASK, 1ull << 52, PA_END, PA_END - PAGE_SIZE, MODEL_IMAGE, MODEL_IMAGE_END,
-		MODEL_OTHER, CHUNK_SIZE, 1ull << 63,
+		0,
+		1,
+		PAGE_SIZE,
+		USER_END,
+		USER_END - PAGE_SIZE,
+		0x800000000000,
+		DM_BASE,
+		DM_BASE + CHUNK_SIZE,
+		IMAGE_BASE,
+		RING_BASE,
+		DEV_BASE,
+		KWIN_BASE,
+		KWIN_END,
+		KWIN_END - PAGE_SIZE,
+		KERNEL_BASE,
+		UINT64_MAX,
+		UINT64_MAX & ~PAGE_MASK,
+		1ull << 52,
+		PA_END,
+		PA_END - PAGE_SIZE,
+		MODEL_IMAGE,
+		MODEL_IMAGE_END,
+		MODEL_OTHER,
+		CHUNK_SIZE,
+		1ull << 63,
 	};
 
 	switch (rnd(4)) {
-	case 0:
-		return edges[rnd(ARRAY_SIZE(edges))];
-	case 1:
-		return rnd(MODEL_SIZE + CHUNK_SIZE) & ~PAGE_MASK;
-	case 2:
-		return rnd(UINT64_MAX) & ~PAGE_MASK;
-	default:
-		return va_of(rnd(2), rnd(REGIONS), rnd(REGION_PAGES));
+	case 0: return edges[rnd(ARRAY_SIZE(edges))];
+	case 1: return rnd(MODEL_SIZE + CHUNK_SIZE) & ~PAGE_MASK;
+	case 2: return rnd(UINT64_MAX) & ~PAGE_MASK;
+	default: return va_of(rnd(2), rnd(REGIONS), rnd(REGION_PAGES));
 	}
 }
 
@@ -515,7 +531,10 @@ static struct nk_op hostile_op(void)
 {
 	static paddr_t frames[NK_MAX_PAGES];
 	struct nk_op op = {
-		.kind = rnd(NK_OPS + 2), .rights = rnd(20), .va = garbage(), .n = rnd(4) == 0 ? rnd(UINT32_MAX) : rnd(600),
+		.kind = rnd(NK_OPS + 2),
+		.rights = rnd(20),
+		.va = garbage(),
+		.n = rnd(4) == 0 ? rnd(UINT32_MAX) : rnd(600),
 		.base = PADDR(garbage()),
 	};
 
@@ -529,7 +548,10 @@ static struct nk_op hostile_op(void)
 	return op;
 }
 
-/* Spaces that hostile operations made or destroyed are no matter of the naive model: find them again. */
+/*
+ * Spaces that hostile operations made or destroyed are no matter of the naive model: find them
+ * again.
+ */
 static void find_spaces(void)
 {
 	unsigned n = 1;
@@ -597,7 +619,9 @@ static void must(struct nk_op op)
 /* A frame named twice in one donation is in the pool once. */
 static void donate_twice(void **state)
 {
-	paddr_t frames[3] = { { model_first_plain }, { model_first_plain }, { model_first_plain + PAGE_SIZE } };
+	paddr_t frames[3] = { { model_first_plain },
+			      { model_first_plain },
+			      { model_first_plain + PAGE_SIZE } };
 
 	(void)state;
 	must((struct nk_op){ .kind = NK_DONATE, .n = 3, .frames = frames });
@@ -650,12 +674,17 @@ static void count_limit(void **state)
 	size_t done;
 
 	(void)state;
-	must((struct nk_op){ .kind = NK_DONATE, .n = 200, .base = PADDR(frame_of_set(FRAMES + 1)) });
+	must((struct nk_op){
+		.kind = NK_DONATE, .n = 200, .base = PADDR(frame_of_set(FRAMES + 1)) });
 	must((struct nk_op){ .kind = NK_SPACE_CREATE, .base = PADDR(s.v) });
 	for (unsigned i = 0; i < NK_MAX_PAGES; i++)
 		frames[i] = PADDR(frame_of_set(0));
 	for (unsigned i = 0; i < 130 && err == OK; i++) {
-		struct nk_op op = { .kind = NK_MAP, .space = s, .va = CHUNK_SIZE * (i + 1), .n = 512, .frames = frames,
+		struct nk_op op = { .kind = NK_MAP,
+				    .space = s,
+				    .va = CHUNK_SIZE * (i + 1),
+				    .n = 512,
+				    .frames = frames,
 				    .rights = NK_R | NK_W };
 
 		err = submit(&op, 1, &done);
@@ -674,11 +703,16 @@ static void destroy_in_pieces(void **state)
 
 	(void)state;
 	op.space.v = frame_of_set(FRAMES);
-	must((struct nk_op){ .kind = NK_DONATE, .n = 200, .base = PADDR(frame_of_set(FRAMES + 1)) });
+	must((struct nk_op){
+		.kind = NK_DONATE, .n = 200, .base = PADDR(frame_of_set(FRAMES + 1)) });
 	must((struct nk_op){ .kind = NK_SPACE_CREATE, .base = PADDR(op.space.v) });
 	for (unsigned i = 0; i < 100; i++)
-		must((struct nk_op){ .kind = NK_MAP, .space = op.space, .va = CHUNK_SIZE * (i + 1), .n = 3,
-				     .base = PADDR(frame_of_set(0)), .rights = NK_R });
+		must((struct nk_op){ .kind = NK_MAP,
+				     .space = op.space,
+				     .va = CHUNK_SIZE * (i + 1),
+				     .n = 3,
+				     .base = PADDR(frame_of_set(0)),
+				     .rights = NK_R });
 	while (submit(&op, 1, &done) == E_AGAIN) {
 		assert_null(model_check());
 		calls++;
@@ -691,7 +725,10 @@ static void destroy_in_pieces(void **state)
 
 static void devices(void **state)
 {
-	struct nk_op op = { .kind = NK_DEVICE_MAP, .va = DEV_BASE + PAGE_SIZE, .n = 2, .base = PADDR(MODEL_DEVICE) };
+	struct nk_op op = { .kind = NK_DEVICE_MAP,
+			    .va = DEV_BASE + PAGE_SIZE,
+			    .n = 2,
+			    .base = PADDR(MODEL_DEVICE) };
 	size_t done;
 
 	(void)state;
@@ -699,7 +736,8 @@ static void devices(void **state)
 	must((struct nk_op){ .kind = NK_DONATE, .n = 8, .base = PADDR(frame_of_set(0)) });
 	must(op);
 	assert_int_equal(nk_entry((nk_space_t){ 0 }, op.va + PAGE_SIZE),
-			 (MODEL_DEVICE + PAGE_SIZE) | NK_PTE_P | NK_PTE_W | NK_PTE_NX | PTE_PWT | PTE_PCD);
+			 (MODEL_DEVICE + PAGE_SIZE) | NK_PTE_P | NK_PTE_W | NK_PTE_NX | PTE_PWT |
+				 PTE_PCD);
 	assert_int_equal(submit(&op, 1, &done), E_EXIST);
 	op.va += CHUNK_SIZE;
 	op.base = PADDR(MODEL_OTHER);
@@ -763,7 +801,11 @@ static void reading(void **state)
 	must((struct nk_op){ .kind = NK_SPACE_CREATE, .base = PADDR(s.v) });
 	assert_int_equal(nk_next_table(s, 0, USER_END), USER_END);
 	assert_null(nk_table_of(s, 0x400000));
-	must((struct nk_op){ .kind = NK_MAP, .space = s, .va = 0x7f0000401000, .n = 1, .base = PADDR(frame_of_set(20)),
+	must((struct nk_op){ .kind = NK_MAP,
+			     .space = s,
+			     .va = 0x7f0000401000,
+			     .n = 1,
+			     .base = PADDR(frame_of_set(20)),
 			     .rights = NK_R });
 	assert_int_equal(nk_next_table(s, 0, USER_END), 0x7f0000400000);
 	assert_int_equal(nk_next_table(s, 0x7f0000401000, USER_END), 0x7f0000400000);
@@ -782,7 +824,11 @@ static void damage_is_seen(void **state)
 	(void)state;
 	must((struct nk_op){ .kind = NK_DONATE, .n = 8, .base = PADDR(frame_of_set(1)) });
 	must((struct nk_op){ .kind = NK_SPACE_CREATE, .base = PADDR(s.v) });
-	must((struct nk_op){ .kind = NK_MAP, .space = s, .va = 0x400000, .n = 2, .base = PADDR(frame_of_set(20)),
+	must((struct nk_op){ .kind = NK_MAP,
+			     .space = s,
+			     .va = 0x400000,
+			     .n = 2,
+			     .base = PADDR(frame_of_set(20)),
 			     .rights = NK_R });
 	slot = table_find(s.v, 0x400000);
 	old = *slot;

@@ -5,7 +5,7 @@
 
 #include "nk/test/model.h"
 
-#define P_W (NK_PTE_P | NK_PTE_W)
+#define P_W     (NK_PTE_P | NK_PTE_W)
 #define TLB_LEN 64u
 
 static uint8_t memory[MODEL_SIZE] __attribute__((aligned(4096)));
@@ -39,7 +39,9 @@ static uint64_t walk(uint64_t root, uint64_t va, unsigned *level)
 	}
 }
 
-struct tlb_entry { uint64_t va, entry; };
+struct tlb_entry {
+	uint64_t va, entry;
+};
 static struct tlb_entry tlb[TLB_LEN];
 static unsigned tlb_len;
 /* Cached pointer to a level-1 table: va (2 MiB) and the table's address. */
@@ -56,6 +58,11 @@ void *model_frame(uint64_t pa)
 		abort();
 	}
 	return model_raw(pa);
+}
+
+uint64_t model_address(const void *p)
+{
+	return (uint64_t)((const uint8_t *)p - memory);
 }
 
 uint64_t model_root_read(void)
@@ -77,7 +84,10 @@ void model_invlpg(uint64_t va)
 			tlb[i] = tlb[--tlb_len];
 		else
 			i++;
-	/* INVLPG drops all cached walks, too; but only now, so what was walked before it stays visible. */
+	/*
+	 * INVLPG drops all cached walks, too; but only now, so what was walked before it stays
+	 * visible.
+	 */
 	walks_len = 0;
 }
 
@@ -199,7 +209,8 @@ void model_reset(void)
 		if (pa >= next_frame)
 			*raw_frame(pa) = (struct nk_frame){ .type = NK_T_PLAIN };
 		((uint64_t *)model_raw(CHUNK_SIZE))[i] =
-			pa | NK_PTE_P | NK_PTE_NX | (raw_frame(pa)->type == NK_T_PLAIN ? NK_PTE_W : 0);
+			pa | NK_PTE_P | NK_PTE_NX |
+			(raw_frame(pa)->type == NK_T_PLAIN ? NK_PTE_W : 0);
 	}
 	model_first_plain = next_frame;
 	model_root_write(nk_record.root);
@@ -207,7 +218,9 @@ void model_reset(void)
 
 /* ---- the invariants ---- */
 
-struct count { uint32_t maps, wmaps; };
+struct count {
+	uint32_t maps, wmaps;
+};
 static struct count counted[MODEL_SIZE / PAGE_SIZE]; /* of leaves, or entries of a table */
 static bool visited[MODEL_SIZE / PAGE_SIZE];
 
@@ -241,8 +254,8 @@ static const char *check_direct(uint64_t va, uint64_t e)
 	if (type == NK_T_NONE || type == NK_T_IMAGE || is_image(pa))
 		return "direct map shows a frame that is not this core's";
 	if (!plain == !!(e & NK_PTE_W))
-		return plain ? "plain frame is not writable in the direct map" :
-			       "protected frame is writable in the direct map";
+		return plain ? "plain frame is not writable in the direct map"
+			     : "protected frame is writable in the direct map";
 	return e & NK_PTE_NX ? NULL : "direct map is executable";
 }
 
@@ -274,7 +287,8 @@ static const char *check_kernel(uint64_t va, uint64_t e)
 	if (e & NK_PTE_P && !(e & NK_PTE_NX))
 		return "executable page in a window";
 	if (va >= DEV_BASE && va < KWIN_BASE)
-		return pa < MODEL_SIZE || pa == nk_record.lapic ? "device window shows memory" : NULL;
+		return pa < MODEL_SIZE || pa == nk_record.lapic ? "device window shows memory"
+								: NULL;
 	if (va >= KWIN_BASE && va < KWIN_END) {
 		if (type_of(pa) != NK_T_WINDOW)
 			return "frame of a wrong type in a window";
@@ -287,7 +301,8 @@ static const char *check_kernel(uint64_t va, uint64_t e)
 	return e & NK_PTE_W && type_of(pa) != NK_T_DATA ? "nk's memory is writable" : NULL;
 }
 
-static const char *check_table(uint64_t table, unsigned level, uint64_t base, unsigned from, unsigned to)
+static const char *check_table(uint64_t table, unsigned level, uint64_t base, unsigned from,
+			       unsigned to)
 {
 	static const uint8_t type[] = { 0, NK_T_L1, NK_T_L2, NK_T_L3, NK_T_L4 };
 	bool direct = level == 1 && base >= DM_BASE && base < IMAGE_BASE;
@@ -356,17 +371,14 @@ static bool count_ok(uint64_t pa, const struct nk_frame *f)
 	const struct count *c = &counted[pa >> PAGE_SHIFT];
 
 	switch (f->type) {
-	case NK_T_PLAIN:
-		return f->maps == 0 && f->wmaps == 0 && c->maps == 0;
+	case NK_T_PLAIN: return f->maps == 0 && f->wmaps == 0 && c->maps == 0;
 	case NK_T_USER:
-	case NK_T_WINDOW:
-		return f->maps == c->maps && f->wmaps == c->wmaps && f->maps > 0;
+	case NK_T_WINDOW: return f->maps == c->maps && f->wmaps == c->wmaps && f->maps > 0;
 	case NK_T_L1:
 	case NK_T_L2:
 	case NK_T_L3:
 		return pa < model_first_plain ? f->maps >= 1 : f->maps == c->maps && f->maps > 0;
-	default:
-		return true;
+	default: return true;
 	}
 }
 
@@ -435,7 +447,10 @@ const char *model_check(void)
 struct model_snapshot {
 	uint32_t n;
 	uint32_t pool;
-	struct { uint64_t pa; uint8_t bytes[PAGE_SIZE]; } frame[MODEL_SIZE / PAGE_SIZE];
+	struct {
+		uint64_t pa;
+		uint8_t bytes[PAGE_SIZE];
+	} frame[MODEL_SIZE / PAGE_SIZE];
 };
 
 static bool nk_owns(uint64_t pa)

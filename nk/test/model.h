@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A machine for nk on the host: physical memory, a loaded root, a TLB. And the invariants, checked by a second
- * reading of the page tables that shares no code with nk.
+ * A machine for nk on the host: physical memory, a loaded root, a TLB. And the invariants, checked
+ * by a second reading of the page tables that shares no code with nk.
  *
- * Memory, in chunks of 2 MiB: 0 low memory and kernel; 1 this core's, online at start; 2 to 4 this core's; 5 this
- * core's up to half, then 5 and 6 the root image; 7 another core's.
+ * Memory, in chunks of 2 MiB: 0 low memory and kernel; 1 this core's, online at start; 2 to 4 this
+ * core's; 5 this core's up to half, then 5 and 6 the root image; 7 another core's.
  */
 #pragma once
 
 #include "nk/internal.h"
 
-#define MODEL_CHUNKS 8u
-#define MODEL_SIZE (MODEL_CHUNKS * CHUNK_SIZE)
-#define MODEL_IMAGE (5 * CHUNK_SIZE + CHUNK_SIZE / 2)
+#define MODEL_CHUNKS    8u
+#define MODEL_SIZE      (MODEL_CHUNKS * CHUNK_SIZE)
+#define MODEL_IMAGE     (5 * CHUNK_SIZE + CHUNK_SIZE / 2)
 #define MODEL_IMAGE_END (7 * CHUNK_SIZE)
-#define MODEL_OTHER (7 * CHUNK_SIZE)
-#define MODEL_DEVICE 0xfec00000ull
+#define MODEL_OTHER     (7 * CHUNK_SIZE)
+#define MODEL_DEVICE    0xfec00000ull
 
 /* Fresh machine, as boot leaves it. */
 void model_reset(void);

@@ -6,6 +6,7 @@
 #include "abi/types.h"
 
 void *model_frame(uint64_t pa);
+uint64_t model_address(const void *p);
 uint64_t model_root_read(void);
 void model_root_write(uint64_t pa);
 void model_invlpg(uint64_t va);
@@ -16,12 +17,13 @@ void model_wrmsr(uint32_t msr, uint64_t value);
 #define MSR_FS_BASE      0xc0000100
 #define MSR_GS_BASE      0xc0000101
 
-#define frame_ptr(pa)       model_frame(pa)
-#define hw_root()           model_root_read()
-#define hw_load_root(pa)    model_root_write(pa)
-#define hw_invlpg(va)       model_invlpg(va)
-#define hw_copy_in(d, s, n) model_copy_in(d, s, n)
-#define HW_WRMSR(msr, v)    model_wrmsr(msr, v)
+#define frame_ptr(pa)           model_frame(pa)
+#define frame_address(p)        model_address(p)
+#define hw_root()               model_root_read()
+#define hw_load_root(pa)        model_root_write(pa)
+#define hw_invlpg(va)           model_invlpg(va)
+#define hw_copy_in(d, s, n)     model_copy_in(d, s, n)
+#define HW_WRMSR(msr, v)        model_wrmsr(msr, v)
 #define hw_x2apic_write(msr, v) model_wrmsr(msr, v)
 
 static inline uint64_t hw_tsc(void)
