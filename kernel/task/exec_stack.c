@@ -73,6 +73,8 @@ struct writer { struct aspace *mm; uint64_t at; uint8_t *buf; size_t fill; err_t
 
 static void flush(struct writer *w)
 {
+	if (w->fill == 0)
+		return;
 	if (w->err == OK && w->fill > 0 && aspace_write(w->mm, w->at, w->buf, w->fill, false) != w->fill)
 		w->err = E_NOMEM;
 	w->at += w->fill;

@@ -207,6 +207,7 @@ static NORETURN void thread_end(int leader_status)
 	me->exiting = true;
 	sched_account();
 	if (t != &kernel_task) {
+		sched_save_bases(me); /* after this it counts as one without a program */
 		thread_leave_program(me);
 		if (me->tid == t->pid) {
 			t->leader_status = leader_status;

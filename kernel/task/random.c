@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random bytes: ChaCha20 (RFC 8439) as a generator with fast key erasure: each request first takes a new key from
- * the stream, so that what was given out cannot be computed from the state afterwards.
+ * Random bytes: ChaCha20 (RFC 8439) as a generator with fast key erasure: each refill of the pool first takes a new
+ * key from the stream, and bytes are wiped from the pool as they are given out, so that what was given out cannot be
+ * computed from the state afterwards.
  *
  * Seeds: RDRAND where the CPU has it; the jitter of the TSC over many short measurements; boot data. Fresh RDRAND and
  * TSC bits are mixed in on each reseed (every 1 MiB, and at least every 60 s of use). Without RDRAND the quality rests
@@ -19,6 +20,8 @@
 #define JITTER_ROUNDS 256u
 
 static uint32_t key[KEY_WORDS];
+static uint8_t pool[4 * BLOCK_BYTES]; /* small requests; the last `pool_left` bytes are fresh */
+static size_t pool_left;
 static uint64_t generation;      /* nonce: no two streams of one key */
 static uint64_t given;           /* bytes since the last reseed */
 static uint64_t reseed_at_ns;
@@ -108,6 +111,7 @@ static void absorb_jitter(unsigned rounds)
 
 static void reseed(void)
 {
+	pool_left = 0;
 	absorb_rdrand();
 	absorb_jitter(KEY_WORDS);
 	given = 0;
@@ -127,32 +131,54 @@ void random_mix(const void *data, size_t len)
 		p += n;
 		len -= n;
 	}
+	pool_left = 0;
 }
 
-void random_bytes(void *buf, size_t len)
+/* The stream of one key: its first 32 bytes become the next key, the rest goes to out[0..len). */
+static void generate(uint8_t *out, size_t len)
 {
 	uint32_t block[16], k[KEY_WORDS];
-	uint64_t counter = 0, nonce;
-	uint8_t *p = buf;
+	uint64_t counter = 0, nonce = ++generation;
+	size_t n = BLOCK_BYTES - sizeof(key);
 
 	if (given >= RESEED_BYTES || time_mono_ns() >= reseed_at_ns)
 		reseed();
 	given += len;
-	nonce = ++generation;
-	/* Block 0: its first half replaces the key, its second half is the key of this request's stream. */
-	chacha_block(key, counter, nonce, block);
+	memcpy(k, key, sizeof(k));
+	chacha_block(k, counter, nonce, block);
 	memcpy(key, block, sizeof(key));
-	memcpy(k, block + KEY_WORDS, sizeof(k));
-	while (len > 0) {
-		size_t n = len < BLOCK_BYTES ? len : BLOCK_BYTES;
-
-		chacha_block(k, ++counter, nonce, block);
-		memcpy(p, block, n);
-		p += n;
+	if (n > len)
+		n = len;
+	memcpy(out, block + KEY_WORDS, n);
+	while (len > n) {
+		out += n;
 		len -= n;
+		n = len < BLOCK_BYTES ? len : BLOCK_BYTES;
+		chacha_block(k, ++counter, nonce, block);
+		memcpy(out, block, n);
 	}
 	memset(block, 0, sizeof(block));
 	memset(k, 0, sizeof(k));
+	/* The compiler must not think that nobody sees them wiped. */
+	__asm__ volatile("" ::"r"(block), "r"(k) : "memory");
+}
+
+void random_bytes(void *buf, size_t len)
+{
+	uint8_t *from;
+
+	if (len > sizeof(pool)) {
+		generate(buf, len);
+		return;
+	}
+	if (len > pool_left) {
+		generate(pool, sizeof(pool));
+		pool_left = sizeof(pool);
+	}
+	from = pool + sizeof(pool) - pool_left;
+	memcpy(buf, from, len);
+	memset(from, 0, len);
+	pool_left -= len;
 }
 
 uint64_t random_u64(void)

@@ -152,20 +152,22 @@ static uint64_t read_gs_base(void)
 	return v;
 }
 
-/* With FSGSBASE the program may have changed them without us. */
+/* What the processor has now. With FSGSBASE the program may have changed it without us. */
 void sched_save_bases(struct thread *t)
 {
-	if (!boot_info.cpu.fsgsbase)
-		return;
-	t->fs_base = loaded_fs = read_fs_base();
-	t->gs_base = loaded_gs = read_gs_base();
+	if (boot_info.cpu.fsgsbase) {
+		t->fs_base = read_fs_base();
+		t->gs_base = read_gs_base();
+	}
+	loaded_fs = t->fs_base;
+	loaded_gs = t->gs_base;
 }
 
 static void load_bases(const struct thread *t)
 {
-	if (t->fs_base != loaded_fs || !boot_info.cpu.fsgsbase)
+	if (t->fs_base != loaded_fs)
 		nk_set_fs_base(t->fs_base);
-	if (t->gs_base != loaded_gs || !boot_info.cpu.fsgsbase)
+	if (t->gs_base != loaded_gs)
 		nk_set_gs_base(t->gs_base);
 	loaded_fs = t->fs_base;
 	loaded_gs = t->gs_base;

@@ -27,6 +27,7 @@ static const uint32_t inverse_weight[40] = {
 #define INVERSE_IDLE (0xffffffffu / WEIGHT_IDLE)
 
 static struct tree shares;                    /* by vruntime */
+static struct thread *lone;                   /* the only one: then the tree is empty. The common case by far */
 static struct list rt[RT_PRIORITIES];
 static uint64_t rt_used[BITMAP_WORDS(RT_PRIORITIES)];
 static unsigned rt_count;
@@ -76,6 +77,7 @@ static void rt_enqueue(struct thread *t, enum sched_why why)
 {
 	struct list *q = &rt[rt_index(t)];
 
+	init_once();
 	/* POSIX: who was preempted stays first of its priority, unless its SCHED_RR slice is over. */
 	if (why == SCHED_PREEMPTED && t->policy == SCHED_FIFO)
 		list_push_front(q, &t->run_node);
@@ -96,9 +98,44 @@ static void rt_remove(struct thread *t)
 	rt_count--;
 }
 
+static void shares_insert(struct thread *t)
+{
+	if (lone == NULL && tree_empty(&shares)) {
+		lone = t;
+		return;
+	}
+	if (lone != NULL) {
+		tree_insert(&shares, &lone->run_tree, less);
+		lone = NULL;
+	}
+	tree_insert(&shares, &t->run_tree, less);
+}
+
+static void shares_remove(struct thread *t)
+{
+	if (t == lone)
+		lone = NULL;
+	else
+		tree_remove(&shares, &t->run_tree);
+}
+
+static struct thread *shares_first(void)
+{
+	if (lone != NULL || tree_empty(&shares))
+		return lone;
+	return tree_entry(tree_first(&shares), struct thread, run_tree);
+}
+
+static struct thread *shares_last(void)
+{
+	if (lone != NULL || tree_empty(&shares))
+		return lone;
+	return tree_entry(tree_last(&shares), struct thread, run_tree);
+}
+
 static void place(struct thread *t, enum sched_why why)
 {
-	const struct tree_node *last;
+	const struct thread *last;
 
 	switch (why) {
 	case SCHED_WAKE:
@@ -106,9 +143,9 @@ static void place(struct thread *t, enum sched_why why)
 			t->vruntime = floor_vruntime - SLEEPER_BONUS;
 		break;
 	case SCHED_YIELD:
-		last = tree_last(&shares);
-		if (last != NULL && before(t->vruntime, tree_entry(last, struct thread, run_tree)->vruntime))
-			t->vruntime = tree_entry(last, struct thread, run_tree)->vruntime;
+		last = shares_last();
+		if (last != NULL && before(t->vruntime, last->vruntime))
+			t->vruntime = last->vruntime;
 		break;
 	case SCHED_NEW:
 	case SCHED_CHANGED:
@@ -122,19 +159,18 @@ static void place(struct thread *t, enum sched_why why)
 
 static void fair_enqueue(struct thread *t, enum sched_why why)
 {
-	init_once();
 	if (realtime(t)) {
 		rt_enqueue(t, why);
 		return;
 	}
 	place(t, why);
-	tree_insert(&shares, &t->run_tree, less);
+	shares_insert(t);
 }
 
 static void fair_dequeue(struct thread *t)
 {
-	if (tree_linked(&t->run_tree))
-		tree_remove(&shares, &t->run_tree);
+	if (t == lone || tree_linked(&t->run_tree))
+		shares_remove(t);
 	else
 		rt_remove(t);
 }
@@ -147,7 +183,6 @@ static void raise_floor(uint64_t v)
 
 static struct thread *fair_pick(void)
 {
-	struct tree_node *first;
 	struct thread *t;
 
 	if (rt_count != 0) {
@@ -155,26 +190,25 @@ static struct thread *fair_pick(void)
 		rt_remove(t);
 		return t;
 	}
-	first = tree_first(&shares);
-	if (first == NULL)
-		return NULL;
-	t = tree_entry(first, struct thread, run_tree);
-	tree_remove(&shares, first);
+	t = shares_first();
+	if (t != NULL)
+		shares_remove(t);
 	return t;
 }
 
 /* The floor follows the one who has had least, among the running thread and those that wait. */
 static void fair_charge(struct thread *t, uint64_t ns)
 {
-	const struct tree_node *first = tree_first(&shares);
+	const struct thread *first;
 	uint64_t least;
 
 	if (realtime(t))
 		return;
 	t->vruntime += t->nice == 0 && t->policy != SCHED_IDLE ? ns : scaled(t, ns);
 	least = t->vruntime;
-	if (first != NULL && before(tree_entry(first, struct thread, run_tree)->vruntime, least))
-		least = tree_entry(first, struct thread, run_tree)->vruntime;
+	first = shares_first();
+	if (first != NULL && before(first->vruntime, least))
+		least = first->vruntime;
 	raise_floor(least);
 }
 
@@ -203,17 +237,16 @@ static bool fair_preempts(const struct thread *woken, const struct thread *runni
 
 static err_t fair_adopt(const struct list *runnable)
 {
-	init_once();
 	LIST_FOR_EACH (l, runnable) {
 		struct thread *t = list_entry(l, struct thread, runnable_node);
 
 		if (realtime(t))
 			rt_enqueue(t, SCHED_CHANGED);
 		else
-			tree_insert(&shares, &t->run_tree, less);
+			shares_insert(t);
 	}
-	if (!tree_empty(&shares))
-		raise_floor(tree_entry(tree_first(&shares), struct thread, run_tree)->vruntime);
+	if (shares_first() != NULL)
+		raise_floor(shares_first()->vruntime);
 	return OK;
 }
 
