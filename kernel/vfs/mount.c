@@ -208,7 +208,7 @@ void path_enter_mounts(struct path *p)
 
 void path_leave_mounts(struct path *p)
 {
-	while (p->dentry == p->mnt->root && p->mnt->parent != NULL) {
+	while (p->mnt != NULL && p->dentry == p->mnt->root && p->mnt->parent != NULL) {
 		struct path above = p->mnt->at;
 
 		path_get(&above);
@@ -223,7 +223,7 @@ static err_t mount_check_target(const struct path *at, const struct inode *root)
 {
 	bool dir = S_ISDIR(at->dentry->inode->mode);
 
-	if (at->dentry->unlinked)
+	if (at->dentry->unlinked || at->mnt == NULL)
 		return E_NOENT;
 	if (dir != (S_ISDIR(root->mode) != 0))
 		return E_NOTDIR;
@@ -240,7 +240,8 @@ static err_t mount_bind(const char *source, const struct path *at, uint32_t flag
 	TRY(path_lookup(AT_FDCWD_, source, LOOK_FOLLOW, &from));
 	err = mount_check_target(at, from.dentry->inode);
 	if (err == OK) {
-		m = mount_alloc(from.mnt->super, from.dentry, (from.mnt->flags & MOUNT_FLAGS) | flags);
+		m = mount_alloc(from.dentry->inode->super, from.dentry,
+				((from.mnt != NULL ? from.mnt->flags : 0) & MOUNT_FLAGS) | flags);
 		if (m == NULL)
 			err = E_NOMEM;
 	}
@@ -252,7 +253,7 @@ static err_t mount_bind(const char *source, const struct path *at, uint32_t flag
 
 static err_t mount_remount(const struct path *at, uint32_t flags)
 {
-	if (at->dentry != at->mnt->root)
+	if (at->mnt == NULL || at->dentry != at->mnt->root)
 		return E_INVAL;
 	at->mnt->flags = flags;
 	return OK;
@@ -292,7 +293,7 @@ err_t vfs_mount(const char *source, const char *target, const char *type, unsign
 	else if ((flags & MS_BIND) != 0)
 		err = source == NULL ? E_INVAL : mount_bind(source, &at, kept & MS_RDONLY);
 	else if ((flags & propagation) != 0)
-		err = at.dentry == at.mnt->root ? OK : E_INVAL;
+		err = at.mnt != NULL && at.dentry == at.mnt->root ? OK : E_INVAL;
 	else if ((flags & MS_MOVE) != 0)
 		err = E_INVAL;
 	else
@@ -313,7 +314,7 @@ err_t vfs_umount(const char *target, unsigned flags)
 		return E_PERM;
 	TRY(path_lookup(AT_FDCWD_, target, (flags & UMOUNT_NOFOLLOW_) != 0 ? 0 : LOOK_FOLLOW, &at));
 	m = at.mnt;
-	if (at.dentry != m->root || m->parent == NULL)
+	if (m == NULL || at.dentry != m->root || m->parent == NULL)
 		err = E_INVAL;
 	else if (m->children > 0)
 		err = E_BUSY; /* also with MNT_DETACH: what lies below would be lost to everybody */

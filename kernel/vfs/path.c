@@ -417,6 +417,8 @@ static err_t string_before(const struct path *p, char *buf, char **at)
 	for (;;) {
 		if (path_same(&cur, root))
 			return OK;
+		if (cur.mnt == NULL)
+			return E_NOENT; /* a way to a file without a name (anon.c) */
 		if (cur.dentry == cur.mnt->root || cur.dentry->parent == cur.dentry) {
 			if (cur.mnt->internal)
 				return OK;
