@@ -72,7 +72,12 @@ struct boot_range { uint64_t start, end; }; /* physical, 2 MiB chunks: [start, e
 
 enum boot_protocol { BOOT_PVH = 1, BOOT_MULTIBOOT2 = 2 };
 
-struct boot_features { /* from CPUID, and switched on where it is a protection */
+/*
+ * From CPUID. What the system must switch on before it can be used is true only when it is on:
+ * protections, XSAVE, x2APIC are switched on; protection keys and FSGSBASE are not, so both are
+ * false.
+ */
+struct boot_features {
 	bool smep, smap, umip, nx, pku, xsave, xsaveopt, avx, fsgsbase, rdrand, rdtscp;
 	bool x2apic, tsc_deadline, invariant_tsc, pdpe1gb, hypervisor;
 	uint32_t xsave_size;  /* bytes of an XSAVE area for xcr0; 512 when only FXSAVE */

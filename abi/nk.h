@@ -32,8 +32,14 @@ typedef struct { uint64_t v; } nk_space_t;
 #define NK_REPLACE 8u /* NK_MAP: an entry that is there is replaced; without it E_EXIST */
 
 enum nk_op_kind {
-	NK_DONATE,        /* frames[0..n): plain frames become page-table pool */
-	/* up to n pool frames become plain again; they are listed in nk_status.reclaimed */
+	/*
+	 * frames[0..n), or base + i when frames is NULL: plain frames become page-table pool (a
+	 * frame named twice goes there once). n <= NK_MAX_PAGES, here and below
+	 */
+	NK_DONATE,
+	/*
+	 * n <= 64: up to n pool frames become plain again; they are listed in nk_status.reclaimed
+	 */
 	NK_RECLAIM,
 	/* base: a plain frame becomes a top-level table; its address is the space */
 	NK_SPACE_CREATE,
@@ -125,8 +131,8 @@ enum nk_type {
 	NK_T_WINDOW, /* plain, and mapped in a kernel window */
 	NK_T_POOL,   /* page-table frame not in use */
 	NK_T_L1, NK_T_L2, NK_T_L3, NK_T_L4,
-	NK_T_NK,     /* nk's own: code, data, chunk headers */
-	NK_T_DATA,   /* this core's .data and .bss, boot record, trap stacks: never mapped again */
+	NK_T_NK,     /* nk's own: data, stack, chunk headers, boot record; message rings */
+	NK_T_DATA,   /* this core's .data and .bss, trap stacks: never mapped again */
 	NK_T_IMAGE,  /* root image: read-only for ever */
 };
 
@@ -134,7 +140,7 @@ struct nk_frame { /* one per frame, at chunk + NK_HDR_FRAMES */
 	uint8_t type;     /* enum nk_type */
 	uint8_t pad;
 	uint16_t wmaps;   /* writable mappings beside the direct map */
-	uint32_t maps;    /* mappings beside the direct map */
+	uint32_t maps;    /* mappings beside the direct map; of a table: its entries in use */
 };
 
 /*
@@ -171,7 +177,10 @@ extern const volatile struct nk_status nk_status;
 #define NK_PTE_PS   (1ull << 7)
 #define NK_PTE_HELD (1ull << 9)  /* frame kept, no access (PROT_NONE): P is clear */
 #define NK_PTE_NX   (1ull << 63)
-/* Physical addresses have at most 46 bits here: what the direct map holds. (A mask of 52 bits would hold the bytes of LLDT.) */
+/*
+ * Physical addresses have at most 46 bits here: what the direct map holds. (A mask of 52 bits would
+ * hold the bytes of LLDT.)
+ */
 #define NK_PTE_ADDR 0x00003ffffffff000ull
 #define NK_PTE_THERE(e) (((e) & (NK_PTE_P | NK_PTE_HELD)) != 0)
 
@@ -185,7 +194,10 @@ static inline paddr_t dm_paddr(const void *p)
 	return PADDR((uint64_t)p - DM_BASE);
 }
 
-/* Descriptor of a frame in an online chunk. */
+/*
+ * Descriptor of a frame in an online chunk. Frames of the root image (boot_info.image) are counted
+ * nowhere, and have a descriptor only where they share a chunk with memory of this core.
+ */
 static inline const struct nk_frame *nk_frame(paddr_t pa)
 {
 	uint64_t header = (pa.v & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE;
@@ -196,7 +208,7 @@ static inline const struct nk_frame *nk_frame(paddr_t pa)
 
 /*
  * The level-1 table (512 entries, 2 MiB) that holds va's entry in `space`, or NULL when there is
- * none.
+ * none. Good until the next nk_submit(): a table whose last entry goes is in the pool at once.
  */
 const uint64_t *nk_table_of(nk_space_t space, uint64_t va);
 /* The entry itself, 0 when there is none. */

@@ -2,12 +2,7 @@
 /* What the files of nk/boot share. Boot runs before nk takes over and is not mapped afterwards. */
 #pragma once
 
-#define BOOT_TRAMPOLINE    0x8000 /* where other cores start, in real mode */
-#define BOOT_STACK_SIZE    8192
-#define BOOT_STATE_APIC_ID 0 /* offset of boot_state.apic_id */
-
-#ifndef __ASSEMBLER__
-
+#include "nk/boot/layout.h"
 #include "nk/internal.h"
 
 /* What was found out before memory is split; constant while the other cores start. */
@@ -95,5 +90,3 @@ void smp_arrived(unsigned core);
 
 /* ---- gate.S ---- */
 NORETURN void nk_take_over(uint64_t root);
-
-#endif

@@ -116,6 +116,9 @@ static const struct madt *find_madt(const struct rsdp *r)
 	return NULL;
 }
 
+/* Cores beyond MAX_CORES. */
+static unsigned ignored;
+
 /* Keep the boot core first and the others ascending; those beyond MAX_CORES are left alone. */
 static void add_core(uint32_t id)
 {
@@ -125,6 +128,7 @@ static void add_core(uint32_t id)
 	if (id == b->apic_id[0] || id > 254)
 		return;
 	if (i == MAX_CORES) {
+		ignored++;
 		if (id > b->apic_id[MAX_CORES - 1])
 			return;
 		i--;
@@ -185,6 +189,8 @@ void cores_find(void)
 		madt_parse(madt);
 	else
 		count_from_qemu();
+	if (ignored > 0)
+		boot_say("boot: %u cores are not used, %u is the most\n", ignored, MAX_CORES);
 	/* Multiboot2 gives a copy, in memory that is about to be handed out. */
 	if (b->protocol == BOOT_MULTIBOOT2)
 		b->rsdp = rsdp_scan();

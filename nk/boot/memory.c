@@ -8,7 +8,8 @@
 #include "nk/boot/boot.h"
 
 #define LOW_4G     (1ull << 32)
-#define MIN_CHUNKS 2u               /* of a core that is not the first */
+#define MIN_CHUNKS 2u /* of a core, if there are several */
+#define WEIGHT_MAX 1000000u
 #define MIN_USABLE (64 * PAGE_SIZE) /* of a chunk that is worth having */
 
 /* Chunks not given to a core yet. */
@@ -182,11 +183,14 @@ static bool weights(uint64_t weight[MAX_CORES], uint64_t *sum)
 	*sum = 0;
 	for (unsigned i = 0; i < boot_state.ncores; i++) {
 		weight[i] = 1;
-		if (*at >= '0' && *at <= '9' &&
-		    (!str_parse_u64(at, 10, &weight[i], &at) || weight[i] > 1000000))
-			boot_fail(BOOT_EXIT_CONFIG, "mem.weights: bad number");
-		if (*at == ',')
-			at++;
+		if (*at != '\0' && *at != ' ') {
+			if (!str_parse_u64(at, 10, &weight[i], &at) || weight[i] > WEIGHT_MAX ||
+			    (*at != ',' && *at != ' ' && *at != '\0'))
+				boot_fail(BOOT_EXIT_CONFIG,
+					  "mem.weights: numbers up to %u, separated by commas",
+					  WEIGHT_MAX);
+			at += *at == ',';
+		}
 		*sum += weight[i];
 	}
 	if (*sum == 0)
@@ -198,7 +202,7 @@ void memory_split(void)
 {
 	unsigned ncores = boot_state.ncores;
 	uint64_t weight[MAX_CORES], sum = 0;
-	unsigned total, minimum = (ncores - 1) * MIN_CHUNKS + 1;
+	unsigned total, minimum = ncores > 1 ? ncores * MIN_CHUNKS : 1;
 	bool weighted = weights(weight, &sum);
 
 	find_chunks();
@@ -212,8 +216,7 @@ void memory_split(void)
 				  "no whole 2 MiB of memory below 4 GiB for core %u", core);
 	for (unsigned core = ncores; core-- > 0;) {
 		unsigned share = weighted ? total * weight[core] / sum : 0;
-		/* for the cores to come */
-		unsigned reserved = core > 0 ? (core - 1) * (MIN_CHUNKS - 1) : 0;
+		unsigned reserved = core * (MIN_CHUNKS - 1); /* for the cores to come */
 
 		if (share < MIN_CHUNKS)
 			share = MIN_CHUNKS;
