@@ -144,7 +144,7 @@ bool accel_choose(enum accel wish, const char *qemu, char why[ACCEL_WHY_MAX])
 	if (!remembered(path, head, &kvm, why)) {
 		progress("trying KVM");
 		kvm = run_probe(qemu, why);
-		progress("%s", "");
+		progress_end();
 		remember(path, head, kvm, why);
 	}
 	free(head);

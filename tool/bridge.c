@@ -425,6 +425,7 @@ void bridge_run(struct vm *vm, const struct bridge_config *cfg, struct bridge_re
 	b->started = b->quiet_since = now_ns();
 	b->vm_alive = b->errors_open = true;
 	b->signals = open_signals();
+	interrupts_check(); /* one that came just before; QEMU then ends with us */
 	tail_init(&b->log, LOG_KEPT);
 	tail_init(&b->complaints, COMPLAINTS_MAX);
 	connect_flows(b);

@@ -92,7 +92,8 @@ static void include(struct run_spec *spec, const char *value)
 /* Options that `run` and `build` have in common. */
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
-	struct run_spec *spec = &((struct command_line *)state->input)->spec;
+	struct command_line *c = state->input;
+	struct run_spec *spec = &c->spec;
 
 	switch (key) {
 	case 'm':
@@ -108,6 +109,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		set_text(&spec->workdir, arg);
 		return 0;
 	case 'v': report_set_verbose(true); return 0;
+	case 'f': set_text(&c->manifest, arg); return 0;
 	case OPT_INCLUDE: include(spec, arg); return 0;
 	case OPT_ALSO: strv_add(&spec->programs, arg); return 0;
 	case OPT_STRACE: spec->strace = true; return 0;
@@ -122,7 +124,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct command_line *c = state->input;
 
 	switch (key) {
-	case 'f': set_text(&c->manifest, arg); return 0;
 	case 'o': set_text(&c->output, arg); return 0;
 	case OPT_ACCEL: set_accel(&c->spec, arg); return 0;
 	case OPT_MACHINE: set_machine(&c->spec, arg); return 0;

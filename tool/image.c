@@ -113,7 +113,7 @@ static int build(const struct rootfs *fs, const char *key, int64_t epoch)
 	if (fd < 0)
 		die(EXIT_TOOL, NULL, "the image cannot be opened: %s", strerror(errno));
 	stage_finish(&stage, keep_image, key);
-	progress("%s", "");
+	progress_end();
 	return fd;
 }
 

@@ -143,14 +143,18 @@ void progress(const char *fmt, ...)
 	if (!terminal || verbose_on)
 		return;
 	clear_progress();
-	if (*fmt == '\0')
-		return;
 	va_start(ap, fmt);
 	fputs("ringfence: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fflush(stderr);
 	progress_shown = true;
+}
+
+void progress_end(void)
+{
+	clear_progress();
+	fflush(stderr);
 }
 
 void cleanup_add(const char *path)

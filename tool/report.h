@@ -35,8 +35,9 @@ void warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* With -v, and for people who watch on a terminal. */
 void notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* Replaces the last progress line; "" clears it. Only on a terminal, and not with -v. */
+/* Replaces the last progress line. Only on a terminal, and not with -v. */
 void progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void progress_end(void);
 
 /* A file or folder to remove at any end of the tool but SIGKILL. */
 void cleanup_add(const char *path);
