@@ -187,7 +187,8 @@ static err_t read_line(struct file *f, char *line)
 	return file_read_kernel(f, 0, line, SCRIPT_LINE, &done);
 }
 
-static err_t find_program(struct exec *x)
+/* `gone`: the name will mean nothing once the descriptors are closed, so no interpreter could open it. */
+static err_t find_program(struct exec *x, bool gone)
 {
 	char *line = kmem_alloc(SCRIPT_LINE);
 	const char *name = x->execfn;
@@ -197,7 +198,9 @@ static err_t find_program(struct exec *x)
 		err = read_line(x->file, line);
 		if (err != OK || line[0] != '#' || line[1] != '!')
 			break;
-		err = depth == SCRIPT_DEPTH ? E_LOOP : follow_script(x, line, name, &name);
+		err = gone                  ? E_NOENT
+		      : depth == SCRIPT_DEPTH ? E_LOOP
+					      : follow_script(x, line, name, &name);
 	}
 	kmem_free(line);
 	return err;
@@ -240,6 +243,7 @@ static void new_ids(struct exec *x, const struct inode *i, bool nosuid)
 	}
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
+	c->keep_caps = false;
 }
 
 /* capabilities(7), with no capabilities on files and no securebits. */
@@ -306,18 +310,40 @@ static err_t map_program(struct exec *x)
 	return OK;
 }
 
+static bool range_free(struct aspace *mm, uint64_t start, uint64_t end)
+{
+	for (const struct vma *v = aspace_first(mm); v != NULL; v = aspace_next((struct vma *)v))
+		if (v->start < end && start < v->end)
+			return false;
+	return true;
+}
+
+/* Room for all of the loader: below the vDSO, which was mapped at the top of what mmap uses. */
+static err_t place_interp(struct aspace *mm, const struct elf_file *e, uint64_t *base)
+{
+	uint64_t len = e->layout.hi - e->layout.lo, align = e->layout.max_align, top = mm->vdso - PAGE_SIZE;
+
+	*base = ALIGN_DOWN(top - len, align);
+	if (len < top && *base >= USER_MIN && range_free(mm, *base, *base + len))
+		return OK;
+	/* A program at a fixed address is in the way: let mmap find a place, then map the parts into the hole. */
+	*base = 0;
+	TRY(aspace_map(mm, base, len + align - PAGE_SIZE, VM_NORESERVE, MAP_AT_HINT, NULL, 0, NULL));
+	TRY(aspace_unmap(mm, *base, len + align - PAGE_SIZE));
+	*base = ALIGN_UP(*base, align);
+	return OK;
+}
+
 static err_t map_interp(struct exec *x)
 {
 	const struct elf_file *e = &x->interp;
-	uint64_t at = 0, len = e->layout.hi - e->layout.lo, align = e->layout.max_align, bias = 0;
+	uint64_t base = 0, bias = 0;
 
 	if (!x->has_interp)
 		return OK;
 	if (e->head.type == ET_DYN) {
-		/* Find room for all of it, with what alignment may take; then map the parts into the hole. */
-		TRY(aspace_map(x->mm, &at, len + align - PAGE_SIZE, VM_NORESERVE, MAP_AT_HINT, NULL, 0, NULL));
-		TRY(aspace_unmap(x->mm, at, len + align - PAGE_SIZE));
-		bias = ALIGN_UP(at, align) - e->layout.lo;
+		TRY(place_interp(x->mm, e, &base));
+		bias = base - e->layout.lo;
 	}
 	TRY(elf_file_map(e, x->mm, bias));
 	x->image.interp_base = e->layout.lo + bias;
@@ -481,7 +507,7 @@ static err_t prepare(struct exec *x, int dirfd, const char *path, unsigned at_fl
 	TRY(open_exec(dirfd, path, at_flags, &x->file));
 	if (x->args.argv->n == 0)
 		x->args.front[x->args.nfront++] = empty; /* as Linux: no program without argv[0] */
-	TRY(find_program(x));
+	TRY(find_program(x, path[0] != '/' && dirfd != AT_FDCWD && fd_get_cloexec(dirfd) > 0));
 	TRY(exec_args_check(&x->args, current_task->rlimit[RLIMIT_STACK].rlim_cur));
 	TRY(open_elf(x));
 	new_cred(x);

@@ -10,6 +10,8 @@
 #define VEC_BR 5
 #define VEC_UD 6
 #define VEC_NM 7
+#define VEC_NP 11
+#define VEC_SS 12
 #define VEC_GP 13
 #define VEC_PF 14
 #define VEC_MF 16
@@ -37,8 +39,10 @@ static void out_of_memory(struct task *t)
 	task_begin_exit(t, SIGKILL);
 }
 
-static void fault_signal(struct trapframe *tf, uint64_t addr, uint32_t code, enum fault_result r)
+static void fault_signal(uint64_t addr, uint32_t code, enum fault_result r)
 {
+	if (addr >= USER_END)
+		code |= PF_PRESENT; /* as Linux: nothing is told about the kernel's half */
 	switch (r) {
 	case FAULT_MAPERR:
 		signal_fault(SIGSEGV, SEGV_MAPERR, addr, VEC_PF, code);
@@ -50,7 +54,6 @@ static void fault_signal(struct trapframe *tf, uint64_t addr, uint32_t code, enu
 		signal_fault(SIGBUS, BUS_ADRERR, addr, VEC_PF, code);
 		break;
 	}
-	(void)tf;
 }
 
 /*
@@ -64,6 +67,14 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 
 	if (t == NULL || t->task->mm == NULL || t->task->mm != aspace_current)
 		return false;
+	if (from_user(tf) && (code & (PF_PRESENT | PF_USER)) == PF_PRESENT) {
+		/*
+		 * A page that is there, refused to the processor itself on the program's behalf: QEMU's emulation reads
+		 * the frame of a program's own iret with the kernel's rights, which SMAP forbids. Serving it would not help.
+		 */
+		signal_fault(SIGSEGV, SI_KERNEL, 0, VEC_GP, 0);
+		return true;
+	}
 	r = aspace_fault(t->task->mm, addr, code);
 	if (r == FAULT_OK) {
 		t->minflt++;
@@ -73,7 +84,7 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 	if (r == FAULT_NOMEM)
 		out_of_memory(t->task);
 	else if (from_user(tf))
-		fault_signal(tf, addr, code, r);
+		fault_signal(addr, code, r);
 	return from_user(tf);
 }
 
@@ -133,8 +144,12 @@ static void user_exception(struct trapframe *tf, uint64_t addr)
 	case VEC_AC:
 		signal_fault(SIGBUS, BUS_ADRALN, 0, vec, tf->error);
 		return;
+	case VEC_NP:
+	case VEC_SS:
+		signal_fault(SIGBUS, SI_KERNEL, 0, vec, tf->error);
+		return;
 	case VEC_PF: /* an address that is no program's */
-		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec, tf->error);
+		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec, tf->error | (addr >= USER_END ? PF_PRESENT : 0));
 		return;
 	default: /* general protection, overflow, bounds, segments */
 		signal_fault(SIGSEGV, SI_KERNEL, 0, vec, tf->error);

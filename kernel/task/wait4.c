@@ -178,12 +178,14 @@ long task_wait(int idtype, int id, unsigned options, struct wait_out *out)
 {
 	if (idtype == P_PGID && id == 0)
 		id = current_task->pgid;
-	for (;;) {
+	/* A child's end sends a signal, too: the child counts, as in Linux. */
+	for (bool interrupted = false;;) {
 		long r = scan(idtype, id, options, out);
 
 		if (r != 0 || (options & WNOHANG))
 			return r;
-		if (wait_on(&current_task->child_wait, WAIT_FOREVER, true) == WAIT_SIGNAL)
+		if (interrupted)
 			return E_RESTARTSYS;
+		interrupted = wait_on(&current_task->child_wait, WAIT_FOREVER, true) == WAIT_SIGNAL;
 	}
 }
