@@ -51,7 +51,8 @@ static void check_name_new(struct names *s, const char *name, size_t len)
 		s->hash[s->n++] = h;
 }
 
-static bool check_entry(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool check_entry(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			uint64_t pos)
 {
 	struct listing *l = ctx;
 	struct inode *i;
@@ -75,7 +76,8 @@ static bool check_entry(void *ctx, const char *name, size_t len, uint64_t ino, u
 	return true;
 }
 
-static bool stop_each(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool stop_each(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+		      uint64_t pos)
 {
 	struct listing *l = ctx;
 
@@ -228,7 +230,8 @@ static void expect_text(struct inode *i, uint64_t off, const char *text)
 
 static void check_contents(struct inode *f)
 {
-	struct attr_change cut = { .valid = ATTR_SIZE, .size = 3 }, grow = { .valid = ATTR_SIZE, .size = 6000 };
+	struct attr_change cut = { .valid = ATTR_SIZE, .size = 3 },
+			   grow = { .valid = ATTR_SIZE, .size = 6000 };
 
 	write_text(f, 0, "hello");
 	write_text(f, 5000, "far");
@@ -287,7 +290,8 @@ static void check_symlink(struct inode *dir)
 
 void fs_conform_write(struct inode *dir)
 {
-	struct inode *f = made(dir, "file", S_IFREG | 0600), *sub = made(dir, "sub", S_IFDIR | 0700);
+	struct inode *f = made(dir, "file", S_IFREG | 0600),
+		     *sub = made(dir, "sub", S_IFDIR | 0700);
 	uint32_t nlink = dir->nlink;
 
 	if (f == NULL || sub == NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a path's inode says of itself, and changing that: stat, access, chmod, chown, utimens, truncate, xattr, chdir. */
+/* What a path's inode says of itself, and changing that: stat, access, chmod, chown, utimens,
+ * truncate, xattr, chdir. */
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/xattr.h>
@@ -41,8 +42,10 @@ err_t vfs_access(int dirfd, const char *name, int mode, unsigned look, bool effe
 	if ((mode & 1) != 0 && S_ISREG(i->mode) && p.mnt != NULL && (p.mnt->flags & MS_NOEXEC) != 0)
 		err = E_ACCES;
 	else if (mode != 0)
-		err = effective ? inode_permission(i, (unsigned)mode) : inode_permission_real(i, (unsigned)mode);
-	if (err == OK && (mode & 2) != 0 && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+		err = effective ? inode_permission(i, (unsigned)mode)
+				: inode_permission_real(i, (unsigned)mode);
+	if (err == OK && (mode & 2) != 0 &&
+	    (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		err = path_writable(&p);
 	path_put(&p);
 	return err;
@@ -113,7 +116,8 @@ static err_t may_truncate(const struct path *p, const struct attr_change *c, uns
 	return OK;
 }
 
-/* Bits that go with a change of owner: set-user-id always, set-group-id where the group may execute. */
+/* Bits that go with a change of owner: set-user-id always, set-group-id where the group may
+ * execute. */
 static void chown_clears_bits(const struct inode *i, struct attr_change *c)
 {
 	uint32_t mode = (c->valid & ATTR_MODE) != 0 ? c->mode : i->mode;

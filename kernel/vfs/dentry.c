@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names in memory. A dentry holds its inode and its parent; it is held by paths, by its children and by nothing
- * else. One that nobody holds stays in the hash table, on the LRU list, until more than CACHE_MAX such names exist,
- * memory runs out, or its name is removed.
+ * Names in memory. A dentry holds its inode and its parent; it is held by paths, by its children
+ * and by nothing else. One that nobody holds stays in the hash table, on the LRU list, until more
+ * than CACHE_MAX such names exist, memory runs out, or its name is removed.
  *
- * Invariants: on the LRU list exactly when refs == 0 (and then hashed); a name is hashed at most once.
+ * Invariants: on the LRU list exactly when refs == 0 (and then hashed); a name is hashed at most
+ * once.
  */
 #include "base/hash.h"
 #include "base/str.h"
@@ -78,7 +79,8 @@ static void dentry_free(struct dentry *d)
 	kmem_free(d);
 }
 
-/* Take an unused name out of memory; the parent's reference is the caller's now (NULL for a root). */
+/* Take an unused name out of memory; the parent's reference is the caller's now (NULL for a
+ * root). */
 static struct dentry *dentry_evict(struct dentry *d)
 {
 	struct dentry *parent = d->parent != d ? d->parent : NULL;
@@ -115,10 +117,11 @@ struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len)
 	uint64_t key = name_key(parent, name, len);
 	struct list *bucket = bucket_of(key);
 
-	LIST_FOR_EACH (pos, bucket) {
+	LIST_FOR_EACH(pos, bucket) {
 		struct dentry *d = list_entry(pos, struct dentry, hash);
 
-		if (d->key == key && d->parent == parent && d->len == len && memcmp(d->name, name, len) == 0)
+		if (d->key == key && d->parent == parent && d->len == len &&
+		    memcmp(d->name, name, len) == 0)
 			return dentry_get(d);
 	}
 	return NULL;
@@ -173,7 +176,8 @@ size_t dentry_shrink(size_t n)
 	size_t done = 0;
 
 	while (done < n && !list_empty(&lru)) {
-		struct dentry *parent = dentry_evict(list_entry(list_first(&lru), struct dentry, lru));
+		struct dentry *parent =
+			dentry_evict(list_entry(list_first(&lru), struct dentry, lru));
 
 		done++;
 		if (parent != NULL)
@@ -184,7 +188,7 @@ size_t dentry_shrink(size_t n)
 
 static struct dentry *unused_of_super(const struct super *s)
 {
-	LIST_FOR_EACH (pos, &lru) {
+	LIST_FOR_EACH(pos, &lru) {
 		struct dentry *d = list_entry(pos, struct dentry, lru);
 
 		if (d->inode->super == s)

@@ -27,7 +27,7 @@ err_t device_open(struct inode *i, struct file *f)
 {
 	uint32_t major = dev_major(i->rdev), minor = dev_minor(i->rdev);
 
-	LIST_FOR_EACH (pos, &drivers) {
+	LIST_FOR_EACH(pos, &drivers) {
 		const struct driver *d = list_entry(pos, struct driver, node);
 
 		if (d->major == major && minor >= d->first && minor - d->first < d->count)

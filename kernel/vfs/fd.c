@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Descriptor tables: an array of files with two bit maps (in use, close on exec). They grow by doubling up to the
- * limit RLIMIT_NOFILE and never shrink. A bit of `used` is set exactly when its file is there.
+ * Descriptor tables: an array of files with two bit maps (in use, close on exec). They grow by
+ * doubling up to the limit RLIMIT_NOFILE and never shrink. A bit of `used` is set exactly when its
+ * file is there.
  */
 #include <linux/fcntl.h>
 
@@ -13,13 +14,13 @@
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/lock.h"
 
-#define FD_FIRST 64u         /* a multiple of BITMAP_BITS, as all sizes are */
-#define FD_LIMIT (1u << 20)  /* as fs.nr_open */
+#define FD_FIRST 64u        /* a multiple of BITMAP_BITS, as all sizes are */
+#define FD_LIMIT (1u << 20) /* as fs.nr_open */
 
 struct fdtable {
 	uint32_t refs;
 	uint32_t size;
-	uint32_t low;            /* no free descriptor below */
+	uint32_t low; /* no free descriptor below */
 	struct file **files;
 	uint64_t *used, *cloexec;
 };
@@ -209,7 +210,8 @@ err_t fd_install(struct file *f, int min, bool cloexec, int *fd)
 	uint32_t n;
 
 	if (min < 0 || (uint32_t)min >= fd_limit())
-		return min > 0 ? E_INVAL : E_MFILE; /* F_DUPFD beyond the limit; no descriptors allowed at all */
+		return min > 0 ? E_INVAL : E_MFILE; /* F_DUPFD beyond the limit; no descriptors
+						       allowed at all */
 	TRY(find_free(t, (uint32_t)min, &n));
 	table_put(t, n, f, cloexec);
 	*fd = (int)n;
@@ -250,7 +252,8 @@ err_t fd_close_range(unsigned first, unsigned last, bool cloexec_only)
 	if (first > last)
 		return E_INVAL;
 	end = last < t->size ? (size_t)last + 1 : t->size;
-	for (size_t fd = first; fd < end && (fd = bitmap_find_set(t->used, fd, end)) != BITMAP_NONE; fd++) {
+	for (size_t fd = first; fd < end && (fd = bitmap_find_set(t->used, fd, end)) != BITMAP_NONE;
+	     fd++) {
 		if (cloexec_only)
 			bitmap_set(t->cloexec, fd);
 		else

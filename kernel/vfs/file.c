@@ -208,7 +208,8 @@ err_t file_pread(struct file *f, uint64_t off, struct uio *to, size_t *done)
 		return E_SPIPE;
 	if (off > FILE_POS_MAX)
 		return E_INVAL;
-	return f->ops == NULL ? inode_read(f, off, to, done) : ops_transfer(f, off, to, false, done);
+	return f->ops == NULL ? inode_read(f, off, to, done)
+			      : ops_transfer(f, off, to, false, done);
 }
 
 err_t file_pwrite(struct file *f, uint64_t off, struct uio *from, size_t *done)
@@ -231,7 +232,8 @@ err_t file_read_kernel(struct file *f, uint64_t off, void *buf, size_t len, size
 	struct uio to;
 
 	*done = 0;
-	if (f->inode == NULL || f->ops != NULL || !S_ISREG(f->inode->mode) || f->inode->ops->read == NULL)
+	if (f->inode == NULL || f->ops != NULL || !S_ISREG(f->inode->mode) ||
+	    f->inode->ops->read == NULL)
 		return E_ACCES;
 	uio_kernel(&to, buf, len);
 	return f->inode->ops->read(f->inode, off, &to, done);
@@ -255,8 +257,8 @@ static err_t copy_write(struct file *out, const uint64_t *off, void *buf, size_t
 	return off != NULL ? file_pwrite(out, *off, &from, done) : file_write(out, &from, done);
 }
 
-static err_t copy_chunk(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off, char *buf, size_t len,
-			size_t *moved)
+static err_t copy_chunk(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off,
+			char *buf, size_t len, size_t *moved)
 {
 	size_t got, put = 0;
 	err_t err = copy_read(in, in_off, buf, len, &got);
@@ -275,7 +277,8 @@ static err_t copy_chunk(struct file *in, uint64_t *in_off, struct file *out, uin
 	return err;
 }
 
-err_t file_copy(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off, size_t len, size_t *done)
+err_t file_copy(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off, size_t len,
+		size_t *done)
 {
 	size_t room = len < COPY_CHUNK ? len : COPY_CHUNK, moved;
 	char *buf;
@@ -326,7 +329,8 @@ long file_seek(struct file *f, int64_t off, int whence)
 
 	if (f->ops != NULL && f->ops->seek != NULL)
 		return f->ops->seek(f, off, whence);
-	if (f->inode == NULL || file_is_stream(f) || S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode))
+	if (f->inode == NULL || file_is_stream(f) || S_ISFIFO(f->inode->mode) ||
+	    S_ISSOCK(f->inode->mode))
 		return E_SPIPE;
 	switch (whence) {
 	case SEEK_SET: break;
@@ -340,12 +344,16 @@ long file_seek(struct file *f, int64_t off, int whence)
 	case SEEK_HOLE: return S_ISREG(f->inode->mode) ? seek_hole(f, off, whence) : E_INVAL;
 	default: return E_INVAL;
 	}
-	if (!checked_add(base, off, &to))
-		return E_OVERFLOW;
-	if (to < 0)
+	if (!checked_add(base, off, &to) || to < 0)
 		return E_INVAL;
 	f->pos = (uint64_t)to;
 	return (long)to;
+}
+
+long file_seek_nowhere(struct file *f, int64_t off, int whence)
+{
+	(void)f, (void)off, (void)whence;
+	return 0;
 }
 
 struct dir_shift {
@@ -358,7 +366,8 @@ struct dir_shift {
 /* Positions 0 and 1 are "." and "..": the file system's begin at 2. */
 #define DIR_POS_FS 2u
 
-static bool emit_shifted(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool emit_shifted(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			 uint64_t pos)
 {
 	struct dir_shift *s = ctx;
 
@@ -420,7 +429,8 @@ err_t file_stat(struct file *f, struct kstat *out)
 		return OK;
 	}
 	*out = (struct kstat){
-		.dev = dev_make(0, 13), /* all anonymous files show one device, as anon_inodefs has */
+		.dev = dev_make(0,
+				13), /* all anonymous files show one device, as anon_inodefs has */
 		.ino = f->anon_ino,
 		.nlink = 1,
 		.mode = f->anon_mode,
@@ -461,7 +471,8 @@ uint32_t file_poll(struct file *f, struct poll_table *t)
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-err_t file_mmap(struct file *f, uint64_t pgoff, uint64_t len, uint32_t vmflags, struct vmobject **out)
+err_t file_mmap(struct file *f, uint64_t pgoff, uint64_t len, uint32_t vmflags,
+		struct vmobject **out)
 {
 	struct inode *i = f->inode;
 	uint64_t bytes, end;
@@ -470,9 +481,11 @@ err_t file_mmap(struct file *f, uint64_t pgoff, uint64_t len, uint32_t vmflags, 
 		return E_ACCES;
 	if ((vmflags & VM_SHARED) != 0 && (vmflags & VM_WRITE) != 0 && !file_writable(f))
 		return E_ACCES;
-	if ((vmflags & VM_EXEC) != 0 && f->path.mnt != NULL && (f->path.mnt->flags & MS_NOEXEC) != 0)
+	if ((vmflags & VM_EXEC) != 0 && f->path.mnt != NULL &&
+	    (f->path.mnt->flags & MS_NOEXEC) != 0)
 		return E_PERM;
-	if (!checked_mul(pgoff, PAGE_SIZE, &bytes) || !checked_add(bytes, len, &end) || end > FILE_POS_MAX)
+	if (!checked_mul(pgoff, PAGE_SIZE, &bytes) || !checked_add(bytes, len, &end) ||
+	    end > FILE_POS_MAX)
 		return E_OVERFLOW;
 	if (f->ops != NULL)
 		return f->ops->mmap != NULL ? f->ops->mmap(f, pgoff, len, vmflags, out) : E_NODEV;
@@ -524,9 +537,11 @@ err_t file_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 
 err_t file_set_flags(struct file *f, uint32_t flags)
 {
-	const uint32_t settable = O_APPEND | O_NONBLOCK | O_DIRECT | (O_NOATIME & ~O_RDONLY) | FASYNC;
+	const uint32_t settable = O_APPEND | O_NONBLOCK | O_DIRECT | (O_NOATIME & ~O_RDONLY) |
+				  FASYNC;
 
-	if ((flags & ~f->flags & O_NOATIME) != 0 && f->inode != NULL && !inode_owner_or_capable(f->inode))
+	if ((flags & ~f->flags & O_NOATIME) != 0 && f->inode != NULL &&
+	    !inode_owner_or_capable(f->inode))
 		return E_PERM;
 	f->flags = (f->flags & ~settable) | (flags & settable);
 	return OK;
@@ -534,7 +549,8 @@ err_t file_set_flags(struct file *f, uint32_t flags)
 
 long file_seals(struct file *f, uint32_t add, bool get)
 {
-	const uint32_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const uint32_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			       F_SEAL_FUTURE_WRITE;
 	struct inode *i = f->inode;
 
 	if (i == NULL || f->ops != NULL || i->super->magic != TMPFS_MAGIC)
@@ -545,8 +561,10 @@ long file_seals(struct file *f, uint32_t add, bool get)
 		return E_INVAL;
 	if (!file_writable(f) || (i->seals & F_SEAL_SEAL) != 0)
 		return E_PERM;
-	/* Any mapping counts as one that may write: which do is known only to the address spaces. */
-	if ((add & F_SEAL_WRITE) != 0 && container_of(i->ops->object(i), struct inode_object, obj)->users > 0)
+	/* Any mapping counts as one that may write: which do is known only to the address
+	 * spaces. */
+	if ((add & F_SEAL_WRITE) != 0 &&
+	    container_of(i->ops->object(i), struct inode_object, obj)->users > 0)
 		return E_BUSY;
 	i->seals |= add;
 	return OK;

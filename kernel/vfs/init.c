@@ -52,7 +52,8 @@ static err_t mount_root(void)
 	struct mount *m;
 
 	TRY(image_root(&lower));
-	TRY(mount_new_over(&tmpfs_fs, "rootfs", lower == NULL ? "mode=755" : NULL, MS_RELATIME, NULL, lower, &m));
+	TRY(mount_new_over(&tmpfs_fs, "rootfs", lower == NULL ? "mode=755" : NULL, MS_RELATIME,
+			   NULL, lower, &m));
 	mount_set_root(m);
 	kernel_fs.root = kernel_fs.cwd = (struct path){ m, m->root };
 	path_get(&kernel_fs.root);
@@ -101,7 +102,8 @@ static err_t mount_standard(const struct standard_mount *m)
 
 err_t vfs_init(void)
 {
-	/* Programs run on core 0's kernel; the others need no tree of their own until programs can be placed there. */
+	/* Programs run on core 0's kernel; the others need no tree of their own until programs can
+	 * be placed there. */
 	if (boot_info.core != 0)
 		return OK;
 	TRY(dentry_cache_init());

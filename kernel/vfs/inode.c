@@ -6,7 +6,8 @@
 #include "kernel/core/core.h"
 #include "kernel/vfs/internal.h"
 
-void inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, uint64_t ino, uint32_t mode)
+void inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, uint64_t ino,
+		uint32_t mode)
 {
 	memset(i, 0, sizeof(*i));
 	i->ops = ops;

@@ -6,15 +6,15 @@
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/path.h"
 
-#define NAME_MAX_ 255u
+#define NAME_MAX_      255u
 #define PATH_MAX_BYTES 4096u
 
 /* ---- dentry.c ---- */
 
 /* Room for the hash table. E_NOMEM */
 err_t dentry_cache_init(void) MUST_CHECK;
-/* A name that is in no table yet, refs = 1; takes a reference to the inode (and parent) of its own. parent NULL: a
- * root. NULL: out of memory. */
+/* A name that is in no table yet, refs = 1; takes a reference to the inode (and parent) of its own.
+ * parent NULL: a root. NULL: out of memory. */
 struct dentry *dentry_create(struct dentry *parent, const char *name, size_t len, struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
@@ -48,16 +48,16 @@ void path_leave_mounts(struct path *p);
 struct link_frame;
 enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 struct walk {
-	struct path cur;         /* referenced */
-	struct path root;        /* referenced: what "/" is, and where ".." stops */
-	struct path start;       /* not referenced: as cur at the beginning (only compared) */
-	const char *rest;        /* not yet looked at */
-	const char *last;        /* component where walk_parent() stopped */
+	struct path cur;   /* referenced */
+	struct path root;  /* referenced: what "/" is, and where ".." stops */
+	struct path start; /* not referenced: as cur at the beginning (only compared) */
+	const char *rest;  /* not yet looked at */
+	const char *last;  /* component where walk_parent() stopped */
 	size_t last_len;
 	enum last_kind last_kind;
-	unsigned flags;          /* LOOK_ */
-	unsigned links;          /* symbolic links followed */
-	bool need_dir;           /* a slash stood behind the last component */
+	unsigned flags; /* LOOK_ */
+	unsigned links; /* symbolic links followed */
+	bool need_dir;  /* a slash stood behind the last component */
 	struct link_frame *frames;
 };
 /* Start. On error there is nothing to end. */
@@ -65,18 +65,20 @@ err_t walk_begin(struct walk *w, int dirfd, const char *name, unsigned flags) MU
 void walk_end(struct walk *w);
 /* Go on until cur is the directory of the last component. MAY_SWITCH */
 err_t walk_parent(struct walk *w) MUST_CHECK;
-/* Take the last component: cur becomes what it names, or, when it is a symbolic link that is to be followed, the link's
- * target is put before the rest and *again is set: call walk_parent() next. */
+/* Take the last component: cur becomes what it names, or, when it is a symbolic link that is to be
+ * followed, the link's target is put before the rest and *again is set: call walk_parent() next. */
 err_t walk_last(struct walk *w, bool follow, bool *again) MUST_CHECK;
 
 /* The name in a directory, referenced, from cache or file system. E_NOENT, E_NAMETOOLONG... */
-err_t lookup_child(struct dentry *dir, const char *name, size_t len, struct dentry **out) MUST_CHECK;
+err_t lookup_child(struct dentry *dir, const char *name, size_t len,
+		   struct dentry **out) MUST_CHECK;
 
 /* ---- perm.c ---- */
 
 struct fs_context *current_fs(void);
 const struct cred *current_cred(void);
-/* May a name be removed from (or moved out of) the directory? Write and search permission, the sticky bit. */
+/* May a name be removed from (or moved out of) the directory? Write and search permission, the
+ * sticky bit. */
 err_t may_delete(const struct path *dir, struct inode *victim) MUST_CHECK;
 /* May a name be added? E_NOENT when the directory itself was removed. */
 err_t may_create(const struct path *dir) MUST_CHECK;
@@ -89,7 +91,8 @@ err_t inode_drop_privileges(struct inode *i) MUST_CHECK;
 
 /* ---- file.c ---- */
 
-/* The file of an inode; takes references of its own to path and inode. Does not open. NULL: out of memory. */
+/* The file of an inode; takes references of its own to path and inode. Does not open. NULL: out of
+ * memory. */
 struct file *file_create_inode(const struct path *p, uint32_t flags);
 /* SIGXFSZ and E_FBIG at the limit; else *len is cut to what may be written at off. */
 err_t file_size_limit(uint64_t off, uint64_t *len) MUST_CHECK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Advisory locks. All locks of an inode lie on inode.locks; ranges are [start, end] with end inclusive. Of one owner
- * the ranges of record locks never overlap. A waiter sleeps on one queue for the inode's whole set and looks again
- * after each release; `waiting` records whom it waits for, for the search for deadlocks.
+ * Advisory locks. All locks of an inode lie on inode.locks; ranges are [start, end] with end
+ * inclusive. Of one owner the ranges of record locks never overlap. A waiter sleeps on one queue
+ * for the inode's whole set and looks again after each release; `waiting` records whom it waits
+ * for, for the search for deadlocks.
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -12,16 +13,16 @@
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/lock.h"
 
-#define LOCK_END ((uint64_t)INT64_MAX)
+#define LOCK_END       ((uint64_t)INT64_MAX)
 #define OPEN_MODE_LOCK 1
 
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
 struct lock {
-	struct list node;       /* inode.locks */
+	struct list node; /* inode.locks */
 	enum lock_kind kind;
 	bool write;
-	const void *owner;      /* descriptor table (POSIX) or file */
+	const void *owner; /* descriptor table (POSIX) or file */
 	int pid;
 	uint64_t start, end;
 };
@@ -52,13 +53,13 @@ static bool overlap(const struct lock *a, const struct lock *b)
 
 static bool conflict(const struct lock *held, const struct lock *want)
 {
-	return kinds_meet(held->kind, want->kind) && !same_owner(held, want) && overlap(held, want) &&
-	       (held->write || want->write);
+	return kinds_meet(held->kind, want->kind) && !same_owner(held, want) &&
+	       overlap(held, want) && (held->write || want->write);
 }
 
 static struct lock *find_conflict(struct inode *i, const struct lock *want)
 {
-	LIST_FOR_EACH (pos, &i->locks) {
+	LIST_FOR_EACH(pos, &i->locks) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
 		if (conflict(l, want))
@@ -85,8 +86,9 @@ static void lock_free(struct lock *l)
 }
 
 /*
- * Give the owner of `want` the range (or, unlock, nothing there): cuts its old locks to fit. Two fresh locks are
- * enough: the new one, and the right half of an old one that is split. Checked before anything changes.
+ * Give the owner of `want` the range (or, unlock, nothing there): cuts its old locks to fit. Two
+ * fresh locks are enough: the new one, and the right half of an old one that is split. Checked
+ * before anything changes.
  */
 static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
 {
@@ -99,7 +101,7 @@ static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
 		kmem_free(right);
 		return E_NOLCK;
 	}
-	LIST_FOR_EACH_SAFE (pos, &i->locks) {
+	LIST_FOR_EACH_SAFE(pos, &i->locks) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
 		if (!same_owner(l, want) || !overlap(l, want))
@@ -126,7 +128,8 @@ static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
 	return OK;
 }
 
-/* Would `owner` wait for itself if it waited for `by`? Each owner is followed through the one it waits for. */
+/* Would `owner` wait for itself if it waited for `by`? Each owner is followed through the one it
+ * waits for. */
 static bool deadlock(const void *owner, const void *by)
 {
 	for (unsigned depth = 0; depth < 64; depth++) {
@@ -134,7 +137,7 @@ static bool deadlock(const void *owner, const void *by)
 
 		if (by == owner)
 			return true;
-		LIST_FOR_EACH (pos, &waiting) {
+		LIST_FOR_EACH(pos, &waiting) {
 			const struct lock_wait *w = list_entry(pos, struct lock_wait, node);
 
 			if (w->owner == by)
@@ -153,7 +156,8 @@ static err_t wait_release(const struct lock *want, const struct lock *blocker)
 	struct lock_wait w = { .owner = want->owner, .blocked_by = blocker->owner };
 	wait_result_t r;
 
-	if (want->kind == KIND_POSIX && blocker->kind == KIND_POSIX && deadlock(want->owner, blocker->owner))
+	if (want->kind == KIND_POSIX && blocker->kind == KIND_POSIX &&
+	    deadlock(want->owner, blocker->owner))
 		return E_DEADLK;
 	list_init(&w.node);
 	if (want->kind == KIND_POSIX && blocker->kind == KIND_POSIX)
@@ -256,7 +260,8 @@ err_t lock_fcntl(struct file *f, int cmd, struct flock *fl)
 	}
 	if (!mode_allows(f, fl->l_type))
 		return E_BADF;
-	return lock_set(f->inode, &want, fl->l_type == F_UNLCK, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	return lock_set(f->inode, &want, fl->l_type == F_UNLCK,
+			cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 /* ---- flock ---- */
@@ -264,7 +269,9 @@ err_t lock_fcntl(struct file *f, int cmd, struct flock *fl)
 err_t lock_flock(struct file *f, int op)
 {
 	bool wait = (op & LOCK_NB) == 0;
-	struct lock want = { .kind = KIND_FLOCK, .owner = f, .pid = current_task->pid, .end = LOCK_END };
+	struct lock want = {
+		.kind = KIND_FLOCK, .owner = f, .pid = current_task->pid, .end = LOCK_END
+	};
 
 	op &= ~LOCK_NB;
 	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
@@ -272,7 +279,8 @@ err_t lock_flock(struct file *f, int op)
 	if (f->inode == NULL)
 		return E_BADF;
 	want.write = op == LOCK_EX;
-	/* As in Linux, changing the kind is not atomic: the old lock goes first, others may come between. */
+	/* As in Linux, changing the kind is not atomic: the old lock goes first, others may come
+	 * between. */
 	if (op != LOCK_UN)
 		TRY(lock_set(f->inode, &want, true, false));
 	return lock_set(f->inode, &want, op == LOCK_UN, wait);
@@ -284,7 +292,7 @@ static void release_owned(struct inode *i, enum lock_kind kind, const void *owne
 {
 	bool any = false;
 
-	LIST_FOR_EACH_SAFE (pos, &i->locks) {
+	LIST_FOR_EACH_SAFE(pos, &i->locks) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
 		if (l->kind == kind && l->owner == owner) {
@@ -314,9 +322,11 @@ void lock_for_each(struct inode *i, void (*fn)(void *ctx, const struct lock_info
 {
 	static const char *const names[] = { "POSIX", "OFDLCK", "FLOCK" };
 
-	LIST_FOR_EACH (pos, &i->locks) {
+	LIST_FOR_EACH(pos, &i->locks) {
 		const struct lock *l = list_entry(pos, struct lock, node);
-		struct lock_info info = { names[l->kind], l->write, false, l->pid, l->start, l->end };
+		struct lock_info info = {
+			names[l->kind], l->write, false, l->pid, l->start, l->end
+		};
 
 		fn(ctx, &info);
 	}

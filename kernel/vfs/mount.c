@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * File systems, supers and the tree of mounts. A mount in the tree holds its mount point (path `at`), its root, its
- * super, and one reference for being there; a super is held by its mounts and its inodes.
+ * File systems, supers and the tree of mounts. A mount in the tree holds its mount point (path
+ * `at`), its root, its super, and one reference for being there; a super is held by its mounts and
+ * its inodes.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -14,13 +15,14 @@
 #include "kernel/vfs/internal.h"
 
 #define FS_MAX 16u
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
-		     MS_STRICTATIME)
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+	 MS_STRICTATIME)
 
 /* umount2's flags; the kernel's public headers do not have them. */
-#define MNT_FORCE_	 1u
-#define MNT_DETACH_	 2u
-#define MNT_EXPIRE_	 4u
+#define MNT_FORCE_       1u
+#define MNT_DETACH_      2u
+#define MNT_EXPIRE_      4u
 #define UMOUNT_NOFOLLOW_ 8u
 
 static const struct fs_ops *file_systems[FS_MAX];
@@ -72,8 +74,8 @@ void super_put(struct super *s)
 }
 
 /* A super and its root inode (referenced); the super is held by the inode and by the caller. */
-static err_t super_create(const struct fs_ops *ops, const char *source, const char *options, struct inode *lower,
-			  struct super **out, struct inode **root)
+static err_t super_create(const struct fs_ops *ops, const char *source, const char *options,
+			  struct inode *lower, struct super **out, struct inode **root)
 {
 	struct super *s = kmem_zalloc(sizeof(*s));
 	char *name = kmem_strdup(source);
@@ -84,7 +86,9 @@ static err_t super_create(const struct fs_ops *ops, const char *source, const ch
 		kmem_free(name);
 		return E_NOMEM;
 	}
-	*s = (struct super){ .ops = ops, .source = name, .dev = super_new_dev(), .magic = ops->magic, .refs = 1 };
+	*s = (struct super){
+		.ops = ops, .source = name, .dev = super_new_dev(), .magic = ops->magic, .refs = 1
+	};
 	s->lower = lower;
 	err = ops->mount(s, source, options, root);
 	if (err != OK) {
@@ -164,8 +168,8 @@ static struct mount *mount_alloc(struct super *s, struct dentry *root, uint32_t 
 	return m;
 }
 
-err_t mount_new_over(const struct fs_ops *ops, const char *source, const char *options, uint32_t flags,
-		     const struct path *at, struct inode *lower, struct mount **out)
+err_t mount_new_over(const struct fs_ops *ops, const char *source, const char *options,
+		     uint32_t flags, const struct path *at, struct inode *lower, struct mount **out)
 {
 	struct super *s;
 	struct inode *root;
@@ -188,8 +192,8 @@ err_t mount_new_over(const struct fs_ops *ops, const char *source, const char *o
 	return OK;
 }
 
-err_t mount_new(const struct fs_ops *ops, const char *source, const char *options, uint32_t flags, const struct path *at,
-		struct mount **out)
+err_t mount_new(const struct fs_ops *ops, const char *source, const char *options, uint32_t flags,
+		const struct path *at, struct mount **out)
 {
 	return mount_new_over(ops, source, options, flags, at, NULL, out);
 }
@@ -259,8 +263,8 @@ static err_t mount_remount(const struct path *at, uint32_t flags)
 	return OK;
 }
 
-static err_t mount_fresh(const char *source, const char *type, const char *options, const struct path *at,
-			 uint32_t flags)
+static err_t mount_fresh(const char *source, const char *type, const char *options,
+			 const struct path *at, uint32_t flags)
 {
 	const struct fs_ops *ops = type != NULL ? fs_find(type) : NULL;
 	struct mount *m;
@@ -275,9 +279,11 @@ static err_t mount_fresh(const char *source, const char *type, const char *optio
 	return mount_new(ops, source != NULL ? source : "none", options, flags, at, &m);
 }
 
-err_t vfs_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *options)
+err_t vfs_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		const char *options)
 {
-	/* How mounts would spread to other mount namespaces: there is one, so all kinds are the same. */
+	/* How mounts would spread to other mount namespaces: there is one, so all kinds are the
+	 * same. */
 	const unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	uint32_t kept = (uint32_t)flags & MOUNT_FLAGS;
 	struct path at;
@@ -330,13 +336,16 @@ err_t vfs_statfs(const struct path *p, struct kstatfs *out)
 {
 	struct super *s = p->dentry->inode->super;
 
-	*out = (struct kstatfs){ .type = s->magic, .bsize = PAGE_SIZE, .frsize = PAGE_SIZE, .namelen = NAME_MAX_ };
+	*out = (struct kstatfs){
+		.type = s->magic, .bsize = PAGE_SIZE, .frsize = PAGE_SIZE, .namelen = NAME_MAX_
+	};
 	out->fsid = s->dev;
 	if (s->ops->statfs != NULL)
 		s->ops->statfs(s, out);
 	if (p->mnt != NULL) {
 		/* ST_VALID and the ST_ bits, which have the values of the first MS_ bits. */
-		out->flags |= 0x20 | (p->mnt->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC));
+		out->flags |= 0x20 |
+			      (p->mnt->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC));
 		if ((p->mnt->flags & MS_NOATIME) != 0)
 			out->flags |= 0x400;
 		if ((p->mnt->flags & MS_RELATIME) != 0)

@@ -10,11 +10,11 @@
 
 /* A name found by its directory. */
 struct name {
-	struct path dir;    /* referenced */
+	struct path dir; /* referenced */
 	const char *last;
 	size_t len;
-	bool slash;         /* a slash stood behind it */
-	struct dentry *d;   /* referenced, NULL: not there */
+	bool slash;       /* a slash stood behind it */
+	struct dentry *d; /* referenced, NULL: not there */
 };
 
 static enum last_kind name_kind(const struct name *n)
@@ -126,7 +126,8 @@ err_t vfs_symlink(const char *target, int dirfd, const char *name)
 		return E_NOENT;
 	TRY(name_for_creation(dirfd, name, false, &n));
 	dir = n.dir.dentry->inode;
-	err = dir->ops->symlink != NULL ? dir->ops->symlink(dir, n.last, n.len, target, &i) : E_PERM;
+	err = dir->ops->symlink != NULL ? dir->ops->symlink(dir, n.last, n.len, target, &i)
+					: E_PERM;
 	if (err == OK)
 		inode_put(i);
 	name_release(&n);

@@ -33,7 +33,8 @@ void inode_object_put(struct vmobject *obj)
 	inode_put(i); /* o may be gone now */
 }
 
-void inode_object_describe(struct vmobject *obj, char *path, size_t size, uint64_t *dev, uint64_t *ino)
+void inode_object_describe(struct vmobject *obj, char *path, size_t size, uint64_t *dev,
+			   uint64_t *ino)
 {
 	struct inode_object *o = container_of(obj, struct inode_object, obj);
 	size_t len;

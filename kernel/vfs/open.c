@@ -35,7 +35,8 @@ static err_t may_open(const struct path *p, uint32_t flags)
 		return E_LOOP;
 	if (S_ISDIR(i->mode) && wants_write(flags))
 		return E_ISDIR;
-	if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && p->mnt != NULL && (p->mnt->flags & MS_NODEV) != 0)
+	if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && p->mnt != NULL &&
+	    (p->mnt->flags & MS_NODEV) != 0)
 		return E_ACCES;
 	TRY(path_permission(p, access_needed(flags)));
 	if ((flags & O_NOATIME) != 0 && !inode_owner_or_capable(i))
@@ -165,7 +166,8 @@ static err_t open_walk(struct walk *w, uint32_t flags, uint32_t mode, bool *crea
 	return OK;
 }
 
-static err_t open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look, struct file **out)
+static err_t open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look,
+			  struct file **out)
 {
 	struct inode *i = NULL;
 	struct path dir, p;
@@ -173,7 +175,8 @@ static err_t open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t 
 
 	if ((flags & O_DIRECTORY) == 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_CREAT) != 0)
 		return E_INVAL;
-	TRY(path_lookup(dirfd, name, look | LOOK_DIR | ((flags & O_NOFOLLOW) != 0 ? 0 : LOOK_FOLLOW), &dir));
+	TRY(path_lookup(dirfd, name,
+			look | LOOK_DIR | ((flags & O_NOFOLLOW) != 0 ? 0 : LOOK_FOLLOW), &dir));
 	err = path_permission(&dir, 3);
 	if (err == OK && dir.dentry->inode->ops->tmpfile == NULL)
 		err = E_OPNOTSUPP;
@@ -195,9 +198,11 @@ static err_t open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t 
 	return err;
 }
 
-err_t vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look, struct file **out)
+err_t vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look,
+	       struct file **out)
 {
-	const unsigned limits = LOOK_NO_XDEV | LOOK_NO_MAGIC | LOOK_NO_SYMLINKS | LOOK_BENEATH | LOOK_IN_ROOT | LOOK_EMPTY;
+	const unsigned limits = LOOK_NO_XDEV | LOOK_NO_MAGIC | LOOK_NO_SYMLINKS | LOOK_BENEATH |
+				LOOK_IN_ROOT | LOOK_EMPTY;
 	bool created = false;
 	struct walk w;
 	err_t err;

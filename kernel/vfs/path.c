@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Looking a path up. A walk goes from component to component without recursion: the targets of symbolic links that
- * are being followed lie on a list of frames, each with what was left of the string that named the link.
+ * Looking a path up. A walk goes from component to component without recursion: the targets of
+ * symbolic links that are being followed lie on a list of frames, each with what was left of the
+ * string that named the link.
  */
 #include <linux/fs.h>
 
@@ -100,17 +101,20 @@ static err_t step_up(struct walk *w)
 	return OK;
 }
 
-/* The symbolic link's target becomes what is looked at next. `at`: the link's place (its directory is cur). */
+/* The symbolic link's target becomes what is looked at next. `at`: the link's place (its directory
+ * is cur). */
 static err_t push_target(struct walk *w, struct inode *link)
 {
-	size_t room = link->size > 0 && link->size < PATH_MAX_BYTES ? (size_t)link->size + 1 : PATH_MAX_BYTES;
+	size_t room = link->size > 0 && link->size < PATH_MAX_BYTES ? (size_t)link->size + 1
+								    : PATH_MAX_BYTES;
 	struct link_frame *f = kmem_alloc(sizeof(*f) + room + 1);
 	size_t len;
 	err_t err;
 
 	if (f == NULL)
 		return E_NOMEM;
-	err = link->ops->readlink != NULL ? link->ops->readlink(link, f->target, room, &len) : E_INVAL;
+	err = link->ops->readlink != NULL ? link->ops->readlink(link, f->target, room, &len)
+					  : E_INVAL;
 	if (err == OK && len == 0)
 		err = E_NOENT;
 	if (err != OK) {
@@ -252,7 +256,8 @@ static const char *skip_slashes(const char *s)
 	return s;
 }
 
-/* Is nothing left of this string and of those below it? Slashes that are left ask for a directory. */
+/* Is nothing left of this string and of those below it? Slashes that are left ask for a
+ * directory. */
 static bool at_end(struct walk *w, const char *rest)
 {
 	const struct link_frame *f = w->frames;
@@ -343,7 +348,8 @@ err_t walk_last(struct walk *w, bool follow, bool *again)
 		return OK;
 	w->rest = w->last + w->last_len;
 	TRY(step(w, follow || w->need_dir));
-	/* After a link was followed its target is the rest; otherwise the rest is empty or slashes. */
+	/* After a link was followed its target is the rest; otherwise the rest is empty or
+	 * slashes. */
 	*again = refill(w);
 	return OK;
 }
@@ -377,8 +383,8 @@ err_t path_lookup(int dirfd, const char *name, unsigned flags, struct path *out)
 	return err;
 }
 
-err_t path_lookup_parent(int dirfd, const char *name, struct path *dir, const char **last, size_t *last_len,
-			 bool *trailing_slash)
+err_t path_lookup_parent(int dirfd, const char *name, struct path *dir, const char **last,
+			 size_t *last_len, bool *trailing_slash)
 {
 	struct walk w;
 	err_t err;
@@ -386,7 +392,8 @@ err_t path_lookup_parent(int dirfd, const char *name, struct path *dir, const ch
 	TRY(walk_begin(&w, dirfd, name, 0));
 	err = walk_parent(&w);
 	if (err == OK) {
-		/* The last component lies in `name`: only links before it were followed, and their strings are used up. */
+		/* The last component lies in `name`: only links before it were followed, and their
+		 * strings are used up. */
 		*dir = w.cur;
 		path_get(dir);
 		*last = w.last_kind == LAST_ROOT ? "/" : w.last;
@@ -427,7 +434,8 @@ static err_t string_before(const struct path *p, char *buf, char **at)
 			cur = cur.mnt->at;
 			continue;
 		}
-		if (!put_before(buf, at, cur.dentry->name, cur.dentry->len) || !put_before(buf, at, "/", 1))
+		if (!put_before(buf, at, cur.dentry->name, cur.dentry->len) ||
+		    !put_before(buf, at, "/", 1))
 			return E_NAMETOOLONG;
 		cur.dentry = cur.dentry->parent;
 	}

@@ -11,9 +11,9 @@
 #define MAY_READ  4u
 
 struct fs_context kernel_fs = { .refs = 1, .umask = 022 };
-static const struct cred kernel_cred = {
-	.cap_effective = ~0ull, .cap_permitted = ~0ull, .cap_bounding = ~0ull
-};
+static const struct cred kernel_cred = { .cap_effective = ~0ull,
+					 .cap_permitted = ~0ull,
+					 .cap_bounding = ~0ull };
 
 static struct task *task_now(void)
 {
@@ -73,7 +73,8 @@ static bool capable_of_access(const struct inode *i, unsigned mask, uint64_t cap
 	return override && ((mask & MAY_EXEC) == 0 || (i->mode & 0111) != 0);
 }
 
-static err_t access_rule(const struct inode *i, unsigned mask, uint32_t uid, uint32_t gid, uint64_t caps)
+static err_t access_rule(const struct inode *i, unsigned mask, uint32_t uid, uint32_t gid,
+			 uint64_t caps)
 {
 	unsigned bits = i->mode & 7;
 
@@ -98,13 +99,15 @@ err_t inode_permission_real(struct inode *i, unsigned mask)
 {
 	const struct cred *c = current_cred();
 
-	/* As access(2): root's real uid counts with all permitted capabilities, another's with none. */
+	/* As access(2): root's real uid counts with all permitted capabilities, another's with
+	 * none. */
 	return access_rule(i, mask, c->uid, c->gid, c->uid == 0 ? c->cap_permitted : 0);
 }
 
 err_t path_writable(const struct path *p)
 {
-	bool read_only = p->dentry->inode->super->read_only || (p->mnt != NULL && (p->mnt->flags & MS_RDONLY) != 0);
+	bool read_only = p->dentry->inode->super->read_only ||
+			 (p->mnt != NULL && (p->mnt->flags & MS_RDONLY) != 0);
 
 	return read_only ? E_ROFS : OK;
 }
@@ -116,7 +119,8 @@ err_t path_permission(const struct path *p, unsigned mask)
 	if ((mask & MAY_WRITE) != 0 && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		TRY(path_writable(p));
 	/* A mount without execution hides the execute bits of its files. */
-	if ((mask & MAY_EXEC) != 0 && S_ISREG(i->mode) && p->mnt != NULL && (p->mnt->flags & MS_NOEXEC) != 0)
+	if ((mask & MAY_EXEC) != 0 && S_ISREG(i->mode) && p->mnt != NULL &&
+	    (p->mnt->flags & MS_NOEXEC) != 0)
 		return E_ACCES;
 	return inode_permission(i, mask);
 }
@@ -136,7 +140,8 @@ err_t may_delete(const struct path *dir, struct inode *victim)
 
 	TRY(path_writable(dir));
 	TRY(inode_permission(d, MAY_WRITE | MAY_EXEC));
-	if ((d->mode & S_ISVTX) != 0 && victim->uid != uid && d->uid != uid && !task_capable(CAP_FOWNER))
+	if ((d->mode & S_ISVTX) != 0 && victim->uid != uid && d->uid != uid &&
+	    !task_capable(CAP_FOWNER))
 		return E_PERM;
 	return OK;
 }
@@ -148,13 +153,14 @@ void path_accessed(const struct path *p, struct inode *i)
 	uint32_t flags = p->mnt != NULL ? p->mnt->flags : 0;
 	struct attr_change c = { .valid = ATTR_ATIME | ATTR_READ };
 
-	if ((flags & (MS_NOATIME | MS_RDONLY)) != 0 || i->super->read_only || i->ops->setattr == NULL)
+	if ((flags & (MS_NOATIME | MS_RDONLY)) != 0 || i->super->read_only ||
+	    i->ops->setattr == NULL)
 		return;
 	if ((flags & MS_NODIRATIME) != 0 && S_ISDIR(i->mode))
 		return;
 	c.atime_ns = (int64_t)time_real_ns();
-	if ((flags & MS_STRICTATIME) == 0 && i->atime_ns > i->mtime_ns && i->atime_ns > i->ctime_ns &&
-	    c.atime_ns - i->atime_ns < DAY_NS)
+	if ((flags & MS_STRICTATIME) == 0 && i->atime_ns > i->mtime_ns &&
+	    i->atime_ns > i->ctime_ns && c.atime_ns - i->atime_ns < DAY_NS)
 		return;
 	if (i->ops->setattr(i, &c) != OK)
 		return; /* a time that cannot be stored is not the reader's error */

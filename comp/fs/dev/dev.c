@@ -9,7 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/vfs/internal.h"
 
-#define TTY_GID	     5u
+#define TTY_GID      5u
 #define TTYAUX_MAJOR 5u
 #define DEVPTS_MAGIC 0x1cd1
 
@@ -24,7 +24,8 @@ const struct fs_ops devtmpfs_fs = {
 
 static struct inode *devpts_root; /* of the first mount, the one at /dev/pts; referenced */
 
-static err_t devpts_mount(struct super *s, const char *source, const char *options, struct inode **root)
+static err_t devpts_mount(struct super *s, const char *source, const char *options,
+			  struct inode **root)
 {
 	TRY(tmpfs_mount(s, source, options, root));
 	if (devpts_root == NULL)
@@ -50,7 +51,8 @@ err_t devpts_add(unsigned index, uint32_t uid)
 
 	if (devpts_root == NULL)
 		return E_NODEV;
-	TRY(devpts_root->ops->create(devpts_root, name, len, S_IFCHR | 0620, dev_make(DEVPTS_MAJOR, index), &i));
+	TRY(devpts_root->ops->create(devpts_root, name, len, S_IFCHR | 0620,
+				     dev_make(DEVPTS_MAJOR, index), &i));
 	i->uid = uid;
 	i->gid = TTY_GID;
 	inode_put(i);
@@ -107,8 +109,8 @@ static const struct node {
 static const struct link {
 	const char *path, *target;
 } links[] = {
-	{ "/dev/fd", "/proc/self/fd" },		 { "/dev/stdin", "/proc/self/fd/0" },
-	{ "/dev/stdout", "/proc/self/fd/1" },	 { "/dev/stderr", "/proc/self/fd/2" },
+	{ "/dev/fd", "/proc/self/fd" },       { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
 	{ "/dev/pts/ptmx", "../ptmx" },
 };
 
@@ -116,8 +118,8 @@ err_t dev_init(void)
 {
 	TRY(dev_mem_register());
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-		TRY(add_node(nodes[i].name, S_IFCHR | nodes[i].mode, dev_make(nodes[i].major, nodes[i].minor),
-			     nodes[i].gid));
+		TRY(add_node(nodes[i].name, S_IFCHR | nodes[i].mode,
+			     dev_make(nodes[i].major, nodes[i].minor), nodes[i].gid));
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		TRY(vfs_symlink(links[i].target, AT_FDCWD_, links[i].path));
 	return OK;

@@ -48,7 +48,8 @@ static err_t write_full(struct file *f, uint64_t off, struct uio *from, size_t *
 }
 
 /* Private: as anonymous memory (no object). Shared: fresh memory that the mapping's heirs share. */
-static err_t map_zeros(struct file *f, uint64_t pgoff, uint64_t len, uint32_t flags, struct vmobject **out)
+static err_t map_zeros(struct file *f, uint64_t pgoff, uint64_t len, uint32_t flags,
+		       struct vmobject **out)
 {
 	(void)f;
 	*out = NULL;
@@ -67,11 +68,15 @@ static long seek_anywhere(struct file *f, int64_t off, int whence)
 	return 0;
 }
 
-static const struct file_ops null_ops = { .read = read_nothing, .write = write_away, .seek = seek_anywhere };
+static const struct file_ops null_ops = { .read = read_nothing,
+					  .write = write_away,
+					  .seek = seek_anywhere };
 static const struct file_ops zero_ops = {
 	.read = read_zeros, .write = write_away, .seek = seek_anywhere, .mmap = map_zeros
 };
-static const struct file_ops full_ops = { .read = read_zeros, .write = write_full, .seek = seek_anywhere };
+static const struct file_ops full_ops = { .read = read_zeros,
+					  .write = write_full,
+					  .seek = seek_anywhere };
 
 /* ---- random, urandom: one generator, seeded before the first program runs ---- */
 
@@ -126,7 +131,8 @@ static const struct file_ops random_ops = {
 static err_t kmsg_write(struct file *f, uint64_t off, struct uio *from, size_t *done)
 {
 	char line[BATCH];
-	size_t n = from->left < sizeof(line) - 1 ? from->left : sizeof(line) - 1, got = 0, all = from->left;
+	size_t n = from->left < sizeof(line) - 1 ? from->left : sizeof(line) - 1, got = 0,
+	       all = from->left;
 
 	(void)f;
 	(void)off;

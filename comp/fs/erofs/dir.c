@@ -29,7 +29,8 @@ static err_t block_get(struct erofs_inode *dir, uint64_t index, struct dir_block
 	if (b->len < sizeof(first))
 		return E_CORRUPT;
 	memcpy(&first, b->p, sizeof(first));
-	if (first.nameoff < sizeof(first) || first.nameoff >= b->len || first.nameoff % sizeof(first) != 0)
+	if (first.nameoff < sizeof(first) || first.nameoff >= b->len ||
+	    first.nameoff % sizeof(first) != 0)
 		return E_CORRUPT;
 	b->count = first.nameoff / (uint32_t)sizeof(first);
 	return OK;
@@ -51,7 +52,9 @@ static err_t entry_get(const struct dir_block *b, uint32_t index, struct dir_nam
 	out->len = (uint32_t)strnlen(out->name, end - d.nameoff);
 	out->nid = d.nid;
 	out->type = d.type;
-	return out->len > 0 && out->len <= 255 && memchr(out->name, '/', out->len) == NULL ? OK : E_CORRUPT;
+	return out->len > 0 && out->len <= 255 && memchr(out->name, '/', out->len) == NULL
+		       ? OK
+		       : E_CORRUPT;
 }
 
 /* Order of names: bytes, then length. */
@@ -124,7 +127,9 @@ err_t erofs_dir_lookup(struct erofs_inode *dir, const char *name, size_t len, ui
 
 static unsigned dirent_type(uint8_t type)
 {
-	static const uint8_t dt[] = { 0, 8, 4, 2, 6, 1, 12, 10 }; /* as DT_UNKNOWN, DT_REG, DT_DIR ... */
+	static const uint8_t dt[] = {
+		0, 8, 4, 2, 6, 1, 12, 10
+	}; /* as DT_UNKNOWN, DT_REG, DT_DIR ... */
 
 	return type < sizeof(dt) ? dt[type] : 0;
 }
@@ -150,7 +155,8 @@ err_t erofs_dir_read(struct erofs_inode *dir, uint64_t pos, dir_emit emit, void 
 			TRY(entry_get(&b, index, &e));
 			if (is_dots(&e))
 				continue;
-			if (!emit(ctx, e.name, e.len, e.nid, dirent_type(e.type), block * EROFS_BLOCK + index + 1))
+			if (!emit(ctx, e.name, e.len, e.nid, dirent_type(e.type),
+				  block * EROFS_BLOCK + index + 1))
 				return OK;
 		}
 	}

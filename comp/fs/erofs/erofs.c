@@ -71,7 +71,8 @@ static const struct inode_ops erofs_inode_ops = {
 	.release = inode_release,
 };
 
-err_t erofs_mount_at(struct super *s, const uint8_t *va, uint64_t len, paddr_t pa, struct inode **root)
+err_t erofs_mount_at(struct super *s, const uint8_t *va, uint64_t len, paddr_t pa,
+		     struct inode **root)
 {
 	struct erofs_image *img = kmem_alloc(sizeof(*img));
 	err_t err;
@@ -99,7 +100,8 @@ uint64_t erofs_max_ino(const struct super *s)
 	return img->len / EROFS_SLOT;
 }
 
-static err_t erofs_mount(struct super *s, const char *source, const char *options, struct inode **root)
+static err_t erofs_mount(struct super *s, const char *source, const char *options,
+			 struct inode **root)
 {
 	(void)source;
 	(void)options;

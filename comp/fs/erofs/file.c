@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Contents of files: reading, and pages for mappings, which are the image's own frames wherever that is right. */
+/* Contents of files: reading, and pages for mappings, which are the image's own frames wherever
+ * that is right. */
 #include "abi/layout.h"
 #include "base/str.h"
 #include "comp/fs/erofs/local.h"
@@ -41,7 +42,8 @@ static err_t copy_page(struct erofs_inode *i, uint64_t index, paddr_t *out)
 	return OK;
 }
 
-/* May the last page be mapped from the image: is it a whole page there, with zeros behind the file's end? */
+/* May the last page be mapped from the image: is it a whole page there, with zeros behind the
+ * file's end? */
 static bool last_page_clean(const struct erofs_inode *i, uint64_t index)
 {
 	uint64_t used = i->vfs.size - index * PAGE_SIZE;

@@ -15,7 +15,8 @@ err_t erofs_damaged(err_t err, const char *what, uint64_t nid)
 		return err;
 	if (lines < DAMAGE_LINES) {
 		lines++;
-		log_error("erofs: the root image is damaged: %s (inode %llu)", what, (unsigned long long)nid);
+		log_error("erofs: the root image is damaged: %s (inode %llu)", what,
+			  (unsigned long long)nid);
 	}
 	return E_IO;
 }
@@ -29,8 +30,9 @@ const void *erofs_at(const struct erofs_image *img, uint64_t off, uint64_t len)
 static uint32_t crc32c(uint32_t crc, const uint8_t *p, size_t n)
 {
 	static const uint32_t table[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
+		0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+		0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 	};
 
 	for (; n > 0; n--, p++) {
@@ -71,7 +73,8 @@ static err_t super_check(const struct erofs_image *img, const struct erofs_disk_
 		err = E_INVAL;
 		if (sb->block_bits != EROFS_BLOCK_BITS || sb->dir_block_bits != 0)
 			why = "blocks are not of 4096 bytes";
-		else if ((sb->feature_incompat & ~EROFS_INCOMPAT_HARMLESS) != 0 || sb->extra_devices != 0)
+		else if ((sb->feature_incompat & ~EROFS_INCOMPAT_HARMLESS) != 0 ||
+			 sb->extra_devices != 0)
 			why = "uses features that this kernel cannot read (make it without compression)";
 	}
 	if (why == NULL)
@@ -139,22 +142,31 @@ static err_t raw_read(const struct erofs_image *img, uint64_t nid, struct raw_in
 		raw->mtime_ns = (int64_t)(raw->d.mtime * NS_PER_S + raw->d.mtime_nsec);
 		return OK;
 	}
-	raw->d = (struct erofs_disk_extended){ .format = c.format, .xattr_count = c.xattr_count, .mode = c.mode,
-		.size = c.size, .u = c.u, .ino = c.ino, .uid = c.uid, .gid = c.gid, .nlink = c.nlink };
+	raw->d = (struct erofs_disk_extended){ .format = c.format,
+					       .xattr_count = c.xattr_count,
+					       .mode = c.mode,
+					       .size = c.size,
+					       .u = c.u,
+					       .ino = c.ino,
+					       .uid = c.uid,
+					       .gid = c.gid,
+					       .nlink = c.nlink };
 	raw->end = off + sizeof(c);
 	raw->mtime_ns = img->build_time_ns;
 	return OK;
 }
 
 /* Where the bytes of a file, directory or link are. All of it lies inside the image afterwards. */
-static err_t place_data(const struct erofs_image *img, const struct raw_inode *raw, struct erofs_inode *i)
+static err_t place_data(const struct erofs_image *img, const struct raw_inode *raw,
+			struct erofs_inode *i)
 {
 	unsigned layout = EROFS_FORMAT_LAYOUT(raw->d.format);
 	uint64_t size = raw->d.size;
 
 	if (layout != EROFS_LAYOUT_FLAT_PLAIN && layout != EROFS_LAYOUT_FLAT_INLINE)
 		return E_OPNOTSUPP;
-	i->plain = layout == EROFS_LAYOUT_FLAT_INLINE ? ALIGN_DOWN(size, (uint64_t)EROFS_BLOCK) : size;
+	i->plain = layout == EROFS_LAYOUT_FLAT_INLINE ? ALIGN_DOWN(size, (uint64_t)EROFS_BLOCK)
+						      : size;
 	i->data = (uint64_t)raw->d.u * EROFS_BLOCK;
 	i->tail = raw->end + i->xattrs_len;
 	if (i->plain > 0 && erofs_at(img, i->data, i->plain) == NULL)
@@ -173,7 +185,8 @@ err_t erofs_inode_load(const struct erofs_image *img, uint64_t nid, struct erofs
 	i->xattrs = raw.end;
 	i->xattrs_len = 0;
 	if (raw.d.xattr_count > 0)
-		i->xattrs_len = (uint32_t)sizeof(struct erofs_disk_xattr_header) + 4u * (raw.d.xattr_count - 1u);
+		i->xattrs_len = (uint32_t)sizeof(struct erofs_disk_xattr_header) +
+				4u * (raw.d.xattr_count - 1u);
 	if (erofs_at(img, i->xattrs, i->xattrs_len) == NULL)
 		return E_CORRUPT;
 	i->vfs.mode = raw.d.mode;
@@ -184,9 +197,7 @@ err_t erofs_inode_load(const struct erofs_image *img, uint64_t nid, struct erofs
 	switch (raw.d.mode & S_IFMT) {
 	case S_IFREG:
 	case S_IFDIR:
-	case S_IFLNK:
-		i->vfs.size = raw.d.size;
-		return place_data(img, &raw, i);
+	case S_IFLNK: i->vfs.size = raw.d.size; return place_data(img, &raw, i);
 	case S_IFCHR:
 	case S_IFBLK: i->vfs.rdev = decode_rdev(raw.d.u); return OK;
 	case S_IFIFO:
@@ -195,7 +206,8 @@ err_t erofs_inode_load(const struct erofs_image *img, uint64_t nid, struct erofs
 	}
 }
 
-const uint8_t *erofs_data(const struct erofs_image *img, const struct erofs_inode *i, uint64_t off, uint64_t *avail)
+const uint8_t *erofs_data(const struct erofs_image *img, const struct erofs_inode *i, uint64_t off,
+			  uint64_t *avail)
 {
 	if (off < i->plain) {
 		*avail = i->plain - off;

@@ -15,7 +15,13 @@ struct xattr {
 static const char *prefix_of(uint8_t index)
 {
 	static const char *const prefixes[] = {
-		NULL, "user.", "system.posix_acl_access", "system.posix_acl_default", "trusted.", NULL, "security.",
+		NULL,
+		"user.",
+		"system.posix_acl_access",
+		"system.posix_acl_default",
+		"trusted.",
+		NULL,
+		"security.",
 	};
 
 	return index < ARRAY_SIZE(prefixes) ? prefixes[index] : NULL;
@@ -45,7 +51,8 @@ static err_t entry_at(const struct erofs_image *img, uint64_t off, uint64_t room
 /* Calls fn for each attribute until it answers true; *found tells. */
 typedef bool (*xattr_fn)(void *ctx, const struct xattr *x);
 
-static err_t for_shared(const struct erofs_image *img, uint32_t id, xattr_fn fn, void *ctx, bool *found)
+static err_t for_shared(const struct erofs_image *img, uint32_t id, xattr_fn fn, void *ctx,
+			bool *found)
 {
 	struct xattr x;
 

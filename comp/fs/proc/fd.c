@@ -55,7 +55,8 @@ static void lock_line(void *ctx, const struct lock_info *l)
 {
 	struct text *t = ctx;
 
-	text_printf(t, "lock:\t1: %-6s ADVISORY  %s %d 0 %lu ", l->kind, l->write ? "WRITE" : "READ", l->pid, l->start);
+	text_printf(t, "lock:\t1: %-6s ADVISORY  %s %d 0 %lu ", l->kind,
+		    l->write ? "WRITE" : "READ", l->pid, l->start);
 	if (l->end == (uint64_t)INT64_MAX)
 		text_puts(t, "EOF\n");
 	else
@@ -78,7 +79,8 @@ static err_t fdinfo_show(const struct proc_ref *r, struct text *t)
 	err = ref_file(r, &f);
 	if (err == OK) {
 		text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos,
-			    f->flags | (ref_cloexec(r) ? O_CLOEXEC : 0), f->path.mnt != NULL ? f->path.mnt->id : 14,
+			    f->flags | (ref_cloexec(r) ? O_CLOEXEC : 0),
+			    f->path.mnt != NULL ? f->path.mnt->id : 14,
 			    f->inode != NULL ? f->inode->ino : f->anon_ino);
 		if (f->inode != NULL)
 			lock_for_each(f->inode, lock_line, t);
@@ -93,9 +95,15 @@ static err_t fdinfo_show(const struct proc_ref *r, struct text *t)
 }
 
 /* The link's own permissions say how the file is open. */
-static const struct proc_entry link_rw = { .name = "", .mode = 0700, .link = fd_link, .follow = fd_follow };
-static const struct proc_entry link_r = { .name = "", .mode = 0500, .link = fd_link, .follow = fd_follow };
-static const struct proc_entry link_w = { .name = "", .mode = 0300, .link = fd_link, .follow = fd_follow };
+static const struct proc_entry link_rw = {
+	.name = "", .mode = 0700, .link = fd_link, .follow = fd_follow
+};
+static const struct proc_entry link_r = {
+	.name = "", .mode = 0500, .link = fd_link, .follow = fd_follow
+};
+static const struct proc_entry link_w = {
+	.name = "", .mode = 0300, .link = fd_link, .follow = fd_follow
+};
 static const struct proc_entry info = { .name = "", .mode = 0400, .show = fdinfo_show };
 
 static const struct proc_entry *link_entry(const struct file *f)
@@ -105,8 +113,8 @@ static const struct proc_entry *link_entry(const struct file *f)
 	return file_writable(f) ? &link_w : &link_r;
 }
 
-static err_t any_lookup(const struct proc_ref *r, const char *name, size_t len, bool link, const struct proc_entry **e,
-			struct proc_ref *out)
+static err_t any_lookup(const struct proc_ref *r, const char *name, size_t len, bool link,
+			const struct proc_entry **e, struct proc_ref *out)
 {
 	struct file *f;
 	err_t err;
@@ -122,19 +130,20 @@ static err_t any_lookup(const struct proc_ref *r, const char *name, size_t len, 
 	return OK;
 }
 
-err_t proc_fd_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-		       struct proc_ref *out)
+err_t proc_fd_lookup(const struct proc_ref *r, const char *name, size_t len,
+		     const struct proc_entry **e, struct proc_ref *out)
 {
 	return any_lookup(r, name, len, true, e, out);
 }
 
-err_t proc_fdinfo_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-			   struct proc_ref *out)
+err_t proc_fdinfo_lookup(const struct proc_ref *r, const char *name, size_t len,
+			 const struct proc_entry **e, struct proc_ref *out)
 {
 	return any_lookup(r, name, len, false, e, out);
 }
 
-static err_t any_list(const struct proc_ref *r, uint64_t from, unsigned type, dir_emit emit, void *ctx)
+static err_t any_list(const struct proc_ref *r, uint64_t from, unsigned type, dir_emit emit,
+		      void *ctx)
 {
 	struct task *t;
 

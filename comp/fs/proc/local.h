@@ -18,8 +18,9 @@ struct proc_ref {
 };
 
 /*
- * An entry of the tree. Exactly one of these makes its kind: `show` (file), `link` (symbolic link), `open` (file with operations
- * of its own), or else directory with `children` (ended by a NULL name), `lookup` and `list`, or both.
+ * An entry of the tree. Exactly one of these makes its kind: `show` (file), `link` (symbolic link),
+ * `open` (file with operations of its own), or else directory with `children` (ended by a NULL
+ * name), `lookup` and `list`, or both.
  */
 struct proc_entry {
 	const char *name;
@@ -28,11 +29,13 @@ struct proc_entry {
 	err_t (*store)(const struct proc_ref *r, char *data, size_t len);
 	err_t (*open)(const struct proc_ref *r, struct file *f);
 	err_t (*link)(const struct proc_ref *r, char *buf, size_t size, size_t *len);
-	err_t (*follow)(const struct proc_ref *r, struct path *out); /* with link: leads to the thing itself */
+	err_t (*follow)(const struct proc_ref *r,
+			struct path *out); /* with link: leads to the thing itself */
 	const struct proc_entry *children;
-	/* Entries that come and go. list() calls emit with `pos` + DYNAMIC for each of them from number `from` on. */
-	err_t (*lookup)(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-			struct proc_ref *out);
+	/* Entries that come and go. list() calls emit with `pos` + DYNAMIC for each of them from
+	 * number `from` on. */
+	err_t (*lookup)(const struct proc_ref *r, const char *name, size_t len,
+			const struct proc_entry **e, struct proc_ref *out);
 	err_t (*list)(const struct proc_ref *r, uint64_t from, dir_emit emit, void *ctx);
 };
 #define PROC_DYNAMIC (1ull << 32)
@@ -57,15 +60,15 @@ void proc_rss_of(struct aspace *a, struct proc_rss *out);
 
 extern const struct proc_entry proc_root;
 extern const struct proc_entry proc_pid_dir, proc_tid_dir; /* pid.c */
-extern const struct proc_entry proc_sys_entries[];	   /* sysctl.c */
+extern const struct proc_entry proc_sys_entries[];         /* sysctl.c */
 extern const struct proc_entry proc_net_entries[];
 
 /* fd.c */
-err_t proc_fd_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-		     struct proc_ref *out);
+err_t proc_fd_lookup(const struct proc_ref *r, const char *name, size_t len,
+		     const struct proc_entry **e, struct proc_ref *out);
 err_t proc_fd_list(const struct proc_ref *r, uint64_t from, dir_emit emit, void *ctx);
-err_t proc_fdinfo_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-			 struct proc_ref *out);
+err_t proc_fdinfo_lookup(const struct proc_ref *r, const char *name, size_t len,
+			 const struct proc_entry **e, struct proc_ref *out);
 err_t proc_fdinfo_list(const struct proc_ref *r, uint64_t from, dir_emit emit, void *ctx);
 
 /* maps.c */

@@ -30,14 +30,16 @@ static void area_describe(const struct aspace *a, const struct vma *v, struct ar
 		(void)str_copy(n->buf, PAGE_SIZE, "[stack]");
 }
 
-static void area_line(struct text *t, const struct aspace *a, const struct vma *v, struct area_name *n)
+static void area_line(struct text *t, const struct aspace *a, const struct vma *v,
+		      struct area_name *n)
 {
 	size_t start = t->len;
 
 	area_describe(a, v, n);
-	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end, (v->flags & VM_READ) != 0 ? 'r' : '-',
-		    (v->flags & VM_WRITE) != 0 ? 'w' : '-', (v->flags & VM_EXEC) != 0 ? 'x' : '-',
-		    (v->flags & VM_SHARED) != 0 ? 's' : 'p', UL(v->obj != NULL ? v->pgoff * PAGE_SIZE : 0), dev_major(n->dev),
+	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end,
+		    (v->flags & VM_READ) != 0 ? 'r' : '-', (v->flags & VM_WRITE) != 0 ? 'w' : '-',
+		    (v->flags & VM_EXEC) != 0 ? 'x' : '-', (v->flags & VM_SHARED) != 0 ? 's' : 'p',
+		    UL(v->obj != NULL ? v->pgoff * PAGE_SIZE : 0), dev_major(n->dev),
 		    dev_minor(n->dev), n->ino);
 	if (n->buf[0] != '\0') {
 		while (!t->failed && t->len - start < NAME_COLUMN)
@@ -61,7 +63,8 @@ static void count_entry(const struct vma *v, uint64_t entry, struct proc_rss *r)
 	bool shared = !ours || frame_refs(pa) > 1;
 	bool dirty = ours && ((entry & NK_PTE_D) != 0 || v->obj == NULL);
 
-	if (!ours || (v->obj != NULL && v->obj->ops->describe != NULL && (v->flags & VM_SHARED) == 0 && shared))
+	if (!ours || (v->obj != NULL && v->obj->ops->describe != NULL &&
+		      (v->flags & VM_SHARED) == 0 && shared))
 		r->file++;
 	else if (v->obj != NULL && (v->flags & VM_SHARED) != 0)
 		r->shmem++;
@@ -147,9 +150,9 @@ static void flag_line(struct text *t, const struct vma *v)
 		uint32_t flag;
 		const char *text;
 	} names[] = {
-		{ VM_READ, "rd" },	{ VM_WRITE, "wr" }, { VM_EXEC, "ex" },	   { VM_SHARED, "sh" },
-		{ VM_MAYWRITE, "mw" },	{ VM_STACK, "gd" }, { VM_NORESERVE, "nr" }, { VM_DONTFORK, "dc" },
-		{ VM_WIPEONFORK, "wf" },
+		{ VM_READ, "rd" },      { VM_WRITE, "wr" },    { VM_EXEC, "ex" },
+		{ VM_SHARED, "sh" },    { VM_MAYWRITE, "mw" }, { VM_STACK, "gd" },
+		{ VM_NORESERVE, "nr" }, { VM_DONTFORK, "dc" }, { VM_WIPEONFORK, "wf" },
 	};
 
 	text_puts(t, "VmFlags:");
@@ -160,7 +163,8 @@ static void flag_line(struct text *t, const struct vma *v)
 }
 
 static err_t for_areas(const struct proc_ref *r, struct text *t,
-		       void (*line)(struct text *t, const struct aspace *a, const struct vma *v, struct area_name *n))
+		       void (*line)(struct text *t, const struct aspace *a, const struct vma *v,
+				    struct area_name *n))
 {
 	struct area_name n = { .buf = NULL };
 	struct task *task;
@@ -177,7 +181,8 @@ static err_t for_areas(const struct proc_ref *r, struct text *t,
 	return OK;
 }
 
-static void smaps_lines(struct text *t, const struct aspace *a, const struct vma *v, struct area_name *n)
+static void smaps_lines(struct text *t, const struct aspace *a, const struct vma *v,
+			struct area_name *n)
 {
 	struct proc_rss r = { 0 };
 

@@ -11,8 +11,9 @@ static void mount_options(struct text *t, const struct mount *m)
 		uint32_t flag;
 		const char *text;
 	} names[] = {
-		{ MS_NOSUID, ",nosuid" },   { MS_NODEV, ",nodev" },	      { MS_NOEXEC, ",noexec" },
-		{ MS_NOATIME, ",noatime" }, { MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
+		{ MS_NOSUID, ",nosuid" },         { MS_NODEV, ",nodev" },
+		{ MS_NOEXEC, ",noexec" },         { MS_NOATIME, ",noatime" },
+		{ MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
 	};
 
 	text_puts(t, (m->flags & MS_RDONLY) != 0 || m->super->read_only ? "ro" : "rw");
@@ -42,8 +43,8 @@ static void line_mounts(struct text *t, const struct mount *m, const char *place
 
 static void line_mountinfo(struct text *t, const struct mount *m, const char *place)
 {
-	text_printf(t, "%u %u %u:%u / ", m->id, m->parent != NULL ? m->parent->id : 1, dev_major(m->super->dev),
-		    dev_minor(m->super->dev));
+	text_printf(t, "%u %u %u:%u / ", m->id, m->parent != NULL ? m->parent->id : 1,
+		    dev_major(m->super->dev), dev_minor(m->super->dev));
 	text_escaped(t, place);
 	text_puts(t, " ");
 	mount_options(t, m);
@@ -52,13 +53,14 @@ static void line_mountinfo(struct text *t, const struct mount *m, const char *pl
 	text_printf(t, " %s%s\n", m->super->read_only ? "ro" : "rw", m->super->options);
 }
 
-static err_t for_mounts(struct text *t, void (*line)(struct text *t, const struct mount *m, const char *place))
+static err_t for_mounts(struct text *t,
+			void (*line)(struct text *t, const struct mount *m, const char *place))
 {
 	char *place = kmem_alloc(PAGE_SIZE);
 
 	if (place == NULL)
 		return E_NOMEM;
-	LIST_FOR_EACH (pos, &all_mounts) {
+	LIST_FOR_EACH(pos, &all_mounts) {
 		const struct mount *m = list_entry(pos, struct mount, all);
 
 		if (mount_place(m, place, PAGE_SIZE))

@@ -12,7 +12,7 @@
 #include "kernel/vfs/poll.h"
 
 #define NS_PER_TICK 10000000ul /* USER_HZ is 100 */
-#define KB(pages)   ((pages) * 4)
+#define KB(pages)   ((pages)*4)
 
 /* ---- state ---- */
 
@@ -84,11 +84,14 @@ static void status_memory(struct text *t, const struct task *task)
 		return;
 	proc_rss_of(task->mm, &r);
 	code = a->end_code - a->start_code;
-	text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8u kB\nVmPin:\t%8u kB\n", a->bytes_virtual / 1024,
-		    a->bytes_virtual / 1024, 0, 0);
-	text_printf(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
-		    KB(a->pages_peak > r.anon + r.file + r.shmem ? a->pages_peak : r.anon + r.file + r.shmem),
-		    KB(r.anon + r.file + r.shmem), KB(r.anon), KB(r.file), KB(r.shmem));
+	text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8u kB\nVmPin:\t%8u kB\n",
+		    a->bytes_virtual / 1024, a->bytes_virtual / 1024, 0, 0);
+	text_printf(
+		t,
+		"VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+		KB(a->pages_peak > r.anon + r.file + r.shmem ? a->pages_peak
+							     : r.anon + r.file + r.shmem),
+		KB(r.anon + r.file + r.shmem), KB(r.anon), KB(r.file), KB(r.shmem));
 	text_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n", a->bytes_data / 1024,
 		    stack_bytes(task->mm) / 1024, code / 1024);
 	text_puts(t, "VmSwap:\t       0 kB\nHugetlbPages:\t       0 kB\n");
@@ -106,9 +109,13 @@ static void status_signals(struct text *t, const struct task *task, const struct
 		else if (h != 0)
 			caught |= 1ull << n;
 	}
-	text_printf(t, "SigQ:\t%u/%lu\n", task->pending.count, UL(task->rlimit[RLIMIT_SIGPENDING].rlim_cur));
-	text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		    th != NULL ? th->pending.pending : 0, task->pending.pending, th != NULL ? th->blocked : 0, ignored, caught);
+	text_printf(t, "SigQ:\t%u/%lu\n", task->pending.count,
+		    UL(task->rlimit[RLIMIT_SIGPENDING].rlim_cur));
+	text_printf(
+		t,
+		"SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+		th != NULL ? th->pending.pending : 0, task->pending.pending,
+		th != NULL ? th->blocked : 0, ignored, caught);
 }
 
 static void status_cred(struct text *t, const struct task *task)
@@ -116,8 +123,8 @@ static void status_cred(struct text *t, const struct task *task)
 	const struct cred *c = &task->cred;
 	uint32_t size = 0;
 
-	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-		    c->sgid, c->fsgid);
+	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+		    c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	for (int fd = 0; (fd = fdtable_next(task->files, fd)) >= 0; fd++)
 		size = (uint32_t)fd + 1;
 	text_printf(t, "FDSize:\t%u\nGroups:\t", size < 64 ? 64 : (size + 63) & ~63u);
@@ -128,8 +135,11 @@ static void status_cred(struct text *t, const struct task *task)
 
 static void status_caps(struct text *t, const struct cred *c)
 {
-	text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
-		    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
+	text_printf(
+		t,
+		"CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
+		c->cap_ambient);
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
 }
 
@@ -146,23 +156,26 @@ static err_t show_status(const struct proc_ref *r, struct text *t)
 	text_printf(t, "Name:\t%s\n", comm_of(task, th));
 	if (task->fs != NULL)
 		text_printf(t, "Umask:\t%04o\n", task->fs->umask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(state_of(task, th)),
-		    task->pid, r->tid, parent_pid(task));
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		    state_text(state_of(task, th)), task->pid, r->tid, parent_pid(task));
 	status_cred(t, task);
-	text_printf(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task->pid, r->tid, task->pgid, task->sid);
+	text_printf(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task->pid, r->tid,
+		    task->pgid, task->sid);
 	status_memory(t, task);
 	text_printf(t, "CoreDumping:\t0\nTHP_enabled:\t0\nThreads:\t%u\n", task->nthreads);
 	status_signals(t, task, th);
 	status_caps(t, &task->cred);
-	text_puts(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-	text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", th != NULL ? th->nvcsw : task->nvcsw,
-		    th != NULL ? th->nivcsw : task->nivcsw);
+	text_puts(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\n"
+		     "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
+	text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		    th != NULL ? th->nvcsw : task->nvcsw, th != NULL ? th->nivcsw : task->nivcsw);
 	return OK;
 }
 
 /* ---- stat: one line of numbers, in the order that proc(5) lists ---- */
 
-static void stat_times(struct text *t, const struct proc_ref *r, const struct task *task, const struct thread *th)
+static void stat_times(struct text *t, const struct proc_ref *r, const struct task *task,
+		       const struct thread *th)
 {
 	bool whole = r->tid == task->pid;
 	uint64_t user, system;
@@ -171,10 +184,10 @@ static void stat_times(struct text *t, const struct proc_ref *r, const struct ta
 		task_times(task, &user, &system);
 	else
 		thread_times(th, &user, &system);
-	text_printf(t, " %lu %lu %lu %lu", whole || th == NULL ? task->minflt : th->minflt, task->cminflt,
-		    whole || th == NULL ? task->majflt : th->majflt, task->cmajflt);
-	text_printf(t, " %lu %lu %lu %lu", user / NS_PER_TICK, system / NS_PER_TICK, task->cutime_ns / NS_PER_TICK,
-		    task->cstime_ns / NS_PER_TICK);
+	text_printf(t, " %lu %lu %lu %lu", whole || th == NULL ? task->minflt : th->minflt,
+		    task->cminflt, whole || th == NULL ? task->majflt : th->majflt, task->cmajflt);
+	text_printf(t, " %lu %lu %lu %lu", user / NS_PER_TICK, system / NS_PER_TICK,
+		    task->cutime_ns / NS_PER_TICK, task->cstime_ns / NS_PER_TICK);
 }
 
 static void stat_memory(struct text *t, const struct task *task)
@@ -186,8 +199,8 @@ static void stat_memory(struct text *t, const struct task *task)
 		proc_rss_of(task->mm, &r);
 	text_printf(t, " %lu %lu %lu", a != NULL ? a->bytes_virtual : 0, r.anon + r.file + r.shmem,
 		    UL(task->rlimit[RLIMIT_RSS].rlim_cur));
-	text_printf(t, " %lu %lu %lu 0 0", a != NULL ? a->start_code : 0, a != NULL ? a->end_code : 0,
-		    a != NULL ? a->start_stack : 0);
+	text_printf(t, " %lu %lu %lu 0 0", a != NULL ? a->start_code : 0,
+		    a != NULL ? a->end_code : 0, a != NULL ? a->start_stack : 0);
 }
 
 static err_t show_stat(const struct proc_ref *r, struct text *t)
@@ -200,17 +213,21 @@ static err_t show_stat(const struct proc_ref *r, struct text *t)
 	struct task *ignored;
 
 	inspect = proc_may_inspect(r, &ignored) == OK;
-	text_printf(t, "%d (%s) %c %d %d %d %u %d 0", r->tid, comm_of(task, th), state_of(task, th), parent_pid(task),
-		    task->pgid, task->sid, tty_device_number(task->tty), tty_foreground_group(task->tty));
+	text_printf(t, "%d (%s) %c %d %d %d %u %d 0", r->tid, comm_of(task, th), state_of(task, th),
+		    parent_pid(task), task->pgid, task->sid, tty_device_number(task->tty),
+		    tty_foreground_group(task->tty));
 	stat_times(t, r, task, th);
-	text_printf(t, " %d %d %u 0 %lu", rt > 0 ? -1 - rt : 20 + nice, nice, task->nthreads, task->start_ns / NS_PER_TICK);
+	text_printf(t, " %d %d %u 0 %lu", rt > 0 ? -1 - rt : 20 + nice, nice, task->nthreads,
+		    task->start_ns / NS_PER_TICK);
 	stat_memory(t, task);
 	text_printf(t, " %lu %lu 0 0 %u 0 0 %d 0 %d %d 0 0 0",
-		    th != NULL ? th->pending.pending & 0x7fffffff : 0, th != NULL ? th->blocked & 0x7fffffff : 0,
-		    th != NULL && th->waiting_in != NULL, task->exit_signal, rt, th != NULL ? th->policy : 0);
+		    th != NULL ? th->pending.pending & 0x7fffffff : 0,
+		    th != NULL ? th->blocked & 0x7fffffff : 0, th != NULL && th->waiting_in != NULL,
+		    task->exit_signal, rt, th != NULL ? th->policy : 0);
 	if (a != NULL && inspect)
-		text_printf(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", a->start_data, a->end_data, a->brk_start, a->arg_start,
-			    a->arg_end, a->env_start, a->env_end, task->state == TASK_ZOMBIE ? task->wait_status : 0);
+		text_printf(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", a->start_data, a->end_data,
+			    a->brk_start, a->arg_start, a->arg_end, a->env_start, a->env_end,
+			    task->state == TASK_ZOMBIE ? task->wait_status : 0);
 	else
 		text_puts(t, " 0 0 0 0 0 0 0 0\n");
 	return OK;
@@ -227,8 +244,10 @@ static err_t show_statm(const struct proc_ref *r, struct text *t)
 		return OK;
 	}
 	proc_rss_of(task->mm, &m);
-	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", UL(a->bytes_virtual / PAGE_SIZE), m.anon + m.file + m.shmem,
-		    m.file + m.shmem, UL((a->end_code - a->start_code + PAGE_MASK) / PAGE_SIZE), UL(a->bytes_data / PAGE_SIZE));
+	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", UL(a->bytes_virtual / PAGE_SIZE),
+		    m.anon + m.file + m.shmem, m.file + m.shmem,
+		    UL((a->end_code - a->start_code + PAGE_MASK) / PAGE_SIZE),
+		    UL(a->bytes_data / PAGE_SIZE));
 	return OK;
 }
 
@@ -261,7 +280,8 @@ static err_t show_cmdline(const struct proc_ref *r, struct text *t)
 	if (a == NULL)
 		return OK;
 	TRY(copy_out(t, a, a->arg_start, a->arg_end));
-	/* A program that wrote over the end mark has made its title longer: it runs on into the environment. */
+	/* A program that wrote over the end mark has made its title longer: it runs on into the
+	 * environment. */
 	if (t->len > start && t->buf[t->len - 1] != '\0' && a->env_start == a->arg_end) {
 		TRY(copy_out(t, a, a->env_start, a->env_end));
 		for (size_t i = start; i < t->len; i++)
@@ -276,7 +296,8 @@ static err_t show_environ(const struct proc_ref *r, struct text *t)
 	struct task *task;
 
 	TRY(proc_may_inspect(r, &task));
-	return task->mm != NULL ? copy_out(t, task->mm, task->mm->env_start, task->mm->env_end) : OK;
+	return task->mm != NULL ? copy_out(t, task->mm, task->mm->env_start, task->mm->env_end)
+				: OK;
 }
 
 /* The auxiliary vector lies behind the environment's pointers on the first stack. */
@@ -286,7 +307,8 @@ static err_t show_auxv(const struct proc_ref *r, struct text *t)
 	uint64_t at, word = 0, pair[2] = { 1, 0 };
 
 	TRY(proc_may_inspect(r, &task));
-	if (task->mm == NULL || aspace_read(task->mm, task->mm->start_stack, &word, sizeof(word)) != sizeof(word))
+	if (task->mm == NULL ||
+	    aspace_read(task->mm, task->mm->start_stack, &word, sizeof(word)) != sizeof(word))
 		return OK;
 	at = task->mm->start_stack + sizeof(word) * (word + 2); /* argc, the arguments, a NULL */
 	do {
@@ -357,7 +379,9 @@ static err_t show_wchan(const struct proc_ref *r, struct text *t)
 {
 	const struct thread *th = proc_thread(r);
 
-	text_puts(t, th != NULL && th->state == THREAD_WAITING && th->waiting_in != NULL ? th->waiting_in : "0");
+	text_puts(t, th != NULL && th->state == THREAD_WAITING && th->waiting_in != NULL
+			     ? th->waiting_in
+			     : "0");
 	return OK;
 }
 
@@ -368,7 +392,10 @@ static err_t show_oom_score(const struct proc_ref *r, struct text *t)
 	struct mem_stats m;
 
 	mem_stats(&m);
-	text_printf(t, "%lu\n", UL(task->mm != NULL && m.total > 0 ? task->mm->pages_mapped * PAGE_SIZE * 1000 / m.total : 0));
+	text_printf(t, "%lu\n",
+		    UL(task->mm != NULL && m.total > 0
+			       ? task->mm->pages_mapped * PAGE_SIZE * 1000 / m.total
+			       : 0));
 	return OK;
 }
 
@@ -379,7 +406,8 @@ static err_t show_zero(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
-/* There is no choice of a victim here that a preference could change; writing 0 (as is) is allowed. */
+/* There is no choice of a victim here that a preference could change; writing 0 (as is) is
+ * allowed. */
 static err_t store_oom_adj(const struct proc_ref *r, char *data, size_t len)
 {
 	(void)r;
@@ -451,7 +479,8 @@ static err_t root_follow(const struct proc_ref *r, struct path *out)
 	return OK;
 }
 
-static err_t link_text(const struct proc_ref *r, err_t (*follow)(const struct proc_ref *r, struct path *out), char *buf,
+static err_t link_text(const struct proc_ref *r,
+		       err_t (*follow)(const struct proc_ref *r, struct path *out), char *buf,
 		       size_t size, size_t *len)
 {
 	struct path p;
@@ -480,8 +509,8 @@ static err_t root_link(const struct proc_ref *r, char *buf, size_t size, size_t 
 
 /* ---- task: the threads ---- */
 
-static err_t task_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-			 struct proc_ref *out)
+static err_t task_lookup(const struct proc_ref *r, const char *name, size_t len,
+			 const struct proc_entry **e, struct proc_ref *out)
 {
 	*out = *r;
 	if (!proc_number(name, len, &out->tid) || proc_thread(out) == NULL)
@@ -494,7 +523,7 @@ static struct thread *next_thread(const struct task *t, int from)
 {
 	struct thread *best = NULL;
 
-	LIST_FOR_EACH (pos, &t->threads) {
+	LIST_FOR_EACH(pos, &t->threads) {
 		struct thread *th = list_entry(pos, struct thread, in_task);
 
 		if (th->tid >= from && (best == NULL || th->tid < best->tid))
@@ -514,7 +543,8 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		size_t len = fmt_snprintf(name, sizeof(name), "%d", th->tid);
 
 		ref.tid = th->tid;
-		if (!emit(ctx, name, len, proc_ino(&proc_tid_dir, &ref), 4, PROC_DYNAMIC + (uint64_t)th->tid + 1))
+		if (!emit(ctx, name, len, proc_ino(&proc_tid_dir, &ref), 4,
+			  PROC_DYNAMIC + (uint64_t)th->tid + 1))
 			return OK;
 	}
 	return OK;
@@ -522,33 +552,41 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 
 /* ---- the directories ---- */
 
-#define COMMON_ENTRIES                                                                       \
-	{ .name = "fd", .mode = 0500, .lookup = proc_fd_lookup, .list = proc_fd_list },      \
-	{ .name = "fdinfo", .mode = 0555, .lookup = proc_fdinfo_lookup, .list = proc_fdinfo_list }, \
-	{ .name = "net", .mode = 0555, .children = proc_net_entries },                       \
-	{ .name = "environ", .mode = 0400, .show = show_environ },                           \
-	{ .name = "auxv", .mode = 0400, .show = show_auxv },                                 \
-	{ .name = "status", .mode = 0444, .show = show_status },                             \
-	{ .name = "limits", .mode = 0444, .show = show_limits },                             \
-	{ .name = "comm", .mode = 0644, .show = show_comm, .store = store_comm },            \
-	{ .name = "cmdline", .mode = 0444, .show = show_cmdline },                           \
-	{ .name = "stat", .mode = 0444, .show = show_stat },                                 \
-	{ .name = "statm", .mode = 0444, .show = show_statm },                               \
-	{ .name = "maps", .mode = 0444, .show = proc_maps },                                 \
-	{ .name = "mem", .mode = 0600, .open = proc_mem_open },                              \
-	{ .name = "cwd", .mode = 0777, .link = cwd_link, .follow = cwd_follow },             \
-	{ .name = "root", .mode = 0777, .link = root_link, .follow = root_follow },          \
-	{ .name = "exe", .mode = 0777, .link = exe_link, .follow = exe_follow },             \
-	{ .name = "mounts", .mode = 0444, .show = proc_mounts },                             \
-	{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },                       \
-	{ .name = "smaps", .mode = 0444, .show = proc_smaps },                               \
-	{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },                 \
-	{ .name = "wchan", .mode = 0444, .show = show_wchan },                               \
-	{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                             \
-	{ .name = "oom_score", .mode = 0444, .show = show_oom_score },                       \
-	{ .name = "oom_score_adj", .mode = 0644, .show = show_zero, .store = store_oom_adj }, \
-	{ .name = "loginuid", .mode = 0444, .show = show_unset_id },                         \
-	{ .name = "sessionid", .mode = 0444, .show = show_unset_id }
+#define COMMON_ENTRIES                                                                      \
+	{ .name = "fd", .mode = 0500, .lookup = proc_fd_lookup, .list = proc_fd_list },     \
+		{ .name = "fdinfo",                                                         \
+		  .mode = 0555,                                                             \
+		  .lookup = proc_fdinfo_lookup,                                             \
+		  .list = proc_fdinfo_list },                                               \
+		{ .name = "net", .mode = 0555, .children = proc_net_entries },              \
+		{ .name = "environ", .mode = 0400, .show = show_environ },                  \
+		{ .name = "auxv", .mode = 0400, .show = show_auxv },                        \
+		{ .name = "status", .mode = 0444, .show = show_status },                    \
+		{ .name = "limits", .mode = 0444, .show = show_limits },                    \
+		{ .name = "comm", .mode = 0644, .show = show_comm, .store = store_comm },   \
+		{ .name = "cmdline", .mode = 0444, .show = show_cmdline },                  \
+		{ .name = "stat", .mode = 0444, .show = show_stat },                        \
+		{ .name = "statm", .mode = 0444, .show = show_statm },                      \
+		{ .name = "maps", .mode = 0444, .show = proc_maps },                        \
+		{ .name = "mem", .mode = 0600, .open = proc_mem_open },                     \
+		{ .name = "cwd", .mode = 0777, .link = cwd_link, .follow = cwd_follow },    \
+		{ .name = "root", .mode = 0777, .link = root_link, .follow = root_follow }, \
+		{ .name = "exe", .mode = 0777, .link = exe_link, .follow = exe_follow },    \
+		{ .name = "mounts", .mode = 0444, .show = proc_mounts },                    \
+		{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },              \
+		{ .name = "smaps", .mode = 0444, .show = proc_smaps },                      \
+		{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },        \
+		{ .name = "wchan", .mode = 0444, .show = show_wchan },                      \
+		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                    \
+		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },              \
+		{ .name = "oom_score_adj",                                                  \
+		  .mode = 0644,                                                             \
+		  .show = show_zero,                                                        \
+		  .store = store_oom_adj },                                                 \
+		{ .name = "loginuid", .mode = 0444, .show = show_unset_id },                \
+	{                                                                                   \
+		.name = "sessionid", .mode = 0444, .show = show_unset_id                    \
+	}
 
 static const struct proc_entry pid_children[] = {
 	{ .name = "task", .mode = 0555, .lookup = task_lookup, .list = task_list },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tree of /proc: a static table (struct proc_entry) in which some directories have entries that come and go. No
- * name is cached: every look-up makes a fresh inode, since processes end without asking us.
+ * The tree of /proc: a static table (struct proc_entry) in which some directories have entries that
+ * come and go. No name is cached: every look-up makes a fresh inode, since processes end without
+ * asking us.
  */
 #include <linux/capability.h>
 #include <linux/magic.h>
@@ -102,15 +103,16 @@ static uint32_t count_dirs(const struct proc_entry *children)
 	return n;
 }
 
-static err_t pnode_make(struct super *s, const struct proc_entry *e, const struct proc_ref *r, struct inode **out)
+static err_t pnode_make(struct super *s, const struct proc_entry *e, const struct proc_ref *r,
+			struct inode **out)
 {
 	struct pnode *n = kmem_zalloc(sizeof(*n));
 	const struct task *t = r->pid != 0 ? proc_task(r) : NULL;
 
 	if (n == NULL)
 		return E_NOMEM;
-	inode_init(&n->vfs, s, e->follow != NULL ? &proc_magic_ops : &proc_inode_ops, proc_ino(e, r),
-		   kind_of(e) | e->mode);
+	inode_init(&n->vfs, s, e->follow != NULL ? &proc_magic_ops : &proc_inode_ops,
+		   proc_ino(e, r), kind_of(e) | e->mode);
 	n->entry = e;
 	n->ref = *r;
 	if (kind_of(e) == S_IFDIR)
@@ -155,7 +157,8 @@ static err_t proc_readdir(struct inode *dir, uint64_t pos, dir_emit emit, void *
 	if (d->ref.pid != 0 && proc_task(&d->ref) == NULL)
 		return E_NOENT;
 	for (uint64_t i = 0; pos < PROC_DYNAMIC && e != NULL && e->name != NULL; e++, i++)
-		if (i >= pos && !emit(ctx, e->name, strlen(e->name), proc_ino(e, &d->ref), type_of(e), i + 1))
+		if (i >= pos &&
+		    !emit(ctx, e->name, strlen(e->name), proc_ino(e, &d->ref), type_of(e), i + 1))
 			return OK;
 	if (d->entry->list == NULL)
 		return OK;
@@ -213,7 +216,8 @@ static err_t proc_open(struct inode *i, struct file *f)
 static err_t proc_setattr(struct inode *i, const struct attr_change *c)
 {
 	(void)i;
-	/* Times of reading are not kept; O_TRUNC of a file that is written is taken; nothing else can be changed. */
+	/* Times of reading are not kept; O_TRUNC of a file that is written is taken; nothing else
+	 * can be changed. */
 	return (c->valid & ~(ATTR_ATIME | ATTR_READ | ATTR_SIZE)) == 0 ? OK : E_PERM;
 }
 
@@ -222,14 +226,15 @@ static void proc_release(struct inode *i)
 	kmem_free(pnode_of(i));
 }
 
-#define PROC_COMMON                                                                                 \
-	.lookup = proc_lookup, .readdir = proc_readdir, .readlink = proc_readlink, .open = proc_open, \
-	.setattr = proc_setattr, .release = proc_release
+#define PROC_COMMON                                                                \
+	.lookup = proc_lookup, .readdir = proc_readdir, .readlink = proc_readlink, \
+	.open = proc_open, .setattr = proc_setattr, .release = proc_release
 
 static const struct inode_ops proc_inode_ops = { PROC_COMMON };
 static const struct inode_ops proc_magic_ops = { PROC_COMMON, .follow = proc_follow };
 
-static err_t proc_mount(struct super *s, const char *source, const char *options, struct inode **root)
+static err_t proc_mount(struct super *s, const char *source, const char *options,
+			struct inode **root)
 {
 	struct proc_ref none = { 0 };
 
@@ -292,8 +297,8 @@ static err_t net_link(const struct proc_ref *r, char *buf, size_t size, size_t *
 	return OK;
 }
 
-static err_t root_lookup(const struct proc_ref *r, const char *name, size_t len, const struct proc_entry **e,
-			 struct proc_ref *out)
+static err_t root_lookup(const struct proc_ref *r, const char *name, size_t len,
+			 const struct proc_entry **e, struct proc_ref *out)
 {
 	const struct thread *th;
 	struct task *t;
@@ -314,12 +319,13 @@ static err_t root_lookup(const struct proc_ref *r, const char *name, size_t len,
 	return OK;
 }
 
-/* Processes in ascending order: the list of all has them in the order of creation, which differs once numbers wrap. */
+/* Processes in ascending order: the list of all has them in the order of creation, which differs
+ * once numbers wrap. */
 static struct task *next_task(int from)
 {
 	struct task *best = NULL;
 
-	LIST_FOR_EACH (pos, &all_tasks) {
+	LIST_FOR_EACH(pos, &all_tasks) {
 		struct task *t = list_entry(pos, struct task, all);
 
 		if (t->pid >= from && t->pid != 0 && (best == NULL || t->pid < best->pid))
@@ -338,7 +344,8 @@ static err_t root_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		char name[12];
 		size_t len = fmt_snprintf(name, sizeof(name), "%d", t->pid);
 
-		if (!emit(ctx, name, len, proc_ino(&proc_pid_dir, &ref), 4, PROC_DYNAMIC + (uint64_t)t->pid + 1))
+		if (!emit(ctx, name, len, proc_ino(&proc_pid_dir, &ref), 4,
+			  PROC_DYNAMIC + (uint64_t)t->pid + 1))
 			return OK;
 	}
 	return OK;
@@ -364,6 +371,8 @@ static const struct proc_entry root_children[] = {
 	{ .name = NULL },
 };
 
-const struct proc_entry proc_root = {
-	.name = "", .mode = 0555, .children = root_children, .lookup = root_lookup, .list = root_list
-};
+const struct proc_entry proc_root = { .name = "",
+				      .mode = 0555,
+				      .children = root_children,
+				      .lookup = root_lookup,
+				      .list = root_list };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* /proc/sys and /proc/PID/net. Numbers are what this kernel does; what cannot be changed is not writable. */
+/* /proc/sys and /proc/PID/net. Numbers are what this kernel does; what cannot be changed is not
+ * writable. */
 #include <linux/capability.h>
 #include <linux/limits.h>
 
@@ -12,12 +13,12 @@
 #include "kernel/mem/frame.h"
 
 /* A file with a fixed text. */
-#define FIXED(fn, string)                                               \
-	static err_t fn(const struct proc_ref *r, struct text *t)        \
-	{                                                               \
-		(void)r;                                                \
-		text_puts(t, string "\n");                              \
-		return OK;                                              \
+#define FIXED(fn, string)                                         \
+	static err_t fn(const struct proc_ref *r, struct text *t) \
+	{                                                         \
+		(void)r;                                          \
+		text_puts(t, string "\n");                        \
+		return OK;                                        \
 	}
 
 FIXED(ostype, LINUX_SYSNAME)
@@ -70,7 +71,10 @@ static err_t threads_max(const struct proc_ref *r, struct text *t)
 
 	(void)r;
 	mem_stats(&m);
-	text_printf(t, "%lu\n", UL(m.total / (8 * PAGE_SIZE))); /* as Linux: an eighth of memory in stacks of 16 KiB, about */
+	text_printf(
+		t, "%lu\n",
+		UL(m.total /
+		   (8 * PAGE_SIZE))); /* as Linux: an eighth of memory in stacks of 16 KiB, about */
 	return OK;
 }
 
@@ -132,13 +136,25 @@ static err_t boot_id(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
-#define FILE_R(n, fn) { .name = n, .mode = 0444, .show = fn }
-#define DIR(n, list)  { .name = n, .mode = 0555, .children = list }
-#define END	      { .name = NULL }
+#define FILE_R(n, fn)                               \
+	{                                           \
+		.name = n, .mode = 0444, .show = fn \
+	}
+#define DIR(n, list)                                      \
+	{                                                 \
+		.name = n, .mode = 0555, .children = list \
+	}
+#define END                  \
+	{                    \
+		.name = NULL \
+	}
 
 static const struct proc_entry random_entries[] = {
-	FILE_R("boot_id", boot_id), FILE_R("entropy_avail", entropy), FILE_R("poolsize", entropy),
-	FILE_R("uuid", random_uuid), END,
+	FILE_R("boot_id", boot_id),
+	FILE_R("entropy_avail", entropy),
+	FILE_R("poolsize", entropy),
+	FILE_R("uuid", random_uuid),
+	END,
 };
 
 static const struct proc_entry kernel_entries[] = {
@@ -167,15 +183,24 @@ static const struct proc_entry kernel_entries[] = {
 };
 
 static const struct proc_entry vm_entries[] = {
-	FILE_R("max_map_count", max_map_count), FILE_R("mmap_min_addr", mmap_min_addr),
-	FILE_R("nr_hugepages", zero),		FILE_R("overcommit_memory", overcommit),
-	FILE_R("swappiness", zero),		END,
+	FILE_R("max_map_count", max_map_count),
+	FILE_R("mmap_min_addr", mmap_min_addr),
+	FILE_R("nr_hugepages", zero),
+	FILE_R("overcommit_memory", overcommit),
+	FILE_R("swappiness", zero),
+	END,
 };
 
 static const struct proc_entry fs_entries[] = {
-	FILE_R("file-max", file_max),	    FILE_R("file-nr", file_nr),	      FILE_R("nr_open", nr_open),
-	FILE_R("overflowgid", overflow_id), FILE_R("overflowuid", overflow_id), FILE_R("pipe-max-size", pipe_max_size),
-	FILE_R("protected_hardlinks", zero), FILE_R("protected_symlinks", zero), END,
+	FILE_R("file-max", file_max),
+	FILE_R("file-nr", file_nr),
+	FILE_R("nr_open", nr_open),
+	FILE_R("overflowgid", overflow_id),
+	FILE_R("overflowuid", overflow_id),
+	FILE_R("pipe-max-size", pipe_max_size),
+	FILE_R("protected_hardlinks", zero),
+	FILE_R("protected_symlinks", zero),
+	END,
 };
 
 static const struct proc_entry net_core_entries[] = { FILE_R("somaxconn", somaxconn), END };
@@ -191,18 +216,22 @@ const struct proc_entry proc_sys_entries[] = {
 
 /* ---- net: the headers; there is no network interface ---- */
 
-FIXED(net_dev, "Inter-|   Receive                                                |  Transmit\n"
-	       " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
-	       "carrier compressed")
-FIXED(net_tcp, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-	       "                                                     ")
-FIXED(net_tcp6, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
-		"tm->when retrnsmt   uid  timeout inode")
-FIXED(net_udp, "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
-	       "pointer drops             ")
+FIXED(net_dev,
+      "Inter-|   Receive                                                |  Transmit\n"
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+      "carrier compressed")
+FIXED(net_tcp,
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+      "                                                     ")
+FIXED(net_tcp6,
+      "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+      "tm->when retrnsmt   uid  timeout inode")
+FIXED(net_udp,
+      "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
+      "pointer drops             ")
 FIXED(net_unix, "Num       RefCount Protocol Flags    Type St Inode Path")
 
 const struct proc_entry proc_net_entries[] = {
-	FILE_R("dev", net_dev),	  FILE_R("tcp", net_tcp),   FILE_R("tcp6", net_tcp6),
-	FILE_R("udp", net_udp),	  FILE_R("unix", net_unix), END,
+	FILE_R("dev", net_dev), FILE_R("tcp", net_tcp),   FILE_R("tcp6", net_tcp6),
+	FILE_R("udp", net_udp), FILE_R("unix", net_unix), END,
 };

@@ -20,7 +20,7 @@ static void mem_line(struct text *t, const char *name, uint64_t bytes)
 static void rss_of_all(struct proc_rss *sum)
 {
 	*sum = (struct proc_rss){ 0 };
-	LIST_FOR_EACH (pos, &all_tasks) {
+	LIST_FOR_EACH(pos, &all_tasks) {
 		struct task *t = list_entry(pos, struct task, all);
 		struct proc_rss r;
 
@@ -42,7 +42,7 @@ err_t proc_meminfo(const struct proc_ref *r, struct text *t)
 	(void)r;
 	mem_stats(&m);
 	rss_of_all(&rss);
-	LIST_FOR_EACH (pos, &all_tasks) {
+	LIST_FOR_EACH(pos, &all_tasks) {
 		const struct task *task = list_entry(pos, struct task, all);
 
 		if (task->mm != NULL)
@@ -52,7 +52,8 @@ err_t proc_meminfo(const struct proc_ref *r, struct text *t)
 	mem_line(t, "MemFree:", m.free);
 	mem_line(t, "MemAvailable:", m.free);
 	mem_line(t, "Buffers:", 0);
-	mem_line(t, "Cached:", shmem); /* the root image is no cache: it never takes memory that programs could have */
+	mem_line(t, "Cached:", shmem); /* the root image is no cache: it never takes memory that
+					  programs could have */
 	mem_line(t, "SwapCached:", 0);
 	mem_line(t, "Active:", rss.anon * PAGE_SIZE + shmem);
 	mem_line(t, "Inactive:", 0);
@@ -71,8 +72,9 @@ err_t proc_meminfo(const struct proc_ref *r, struct text *t)
 	mem_line(t, "PageTables:", m.tables);
 	mem_line(t, "CommitLimit:", m.total);
 	mem_line(t, "Committed_AS:", committed);
-	text_puts(t, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-		     "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+	text_puts(t,
+		  "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+		  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
 	return OK;
 }
 
@@ -100,7 +102,7 @@ struct busy {
 static void busy_of_all(struct busy *b)
 {
 	*b = (struct busy){ 0 };
-	LIST_FOR_EACH (pos, &all_tasks) {
+	LIST_FOR_EACH(pos, &all_tasks) {
 		const struct task *t = list_entry(pos, struct task, all);
 		uint64_t user, system;
 
@@ -108,7 +110,7 @@ static void busy_of_all(struct busy *b)
 		b->user += user + t->cutime_ns; /* of children that were waited for */
 		b->system += system + t->cstime_ns;
 		b->threads += t->nthreads;
-		LIST_FOR_EACH (node, &t->threads) {
+		LIST_FOR_EACH(node, &t->threads) {
 			const struct thread *th = list_entry(node, struct thread, in_task);
 
 			b->running += th->state == THREAD_RUNNABLE || th->state == THREAD_RUNNING;
@@ -132,9 +134,11 @@ err_t proc_stat_system(const struct proc_ref *r, struct text *t)
 	(void)r;
 	busy_of_all(&b);
 	for (unsigned i = 0; i < 2; i++)
-		text_printf(t, "cpu%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? " " : "0", b.user / NS_PER_TICK,
-			    b.system / NS_PER_TICK, idle_ns(&b) / NS_PER_TICK);
-	text_printf(t, "ctxt %lu\nbtime %lu\n", sched_switches(), (time_real_ns() - time_mono_ns()) / NS_PER_S);
+		text_printf(t, "cpu%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? " " : "0",
+			    b.user / NS_PER_TICK, b.system / NS_PER_TICK,
+			    idle_ns(&b) / NS_PER_TICK);
+	text_printf(t, "ctxt %lu\nbtime %lu\n", sched_switches(),
+		    (time_real_ns() - time_mono_ns()) / NS_PER_S);
 	text_printf(t, "procs_running %u\nprocs_blocked %u\n", b.running, b.blocked);
 	return OK;
 }
@@ -156,8 +160,9 @@ err_t proc_uptime(const struct proc_ref *r, struct text *t)
 }
 
 /*
- * Load averages. The run queue is not sampled by a timer: between two readings of this file the load counts as the
- * share of time that the processor was busy, and decays as in Linux (1, 5 and 15 minutes). Fixed point, 16 bits.
+ * Load averages. The run queue is not sampled by a timer: between two readings of this file the
+ * load counts as the share of time that the processor was busy, and decays as in Linux (1, 5 and 15
+ * minutes). Fixed point, 16 bits.
  */
 #define FIXED_ONE 65536ul
 
@@ -165,7 +170,8 @@ static int64_t decayed(int64_t old, int64_t load, uint64_t ns, int64_t period_s)
 {
 	uint64_t steps = ns / NS_PER_S;
 
-	/* e^-x as repeated steps of one second: (1 - 1/period) each; after many periods nothing is left. */
+	/* e^-x as repeated steps of one second: (1 - 1/period) each; after many periods nothing is
+	 * left. */
 	if (steps > (uint64_t)period_s * 8)
 		return load;
 	for (; steps > 0; steps--)
@@ -186,14 +192,17 @@ err_t proc_loadavg(const struct proc_ref *r, struct text *t)
 	busy_of_all(&b);
 	busy = b.user + b.system;
 	if (now - last_ns >= NS_PER_S) {
-		load = busy > last_busy ? (int64_t)((busy - last_busy) * FIXED_ONE / (now - last_ns)) : 0;
+		load = busy > last_busy
+			       ? (int64_t)((busy - last_busy) * FIXED_ONE / (now - last_ns))
+			       : 0;
 		for (unsigned i = 0; i < 3; i++)
 			avg[i] = decayed(avg[i], load, now - last_ns, period_s[i]);
 		last_ns = now;
 		last_busy = busy;
 	}
 	for (unsigned i = 0; i < 3; i++)
-		text_printf(t, "%lu.%02lu ", UL(avg[i]) / FIXED_ONE, UL(avg[i]) % FIXED_ONE * 100 / FIXED_ONE);
+		text_printf(t, "%lu.%02lu ", UL(avg[i]) / FIXED_ONE,
+			    UL(avg[i]) % FIXED_ONE * 100 / FIXED_ONE);
 	text_printf(t, "%u/%u %d\n", b.running, b.threads, current != NULL ? current_task->pid : 0);
 	return OK;
 }
@@ -203,7 +212,8 @@ err_t proc_loadavg(const struct proc_ref *r, struct text *t)
 err_t proc_version(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
-	text_puts(t, LINUX_SYSNAME " version " LINUX_RELEASE " (ringfence) (" __VERSION__ ") " LINUX_VERSION "\n");
+	text_puts(t, LINUX_SYSNAME " version " LINUX_RELEASE " (ringfence) (" __VERSION__
+				   ") " LINUX_VERSION "\n");
 	return OK;
 }
 
@@ -226,6 +236,8 @@ err_t proc_filesystems(const struct proc_ref *r, struct text *t)
 err_t proc_devices(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
-	text_puts(t, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
+	text_puts(
+		t,
+		"Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
 	return OK;
 }

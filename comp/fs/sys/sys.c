@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /sys: a fixed read-only tree. One processor is shown: programs run on core 0's kernel. A directory is an entry
- * without text; children name their parent by index.
+ * /sys: a fixed read-only tree. One processor is shown: programs run on core 0's kernel. A
+ * directory is an entry without text; children name their parent by index.
  */
 #include <linux/magic.h>
 
@@ -85,7 +85,8 @@ static err_t sys_make(struct super *s, uint16_t index, struct inode **out)
 
 	if (i == NULL)
 		return E_NOMEM;
-	inode_init(&i->vfs, s, &sys_inode_ops, index + 1u, is_dir(index) ? S_IFDIR | 0555 : S_IFREG | 0444);
+	inode_init(&i->vfs, s, &sys_inode_ops, index + 1u,
+		   is_dir(index) ? S_IFDIR | 0555 : S_IFREG | 0444);
 	i->index = index;
 	if (is_dir(index))
 		i->vfs.nlink = 2 + subdirs(index);
@@ -108,7 +109,8 @@ static err_t sys_readdir(struct inode *dir, uint64_t pos, dir_emit emit, void *c
 {
 	for (uint64_t i = pos > 0 ? pos : 1; i < ARRAY_SIZE(entries); i++)
 		if (entries[i].parent == index_of(dir) &&
-		    !emit(ctx, entries[i].name, strlen(entries[i].name), i + 1, is_dir((uint16_t)i) ? 4 : 8, i + 1))
+		    !emit(ctx, entries[i].name, strlen(entries[i].name), i + 1,
+			  is_dir((uint16_t)i) ? 4 : 8, i + 1))
 			return OK;
 	return OK;
 }
@@ -135,7 +137,8 @@ static const struct inode_ops sys_inode_ops = {
 	.lookup = sys_lookup, .readdir = sys_readdir, .open = sys_open, .release = sys_release
 };
 
-static err_t sys_mount(struct super *s, const char *source, const char *options, struct inode **root)
+static err_t sys_mount(struct super *s, const char *source, const char *options,
+		       struct inode **root)
 {
 	(void)source;
 	(void)options;

@@ -60,10 +60,20 @@ KTEST(fs_conform_sys)
 KTEST(fs_proc_texts)
 {
 	static const char *const names[] = {
-		"/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/version",
-		"/proc/cmdline", "/proc/filesystems", "/proc/mounts", "/proc/sys/kernel/osrelease",
-		"/proc/sys/kernel/random/boot_id", "/proc/sys/vm/overcommit_memory",
-		"/sys/devices/system/cpu/online", "/sys/kernel/mm/transparent_hugepage/enabled",
+		"/proc/meminfo",
+		"/proc/cpuinfo",
+		"/proc/stat",
+		"/proc/uptime",
+		"/proc/loadavg",
+		"/proc/version",
+		"/proc/cmdline",
+		"/proc/filesystems",
+		"/proc/mounts",
+		"/proc/sys/kernel/osrelease",
+		"/proc/sys/kernel/random/boot_id",
+		"/proc/sys/vm/overcommit_memory",
+		"/sys/devices/system/cpu/online",
+		"/sys/kernel/mm/transparent_hugepage/enabled",
 	};
 	static char text[4096];
 

@@ -5,8 +5,8 @@
 #include "base/str.h"
 #include "comp/fs/tmpfs/local.h"
 
-#define ENTRY_SIZE   20u          /* what one name adds to a directory's size */
-#define POS_OURS     (1ull << 62) /* readdir: positions of our own entries begin here */
+#define ENTRY_SIZE 20u          /* what one name adds to a directory's size */
+#define POS_OURS   (1ull << 62) /* readdir: positions of our own entries begin here */
 
 /* ---- entries ---- */
 
@@ -24,7 +24,8 @@ static int name_order(const char *a, size_t alen, const char *b, size_t blen)
 
 static bool name_less(const struct tree_node *a, const struct tree_node *b)
 {
-	const struct tentry *x = container_of(a, struct tentry, by_name), *y = container_of(b, struct tentry, by_name);
+	const struct tentry *x = container_of(a, struct tentry, by_name),
+			    *y = container_of(b, struct tentry, by_name);
 
 	return name_order(x->name, x->len, y->name, y->len) < 0;
 }
@@ -39,7 +40,8 @@ static int name_cmp(const struct tree_node *n, const void *key)
 
 static bool seq_less(const struct tree_node *a, const struct tree_node *b)
 {
-	return container_of(a, struct tentry, by_seq)->seq < container_of(b, struct tentry, by_seq)->seq;
+	return container_of(a, struct tentry, by_seq)->seq <
+	       container_of(b, struct tentry, by_seq)->seq;
 }
 
 static int seq_cmp(const struct tree_node *n, const void *key)
@@ -150,7 +152,8 @@ static void dir_changed(struct tnode *dir)
 
 /* ---- looking up ---- */
 
-/* The entry, looked up in the lower directory if need be; it may be a white-out. E_NOENT: no entry at all. */
+/* The entry, looked up in the lower directory if need be; it may be a white-out. E_NOENT: no entry
+ * at all. */
 static err_t entry_lookup(struct tnode *dir, const char *name, size_t len, struct tentry **out)
 {
 	struct tentry *e = entry_find(dir, name, len);
@@ -193,7 +196,8 @@ err_t tdir_lookup(struct inode *dir, const char *name, size_t len, struct inode 
 /* ---- making ---- */
 
 /* A white-out to be filled under a free name: *fresh tells that it is not in the table yet. */
-static err_t entry_prepare(struct tnode *dir, const char *name, size_t len, struct tentry **out, bool *fresh)
+static err_t entry_prepare(struct tnode *dir, const char *name, size_t len, struct tentry **out,
+			   bool *fresh)
 {
 	err_t err;
 
@@ -240,7 +244,8 @@ static err_t make(struct inode *di, const char *name, size_t len, uint32_t mode,
 	return OK;
 }
 
-err_t tdir_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct inode **out)
+err_t tdir_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+		  struct inode **out)
 {
 	struct tnode *n;
 
@@ -250,7 +255,8 @@ err_t tdir_create(struct inode *dir, const char *name, size_t len, uint32_t mode
 	return OK;
 }
 
-err_t tdir_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **out)
+err_t tdir_symlink(struct inode *dir, const char *name, size_t len, const char *target,
+		   struct inode **out)
 {
 	char *copy = kmem_strdup(target);
 	struct tnode *n;
@@ -303,14 +309,16 @@ struct visible_ctx {
 	bool found;
 };
 
-static bool note_visible(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool note_visible(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			 uint64_t pos)
 {
 	struct visible_ctx *v = ctx;
 
 	(void)ino;
 	(void)type;
 	(void)pos;
-	/* Names that have an entry are counted by it; a white-out is none. Stop at the first other one. */
+	/* Names that have an entry are counted by it; a white-out is none. Stop at the first other
+	 * one. */
 	v->found = entry_find(v->dir, name, len) == NULL;
 	return !v->found;
 }
@@ -414,8 +422,8 @@ static void move(struct tentry *from, struct tentry *to, bool fresh)
 	dir_changed(from_dir);
 }
 
-err_t tdir_rename(struct inode *fi, const char *name, size_t len, struct inode *ti, const char *name2, size_t len2,
-		  unsigned flags)
+err_t tdir_rename(struct inode *fi, const char *name, size_t len, struct inode *ti,
+		  const char *name2, size_t len2, unsigned flags)
 {
 	struct tnode *to_dir = tnode_of(ti);
 	struct tentry *from, *to;
@@ -460,7 +468,8 @@ struct merge_ctx {
 };
 
 /* An entry of the lower directory: listed here unless a white-out or an entry of ours hides it. */
-static bool emit_lower(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool emit_lower(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+		       uint64_t pos)
 {
 	struct merge_ctx *m = ctx;
 	const struct tentry *e = entry_find(m->dir, name, len);
@@ -488,10 +497,12 @@ err_t tdir_read(struct inode *di, uint64_t pos, dir_emit emit, void *ctx)
 			return OK;
 	}
 	seq = pos < POS_OURS ? 0 : pos - POS_OURS + 1;
-	for (struct tree_node *t = tree_find_ge(&dir->dir.order, &seq, seq_cmp); t != NULL; t = tree_next(t)) {
+	for (struct tree_node *t = tree_find_ge(&dir->dir.order, &seq, seq_cmp); t != NULL;
+	     t = tree_next(t)) {
 		const struct tentry *e = container_of(t, struct tentry, by_seq);
 
-		if (!emit(ctx, e->name, e->len, e->node->vfs.ino, type_of(e->node->vfs.mode), POS_OURS + e->seq))
+		if (!emit(ctx, e->name, e->len, e->node->vfs.ino, type_of(e->node->vfs.mode),
+			  POS_OURS + e->seq))
 			return OK;
 	}
 	return OK;

@@ -45,8 +45,8 @@ static void remap(struct tnode *n, uint64_t index, uint64_t count)
 }
 
 /*
- * The frame of a page of ours, made if need be: filled from the lower file, or with zeros. `blank`: the caller writes
- * all of it, nothing need be copied.
+ * The frame of a page of ours, made if need be: filled from the lower file, or with zeros. `blank`:
+ * the caller writes all of it, nothing need be copied.
  */
 static err_t own_page(struct tnode *n, uint64_t index, bool blank, uint64_t *out)
 {
@@ -119,12 +119,14 @@ static err_t read_some(struct tnode *n, uint64_t off, uint64_t room, struct uio 
 	uint64_t slot = pages_get(&n->file.pages, off / PAGE_SIZE), in_page = off % PAGE_SIZE, run;
 
 	if (slot_is_frame(slot))
-		return uio_out(to, (char *)frame_va(slot) + in_page, least(room, PAGE_SIZE - in_page), done);
+		return uio_out(to, (char *)frame_va(slot) + in_page,
+			       least(room, PAGE_SIZE - in_page), done);
 	if (slot == SLOT_HOLE)
 		return uio_out_zero(to, least(room, PAGE_SIZE - in_page), done);
 	run = empty_run(n, off);
 	if (n->lower != NULL && off < n->file.lower_end)
-		return read_lower(n, off, least(least(room, run), n->file.lower_end - off), to, done);
+		return read_lower(n, off, least(least(room, run), n->file.lower_end - off), to,
+				  done);
 	return uio_out_zero(to, least(room, run), done);
 }
 
@@ -147,7 +149,8 @@ static err_t write_page(struct tnode *n, uint64_t off, size_t len, struct uio *f
 	uint64_t slot;
 
 	TRY(own_page(n, off / PAGE_SIZE, len == PAGE_SIZE, &slot));
-	/* The frame stands in its slot now: a fault during the copy that maps this page finds the same one. */
+	/* The frame stands in its slot now: a fault during the copy that maps this page finds the
+	 * same one. */
 	return uio_in(from, (char *)frame_va(slot) + off % PAGE_SIZE, len, done);
 }
 
@@ -168,7 +171,8 @@ err_t tfile_write(struct inode *i, uint64_t off, struct uio *from, size_t *done)
 	while (from->left > 0 && err == OK) {
 		size_t before = *done;
 
-		err = write_page(n, off, least(from->left, PAGE_SIZE - off % PAGE_SIZE), from, done);
+		err = write_page(n, off, least(from->left, PAGE_SIZE - off % PAGE_SIZE), from,
+				 done);
 		off += *done - before;
 		if (off > i->size && *done > before)
 			i->size = off;
@@ -189,7 +193,8 @@ static uint64_t count_covered(const struct tnode *n)
 
 	if (n->lower == NULL)
 		return 0;
-	for (uint64_t i = pages_next(&n->file.pages, 0); i < end; i = pages_next(&n->file.pages, i + 1))
+	for (uint64_t i = pages_next(&n->file.pages, 0); i < end;
+	     i = pages_next(&n->file.pages, i + 1))
 		count++;
 	return count;
 }
@@ -287,8 +292,8 @@ static err_t punch(struct tnode *n, uint64_t off, uint64_t end)
 	return OK;
 }
 
-/* Frames for all pages of [off, end): all or an error. Room is checked first; memory that runs out on the way leaves
- * pages that show what was there before. */
+/* Frames for all pages of [off, end): all or an error. Room is checked first; memory that runs out
+ * on the way leaves pages that show what was there before. */
 static err_t allocate_range(struct tnode *n, uint64_t off, uint64_t end)
 {
 	uint64_t want = 0, slot;
@@ -312,7 +317,8 @@ err_t tfile_allocate(struct inode *i, int mode, uint64_t off, uint64_t len)
 
 	if ((mode & ~known) != 0)
 		return E_OPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) != 0 && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+	if ((mode & FALLOC_FL_PUNCH_HOLE) != 0 &&
+	    mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return E_OPNOTSUPP;
 	if (!range_end(off, len, &end))
 		return E_FBIG;
@@ -388,7 +394,8 @@ static err_t object_page(struct vmobject *o, uint64_t index, bool write, paddr_t
 	slot = pages_get(&n->file.pages, index);
 	if (!write && slot == SLOT_EMPTY && lower_page(n, index, out, &err))
 		return err;
-	/* A hole gets a frame also for reading, as in Linux: one frame serves all later readers and writers. */
+	/* A hole gets a frame also for reading, as in Linux: one frame serves all later readers and
+	 * writers. */
 	err = own_page(n, index, false, &slot);
 	if (err != OK)
 		return err == E_NOSPC ? E_FAULT : err; /* no room: SIGBUS */

@@ -16,21 +16,22 @@ struct tmpfs {
 	uint64_t max_pages, pages;   /* limit, and frames in use for contents */
 	uint64_t max_inodes, inodes; /* nodes that are not of the lower tree */
 	uint64_t last_ino;
-	struct tree by_lower;        /* all nodes with a lower inode, by its number */
+	struct tree by_lower; /* all nodes with a lower inode, by its number */
 	struct tnode *root;
-	struct list all;             /* for the reclaim hook */
+	struct list all; /* for the reclaim hook */
 };
 
 /*
- * Slots of a file's pages: a tree of nodes with 64 slots each; a file of one page needs no node. A slot is empty (the lower
- * file's page, or a hole), SLOT_HOLE (zeros although the lower file has a page there), or a frame.
+ * Slots of a file's pages: a tree of nodes with 64 slots each; a file of one page needs no node. A
+ * slot is empty (the lower file's page, or a hole), SLOT_HOLE (zeros although the lower file has a
+ * page there), or a frame.
  */
 #define SLOT_EMPTY 0ull
 #define SLOT_HOLE  1ull
 struct pages {
-	uint64_t root;    /* height 0: the slot of page 0; else the address of the top node */
+	uint64_t root; /* height 0: the slot of page 0; else the address of the top node */
 	unsigned height;
-	uint64_t frames;  /* slots with a frame */
+	uint64_t frames; /* slots with a frame */
 };
 
 static inline bool slot_is_frame(uint64_t slot)
@@ -51,12 +52,13 @@ static inline void *frame_va(uint64_t slot)
  */
 struct tentry {
 	struct tree_node by_name, by_seq;
-	struct list of_node;     /* in node->entries */
+	struct list of_node; /* in node->entries */
 	struct tnode *dir;
-	struct tnode *node;      /* referenced */
+	struct tnode *node; /* referenced */
 	uint64_t seq;
 	bool in_place;
-	bool covers;             /* the lower directory has this name: a white-out must stay when the entry goes */
+	bool covers; /* the lower directory has this name: a white-out must stay when the entry goes
+		      */
 	uint16_t len;
 	char name[];
 };
@@ -64,7 +66,7 @@ struct tentry {
 struct txattr {
 	struct list node;
 	char *name;
-	void *value;             /* NULL: removed, hides the lower one */
+	void *value; /* NULL: removed, hides the lower one */
 	size_t size;
 };
 
@@ -72,13 +74,13 @@ struct tnode {
 	struct inode vfs;
 	struct inode_object object;
 	struct tmpfs *fs;
-	struct inode *lower;     /* referenced, or NULL */
+	struct inode *lower; /* referenced, or NULL */
 	struct tree_node by_lower;
-	struct list entries;     /* names of this node */
+	struct list entries; /* names of this node */
 	struct list xattrs;
 	size_t xattr_bytes;
-	bool changed;            /* differs from the lower inode: must stay in memory */
-	bool pinned;             /* holds itself: other lower names of it may be looked up later */
+	bool changed; /* differs from the lower inode: must stay in memory */
+	bool pinned;  /* holds itself: other lower names of it may be looked up later */
 	union {
 		struct {
 			struct tree names, order;
@@ -111,7 +113,8 @@ uint64_t pages_cut(struct pages *p, uint64_t from);
 
 /* ---- node.c ---- */
 /* A fresh node. E_NOMEM, E_NOSPC */
-err_t tnode_create(struct tmpfs *fs, uint32_t mode, const struct inode *dir, struct tnode **out) MUST_CHECK;
+err_t tnode_create(struct tmpfs *fs, uint32_t mode, const struct inode *dir,
+		   struct tnode **out) MUST_CHECK;
 /* The node of a lower inode (whose reference it takes over in any case), referenced. */
 err_t tnode_of_lower(struct tmpfs *fs, struct inode *lower, struct tnode **out) MUST_CHECK;
 /* Something of the node is not as in the lower tree any more. */
@@ -125,13 +128,15 @@ extern const struct vmobject_ops tmpfs_object_ops;
 
 /* ---- dir.c ---- */
 err_t tdir_lookup(struct inode *dir, const char *name, size_t len, struct inode **out);
-err_t tdir_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct inode **out);
+err_t tdir_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+		  struct inode **out);
 err_t tdir_tmpfile(struct inode *dir, uint32_t mode, struct inode **out);
-err_t tdir_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **out);
+err_t tdir_symlink(struct inode *dir, const char *name, size_t len, const char *target,
+		   struct inode **out);
 err_t tdir_link(struct inode *dir, const char *name, size_t len, struct inode *target);
 err_t tdir_unlink(struct inode *dir, const char *name, size_t len, bool dir_wanted);
-err_t tdir_rename(struct inode *from, const char *name, size_t len, struct inode *to, const char *name2, size_t len2,
-		  unsigned flags);
+err_t tdir_rename(struct inode *from, const char *name, size_t len, struct inode *to,
+		  const char *name2, size_t len2, unsigned flags);
 err_t tdir_read(struct inode *dir, uint64_t pos, dir_emit emit, void *ctx);
 /* Forget an entry that is in_place: it can be looked up again. */
 void tentry_forget(struct tentry *e);

@@ -43,19 +43,22 @@ err_t tnode_create(struct tmpfs *fs, uint32_t mode, const struct inode *dir, str
 
 static bool lower_less(const struct tree_node *a, const struct tree_node *b)
 {
-	return container_of(a, struct tnode, by_lower)->lower->ino < container_of(b, struct tnode, by_lower)->lower->ino;
+	return container_of(a, struct tnode, by_lower)->lower->ino <
+	       container_of(b, struct tnode, by_lower)->lower->ino;
 }
 
 static int lower_cmp(const struct tree_node *n, const void *key)
 {
-	uint64_t ino = container_of(n, struct tnode, by_lower)->lower->ino, want = *(const uint64_t *)key;
+	uint64_t ino = container_of(n, struct tnode, by_lower)->lower->ino,
+		 want = *(const uint64_t *)key;
 
 	return ino < want ? -1 : ino > want;
 }
 
 err_t tnode_of_lower(struct tmpfs *fs, struct inode *lower, struct tnode **out)
 {
-	struct tnode *n = tree_entry_or_null(tree_find(&fs->by_lower, &lower->ino, lower_cmp), struct tnode, by_lower);
+	struct tnode *n = tree_entry_or_null(tree_find(&fs->by_lower, &lower->ino, lower_cmp),
+					     struct tnode, by_lower);
 
 	if (n != NULL) {
 		inode_put(lower);
@@ -88,7 +91,8 @@ err_t tnode_of_lower(struct tmpfs *fs, struct inode *lower, struct tnode **out)
 void tnode_changed(struct tnode *n)
 {
 	n->changed = true;
-	if (n->lower != NULL && !n->pinned && !S_ISDIR(n->vfs.mode) && n->lower->nlink > 1 && n->vfs.nlink > 0) {
+	if (n->lower != NULL && !n->pinned && !S_ISDIR(n->vfs.mode) && n->lower->nlink > 1 &&
+	    n->vfs.nlink > 0) {
 		n->pinned = true;
 		inode_get(&n->vfs);
 	}
@@ -150,8 +154,9 @@ static void tnode_free(struct tnode *n)
 }
 
 /*
- * Freeing a directory puts its entries' nodes, which brings us here again: those queue up instead, so that the stack
- * does not grow with the depth of the tree. The first of them holds the super until its own release is through.
+ * Freeing a directory puts its entries' nodes, which brings us here again: those queue up instead,
+ * so that the stack does not grow with the depth of the tree. The first of them holds the super
+ * until its own release is through.
  */
 void tnode_release(struct inode *i)
 {
@@ -176,7 +181,7 @@ static bool is_clean(const struct tnode *n)
 		return false;
 	if (S_ISDIR(n->vfs.mode) && !tree_empty(&n->dir.names))
 		return false;
-	LIST_FOR_EACH (pos, &n->entries)
+	LIST_FOR_EACH(pos, &n->entries)
 		if (!list_entry(pos, struct tentry, of_node)->in_place)
 			return false;
 	return n->vfs.refs == list_length(&n->entries);
@@ -195,7 +200,8 @@ static size_t reclaim_pass(struct tmpfs *fs)
 			continue;
 		freed += sizeof(*n) + sizeof(struct tentry);
 		while (!list_empty(&n->entries)) {
-			struct tentry *e = list_entry(list_first(&n->entries), struct tentry, of_node);
+			struct tentry *e = list_entry(list_first(&n->entries), struct tentry,
+						      of_node);
 			bool last = e->of_node.next == e->of_node.prev;
 
 			tentry_forget(e);
@@ -210,7 +216,7 @@ size_t tmpfs_reclaim(size_t want)
 {
 	size_t bytes = 0, pass;
 
-	LIST_FOR_EACH (pos, &tmpfs_all) {
+	LIST_FOR_EACH(pos, &tmpfs_all) {
 		struct tmpfs *fs = list_entry(pos, struct tmpfs, all);
 
 		/* Each pass makes parents of what it drops clean: go on while it pays. */

@@ -3,7 +3,7 @@
 #include "comp/fs/tmpfs/local.h"
 
 #define FAN_BITS 6u
-#define FAN	 (1u << FAN_BITS)
+#define FAN      (1u << FAN_BITS)
 
 struct page_node {
 	uint64_t slot[FAN];

@@ -122,7 +122,8 @@ static bool parse_option(const char *word, struct tmpfs_options *o)
 	if (str_starts(word, "size="))
 		return parse_size(word + 5, &o->bytes);
 	if (str_starts(word, "nr_blocks="))
-		return parse_size(word + 10, &o->bytes) && checked_mul(o->bytes, PAGE_SIZE, &o->bytes);
+		return parse_size(word + 10, &o->bytes) &&
+		       checked_mul(o->bytes, PAGE_SIZE, &o->bytes);
 	if (str_starts(word, "nr_inodes="))
 		return parse_size(word + 10, &o->inodes);
 	if (str_starts(word, "mode="))
@@ -170,7 +171,9 @@ static err_t make_root(struct tmpfs *fs, const struct tmpfs_options *o, struct t
 err_t tmpfs_mount(struct super *s, const char *source, const char *options, struct inode **root)
 {
 	struct mem_stats m;
-	struct tmpfs_options o = { .mode = 01777, .uid = current_cred()->fsuid, .gid = current_cred()->fsgid };
+	struct tmpfs_options o = { .mode = 01777,
+				   .uid = current_cred()->fsuid,
+				   .gid = current_cred()->fsgid };
 	struct tmpfs *fs;
 	struct tnode *n;
 	err_t err;
@@ -237,7 +240,7 @@ uint64_t tmpfs_bytes_used(void)
 {
 	uint64_t pages = 0;
 
-	LIST_FOR_EACH (pos, &tmpfs_all)
+	LIST_FOR_EACH(pos, &tmpfs_all)
 		pages += list_entry(pos, struct tmpfs, all)->pages;
 	return pages * PAGE_SIZE;
 }
@@ -268,7 +271,8 @@ err_t tmpfs_create_anonymous(const char *name, struct file **out)
 	TRY(tdir_tmpfile(root, S_IFREG | 0777, &i));
 	i->uid = current_cred()->fsuid;
 	i->gid = current_cred()->fsgid;
-	p = (struct path){ anonymous_mount, dentry_create(anonymous_mount->root, name, strlen(name), i) };
+	p = (struct path){ anonymous_mount,
+			   dentry_create(anonymous_mount->root, name, strlen(name), i) };
 	inode_put(i);
 	if (p.dentry == NULL)
 		return E_NOMEM;

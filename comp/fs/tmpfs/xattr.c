@@ -9,7 +9,7 @@
 
 static struct txattr *find(struct tnode *n, const char *name)
 {
-	LIST_FOR_EACH (pos, &n->xattrs) {
+	LIST_FOR_EACH(pos, &n->xattrs) {
 		struct txattr *x = list_entry(pos, struct txattr, node);
 
 		if (strcmp(x->name, name) == 0)
@@ -29,7 +29,7 @@ static void txattr_free(struct tnode *n, struct txattr *x)
 
 void txattr_clear(struct tnode *n)
 {
-	LIST_FOR_EACH_SAFE (pos, &n->xattrs)
+	LIST_FOR_EACH_SAFE(pos, &n->xattrs)
 		txattr_free(n, list_entry(pos, struct txattr, node));
 }
 
@@ -155,7 +155,7 @@ err_t txattr_list(struct inode *i, char *buf, size_t size, size_t *len)
 		if (find(n, lower + at) == NULL)
 			add(&o, lower + at);
 	kmem_free(lower);
-	LIST_FOR_EACH (pos, &n->xattrs) {
+	LIST_FOR_EACH(pos, &n->xattrs) {
 		const struct txattr *x = list_entry(pos, struct txattr, node);
 
 		if (x->value != NULL)

@@ -107,8 +107,8 @@ int host_stat(const char *path, struct host_stat *out)
 
 	if (lstat(path, &st) != 0)
 		return -errno;
-	*out = (struct host_stat){ st.st_mode, st.st_uid, st.st_gid, st.st_nlink, (uint64_t)st.st_size, st.st_ino, st.st_rdev,
-				   st.st_mtime };
+	*out = (struct host_stat){ st.st_mode,           st.st_uid, st.st_gid,  st.st_nlink,
+				   (uint64_t)st.st_size, st.st_ino, st.st_rdev, st.st_mtime };
 	return 0;
 }
 
@@ -167,7 +167,8 @@ int host_setxattr(const char *path, const char *name, const void *value, size_t 
 	return answer(lsetxattr(path, name, value, size, 0));
 }
 
-long host_write(const char *path, int flags, uint32_t mode, int64_t off, const void *buf, size_t len)
+long host_write(const char *path, int flags, uint32_t mode, int64_t off, const void *buf,
+		size_t len)
 {
 	int fd = open(path, flags, mode);
 	long n;

@@ -113,7 +113,7 @@ static struct list *frame_bucket(paddr_t pa)
 
 static struct host_frame *host_frame(paddr_t pa)
 {
-	LIST_FOR_EACH (pos, frame_bucket(pa)) {
+	LIST_FOR_EACH(pos, frame_bucket(pa)) {
 		struct host_frame *f = list_entry(pos, struct host_frame, node);
 
 		if (f->pa.v == pa.v)
@@ -276,7 +276,8 @@ static const void *rig_image;
 static size_t rig_image_len;
 static struct mount *image_mount;
 
-static err_t mount_image(struct super *s, const char *source, const char *options, struct inode **root)
+static err_t mount_image(struct super *s, const char *source, const char *options,
+			 struct inode **root)
 {
 	(void)source;
 	(void)options;
@@ -318,10 +319,12 @@ void rig_start(const void *image, size_t len)
 		rig_image_len = len;
 		image_fs = erofs_fs;
 		image_fs.mount = mount_image;
-		assert_int_equal(mount_new(&image_fs, "image", NULL, MS_RDONLY, NULL, &image_mount), OK);
+		assert_int_equal(mount_new(&image_fs, "image", NULL, MS_RDONLY, NULL, &image_mount),
+				 OK);
 		image_mount->internal = true;
 	}
-	assert_int_equal(mount_new_over(&tmpfs_fs, "rootfs", image == NULL ? "mode=755" : NULL, MS_RELATIME, NULL,
+	assert_int_equal(mount_new_over(&tmpfs_fs, "rootfs", image == NULL ? "mode=755" : NULL,
+					MS_RELATIME, NULL,
 					image != NULL ? image_mount->root->inode : NULL, &m),
 			 OK);
 	mount_set_root(m);
@@ -356,7 +359,9 @@ void rig_become(uint32_t uid, uint32_t gid)
 {
 	uint64_t caps = uid == 0 ? ~0ull : 0;
 
-	rig_task.cred = (struct cred){ uid, uid, uid, uid, gid, gid, gid, gid, .cap_effective = caps, .cap_permitted = caps };
+	rig_task.cred = (struct cred){
+		uid, uid, uid, uid, gid, gid, gid, gid, .cap_effective = caps, .cap_permitted = caps
+	};
 }
 
 long rig_open(const char *name, uint32_t flags, uint32_t mode, struct file **out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The whole of names, files and file systems on the host: kernel/vfs as it is, over memory from malloc, one process
- * that never sleeps, and a clock that ticks with each look. Physical addresses are pointers less DM_BASE, so that the
- * direct map is the host's memory.
+ * The whole of names, files and file systems on the host: kernel/vfs as it is, over memory from
+ * malloc, one process that never sleeps, and a clock that ticks with each look. Physical addresses
+ * are pointers less DM_BASE, so that the direct map is the host's memory.
  */
 #pragma once
 
@@ -20,12 +20,12 @@
 
 extern struct task rig_task;
 extern struct thread rig_thread;
-extern long rig_objects, rig_frames;     /* kmem objects and frames alive */
-extern uint32_t kmem_fail_every;         /* every n-th allocation fails; 0: none */
-extern uint64_t rig_total_memory;        /* what mem_stats says */
-extern uint64_t rig_invalidated;         /* pages that vmobject_invalidate was asked to drop */
-extern int rig_signal;                   /* the last one sent */
-extern bool (*rig_on_wait)(void);        /* called when a thread would sleep; false: it is interrupted */
+extern long rig_objects, rig_frames; /* kmem objects and frames alive */
+extern uint32_t kmem_fail_every;     /* every n-th allocation fails; 0: none */
+extern uint64_t rig_total_memory;    /* what mem_stats says */
+extern uint64_t rig_invalidated;     /* pages that vmobject_invalidate was asked to drop */
+extern int rig_signal;               /* the last one sent */
+extern bool (*rig_on_wait)(void); /* called when a thread would sleep; false: it is interrupted */
 
 /* A root process with a root file system: tmpfs, over an EROFS image if image is not NULL. */
 void rig_start(const void *image, size_t len);

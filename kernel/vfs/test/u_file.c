@@ -79,7 +79,8 @@ static void test_positions(void **state)
 
 static void test_append(void **state)
 {
-	struct file *a = open_ok("/f", O_WRONLY | O_CREAT | O_APPEND), *b = open_ok("/f", O_WRONLY | O_APPEND);
+	struct file *a = open_ok("/f", O_WRONLY | O_CREAT | O_APPEND),
+		    *b = open_ok("/f", O_WRONLY | O_APPEND);
 
 	(void)state;
 	assert_int_equal(write_text(a, "one"), 3);
@@ -280,7 +281,9 @@ static void test_dup(void **state)
 
 static struct flock range(int type, int64_t start, int64_t len)
 {
-	return (struct flock){ .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	return (struct flock){
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 }
 
 static err_t lock(struct file *f, int cmd, int type, int64_t start, int64_t len)
@@ -385,7 +388,8 @@ static void test_lock_waits(void **state)
 
 static void test_file_locks(void **state)
 {
-	struct file *a = open_ok("/f", O_RDWR | O_CREAT), *b = open_ok("/f", O_RDWR), *r = open_ok("/f", O_RDONLY);
+	struct file *a = open_ok("/f", O_RDWR | O_CREAT), *b = open_ok("/f", O_RDWR),
+		    *r = open_ok("/f", O_RDONLY);
 
 	(void)state;
 	assert_int_equal(lock(a, F_OFD_SETLK, F_WRLCK, 0, 0), OK);
@@ -445,9 +449,10 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_positions),   T(test_append),	  T(test_modes),      T(test_size_limit), T(test_copy),
-		T(test_remove_while_reading), T(test_descriptors), T(test_dup), T(test_posix_locks), T(test_lock_waits),
-		T(test_file_locks),  T(test_anonymous),
+		T(test_positions),   T(test_append),     T(test_modes),
+		T(test_size_limit),  T(test_copy),       T(test_remove_while_reading),
+		T(test_descriptors), T(test_dup),        T(test_posix_locks),
+		T(test_lock_waits),  T(test_file_locks), T(test_anonymous),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,7 +278,8 @@ static void test_open_flags(void **state)
 	assert_int_equal(open_err("/f", O_WRONLY | O_TRUNC, 0), OK);
 	assert_int_equal(stat_of("/f", &st), OK);
 	assert_int_equal(st.size, 0);
-	assert_int_equal(open_err("/ro", O_CREAT | O_WRONLY, 0400), OK); /* the mode is for later opens */
+	assert_int_equal(open_err("/ro", O_CREAT | O_WRONLY, 0400),
+			 OK); /* the mode is for later opens */
 }
 
 static void test_tmpfile(void **state)
@@ -399,8 +400,10 @@ static err_t set(const char *name, struct attr_change c)
 
 static void test_setattr_rules(void **state)
 {
-	const struct attr_change mode = { .valid = ATTR_MODE, .mode = 06755 }, own = { .valid = ATTR_UID, .uid = 5 };
-	const struct attr_change times = { .valid = ATTR_ATIME | ATTR_MTIME, .now = ATTR_ATIME | ATTR_MTIME };
+	const struct attr_change mode = { .valid = ATTR_MODE, .mode = 06755 },
+				 own = { .valid = ATTR_UID, .uid = 5 };
+	const struct attr_change times = { .valid = ATTR_ATIME | ATTR_MTIME,
+					   .now = ATTR_ATIME | ATTR_MTIME };
 	const struct attr_change explicit = { .valid = ATTR_MTIME, .mtime_ns = 5 };
 	const struct attr_change group = { .valid = ATTR_GID, .gid = 7 };
 	struct kstat st;
@@ -408,7 +411,8 @@ static void test_setattr_rules(void **state)
 	(void)state;
 	mkdir_ok("/d", 0777);
 	rig_put("/d/roots", "x");
-	assert_int_equal(set("/d/roots", (struct attr_change){ .valid = ATTR_MODE, .mode = 0666 }), OK);
+	assert_int_equal(set("/d/roots", (struct attr_change){ .valid = ATTR_MODE, .mode = 0666 }),
+			 OK);
 	rig_become(1000, 1000);
 	rig_put("/d/mine", "x");
 	assert_int_equal(set("/d/roots", mode), E_PERM);
@@ -425,7 +429,8 @@ static void test_setattr_rules(void **state)
 	assert_int_equal(st.mode & 07777, 0755); /* a new owner takes the set-id bits away */
 	rig_become(0, 0);
 	assert_int_equal(set("/d/mine", mode), OK);
-	assert_int_equal(set("/d/mine", (struct attr_change){ .valid = ATTR_MODE, .mode = 04777 }), OK);
+	assert_int_equal(set("/d/mine", (struct attr_change){ .valid = ATTR_MODE, .mode = 04777 }),
+			 OK);
 	rig_become(1001, 1001);
 	rig_put("/d/mine", "y"); /* a stranger writes: the bit goes */
 	assert_int_equal(stat_of("/d/mine", &st), OK);
@@ -547,7 +552,8 @@ static void test_no_dev(void **state)
 	assert_int_equal(vfs_mknod(AT_FDCWD_, "/m/null", S_IFCHR | 0666, dev_make(1, 3)), OK);
 	assert_int_equal(open_err("/m/null", O_RDONLY, 0), E_ACCES);
 	rig_put("/m/prog", "x");
-	assert_int_equal(set("/m/prog", (struct attr_change){ .valid = ATTR_MODE, .mode = 0755 }), OK);
+	assert_int_equal(set("/m/prog", (struct attr_change){ .valid = ATTR_MODE, .mode = 0755 }),
+			 OK);
 	assert_int_equal(vfs_access(AT_FDCWD_, "/m/prog", 1, 0, true), E_ACCES);
 	assert_int_equal(vfs_umount("/m", 0), OK);
 }
@@ -556,11 +562,26 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	     T(test_long_names), T(test_symlinks),	T(test_forty_links),
-		T(test_at),	     T(test_openat2),	 T(test_chroot),	T(test_path_string),
-		T(test_open_flags),  T(test_tmpfile),	 T(test_text_busy),	T(test_permissions),
-		T(test_sticky),	     T(test_setgid),	 T(test_setattr_rules), T(test_rename_errors),
-		T(test_removed_directory), T(test_mounts), T(test_bind),	T(test_no_dev),
+		T(test_plain),
+		T(test_long_names),
+		T(test_symlinks),
+		T(test_forty_links),
+		T(test_at),
+		T(test_openat2),
+		T(test_chroot),
+		T(test_path_string),
+		T(test_open_flags),
+		T(test_tmpfile),
+		T(test_text_busy),
+		T(test_permissions),
+		T(test_sticky),
+		T(test_setgid),
+		T(test_setattr_rules),
+		T(test_rename_errors),
+		T(test_removed_directory),
+		T(test_mounts),
+		T(test_bind),
+		T(test_no_dev),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/test/host.h"
 
-#define BIG	  100000u
+#define BIG       100000u
 #define MUTATIONS 20000u
 
 static char bytes[BIG], got[BIG + 4096];
@@ -31,7 +31,8 @@ static void make_files(unsigned names)
 	assert_int_equal(host_mkdir("empty", 01777), 0);
 	assert_int_equal(host_mkdir("many", 0755), 0);
 	for (unsigned i = 0; i < names; i++) {
-		(void)fmt_snprintf(name, sizeof(name), "many/%u-%0*u", i * 7919 % names, (int)(i % 90), i);
+		(void)fmt_snprintf(name, sizeof(name), "many/%u-%0*u", i * 7919 % names,
+				   (int)(i % 90), i);
 		assert_int_equal(host_write(name, 0101, 0644, 0, bytes, i % 9), i % 9);
 	}
 	assert_int_equal(host_mkdir("deep", 0700), 0);
@@ -86,7 +87,9 @@ static void compare_contents(struct inode *i, uint64_t size, const char *host)
 	}
 	for (uint64_t index = 0; index * PAGE_SIZE < size; index++)
 		compare_page(i, index, size);
-	assert_int_equal(i->ops->object(i)->ops->page(i->ops->object(i), (size + PAGE_MASK) / PAGE_SIZE, false, &pa), E_FAULT);
+	assert_int_equal(i->ops->object(i)->ops->page(i->ops->object(i),
+						      (size + PAGE_MASK) / PAGE_SIZE, false, &pa),
+			 E_FAULT);
 }
 
 static void compare_link(struct inode *i, const char *host)
@@ -121,7 +124,8 @@ static void compare_entry(void *ctx, const char *name)
 	e->count++;
 }
 
-static bool count_entry(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool count_entry(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			uint64_t pos)
 {
 	struct expect *e = ctx;
 	struct inode *i;
@@ -169,7 +173,8 @@ static void compare_inode(struct inode *i, const char *host)
 	}
 }
 
-static bool next_position(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool next_position(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			  uint64_t pos)
 {
 	(void)name;
 	(void)len;
@@ -224,7 +229,8 @@ static void compare_with_options(const char *options, bool colour)
 		if (err == OK) { /* the folder's file system can have them */
 			assert_int_equal(n, 4);
 			assert_memory_equal(got, "blue", 4);
-			assert_int_equal(i->ops->getxattr(i, "user.color", got, sizeof(got), &n), E_NODATA);
+			assert_int_equal(i->ops->getxattr(i, "user.color", got, sizeof(got), &n),
+					 E_NODATA);
 			assert_int_equal(i->ops->getxattr(i, "user.colour", got, 3, &n), E_RANGE);
 			assert_int_equal(i->ops->listxattr(i, got, sizeof(got), &n), OK);
 			assert_int_equal(n, 12);
@@ -272,7 +278,8 @@ struct damaged_ctx {
 	struct inode *dir;
 };
 
-static bool visit(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool visit(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+		  uint64_t pos)
 {
 	struct damaged_ctx *d = ctx;
 	struct inode *i;
@@ -423,8 +430,9 @@ static void test_positions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_default),	  cmocka_unit_test(test_extended), cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_no_xattr),  cmocka_unit_test(test_positions), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_default),   cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_plain),     cmocka_unit_test(test_no_xattr),
+		cmocka_unit_test(test_positions), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_damaged),
 	};
 

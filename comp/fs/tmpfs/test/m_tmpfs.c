@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random operations, each done here and on the host's own file system: same answer, same tree. Once on an empty tmpfs,
- * once over an image of a tree that the host begins with. In between the memory reclaim drops what it can.
+ * Random operations, each done here and on the host's own file system: same answer, same tree. Once
+ * on an empty tmpfs, once over an image of a tree that the host begins with. In between the memory
+ * reclaim drops what it can.
  */
 #include "kernel/vfs/test/rig.h"
 
@@ -14,7 +15,7 @@
 #include "comp/fs/tmpfs/tmpfs.h"
 #include "kernel/vfs/test/host.h"
 
-#define STEPS	 40000u
+#define STEPS    40000u
 #define FILE_MAX (64u * 1024)
 
 static char data[FILE_MAX], mine[FILE_MAX + 8192], theirs[FILE_MAX + 8192];
@@ -34,7 +35,8 @@ static const char *random_path(char *buf)
 	size_t len = 0;
 
 	for (unsigned i = 0; i < depth; i++)
-		len += fmt_snprintf(buf + len, 100 - len, "%s%s", i > 0 ? "/" : "", names[below(ARRAY_SIZE(names))]);
+		len += fmt_snprintf(buf + len, 100 - len, "%s%s", i > 0 ? "/" : "",
+				    names[below(ARRAY_SIZE(names))]);
 	if (below(20) == 0)
 		(void)fmt_snprintf(buf + len, 100 - len, "/");
 	return buf;
@@ -49,8 +51,12 @@ static long open_here(const char *path, uint32_t flags, uint32_t mode, struct fi
 
 static void both_write(const char *path)
 {
-	static const uint32_t flags[] = { O_WRONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_TRUNC,
-					  O_WRONLY | O_APPEND, O_WRONLY | O_NOFOLLOW | O_CREAT };
+	static const uint32_t flags[] = { O_WRONLY,
+					  O_WRONLY | O_CREAT,
+					  O_WRONLY | O_CREAT | O_EXCL,
+					  O_RDWR | O_CREAT | O_TRUNC,
+					  O_WRONLY | O_APPEND,
+					  O_WRONLY | O_NOFOLLOW | O_CREAT };
 	uint32_t how = flags[below(ARRAY_SIZE(flags))];
 	uint64_t off = below(FILE_MAX - 10000);
 	size_t len = below(3) == 0 ? below(9000) : below(200);
@@ -102,7 +108,8 @@ static void both_truncate(const char *path)
 
 static void both_fallocate(const char *path)
 {
-	static const int modes[] = { 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE };
+	static const int modes[] = { 0, FALLOC_FL_KEEP_SIZE,
+				     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE };
 	int mode = modes[below(3)];
 	uint64_t off = below(FILE_MAX / 2), len = 1 + below(FILE_MAX / 2);
 	struct file *f;
@@ -119,7 +126,8 @@ static void both_rename(const char *from, const char *to)
 {
 	unsigned flags = below(3) == 0 ? RENAME_EXCHANGE : below(3) == 0 ? RENAME_NOREPLACE : 0;
 
-	assert_int_equal(vfs_rename(AT_FDCWD_, from, AT_FDCWD_, to, flags), host_rename(from, to, flags));
+	assert_int_equal(vfs_rename(AT_FDCWD_, from, AT_FDCWD_, to, flags),
+			 host_rename(from, to, flags));
 }
 
 static void both_chmod(const char *path)
@@ -183,7 +191,8 @@ struct dir_compare {
 
 static void compare_tree(const char *path);
 
-static bool compare_name(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool compare_name(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+			 uint64_t pos)
 {
 	struct dir_compare *d = ctx;
 	struct kstat st;
@@ -342,14 +351,18 @@ static void test_no_memory(void **state)
 		case 1: err = vfs_unlink(AT_FDCWD_, a, below(2) == 0); break;
 		case 2: err = vfs_link(AT_FDCWD_, a, AT_FDCWD_, b, 0); break;
 		case 3: err = vfs_symlink(a, AT_FDCWD_, b); break;
-		case 4: err = vfs_rename(AT_FDCWD_, a, AT_FDCWD_, b, below(2) == 0 ? RENAME_EXCHANGE : 0); break;
+		case 4:
+			err = vfs_rename(AT_FDCWD_, a, AT_FDCWD_, b,
+					 below(2) == 0 ? RENAME_EXCHANGE : 0);
+			break;
 		default:
 			err = open_here(a, O_RDWR | O_CREAT, 0644, &f);
 			if (err != OK)
 				break;
 			err = rig_write_at(f, below(FILE_MAX / 2), data, below(FILE_MAX / 2));
 			if (err > 0)
-				err = file_allocate(f, below(2) == 0 ? 3 : 0, below(FILE_MAX), 1 + below(FILE_MAX));
+				err = file_allocate(f, below(2) == 0 ? 3 : 0, below(FILE_MAX),
+						    1 + below(FILE_MAX));
 			file_put(f);
 			break;
 		}
