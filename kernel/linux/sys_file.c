@@ -16,14 +16,6 @@ static long transfer_result(err_t err, size_t done)
 	return err == OK || done > 0 ? (long)done : (long)err;
 }
 
-/* Linux moves at most this much in one call. */
-#define RW_MAX 0x7ffff000ull
-
-static size_t rw_len(size_t len)
-{
-	return len > RW_MAX ? RW_MAX : len;
-}
-
 long sys_read(int fd, uaddr_t base, size_t len)
 {
 	struct file *f = fd_get(fd);
@@ -33,7 +25,7 @@ long sys_read(int fd, uaddr_t base, size_t len)
 
 	if (f == NULL)
 		return E_BADF;
-	err = uio_user(&to, base, rw_len(len));
+	err = uio_user(&to, base, len);
 	if (err == OK)
 		err = file_read(f, &to, &done);
 	file_put(f);
@@ -49,7 +41,7 @@ long sys_write(int fd, uaddr_t base, size_t len)
 
 	if (f == NULL)
 		return E_BADF;
-	err = uio_user(&from, base, rw_len(len));
+	err = uio_user(&from, base, len);
 	if (err == OK)
 		err = file_write(f, &from, &done);
 	file_put(f);
@@ -75,7 +67,7 @@ long sys_pread64(int fd, uaddr_t base, size_t len, int64_t off)
 
 	if (f == NULL)
 		return E_BADF;
-	err = uio_user(&to, base, rw_len(len));
+	err = uio_user(&to, base, len);
 	if (err == OK)
 		err = do_pread(f, off, &to, &done);
 	file_put(f);
@@ -91,7 +83,7 @@ long sys_pwrite64(int fd, uaddr_t base, size_t len, int64_t off)
 
 	if (f == NULL)
 		return E_BADF;
-	err = uio_user(&from, base, rw_len(len));
+	err = uio_user(&from, base, len);
 	if (err == OK)
 		err = do_pwrite(f, off, &from, &done);
 	file_put(f);
@@ -173,8 +165,38 @@ long sys_lseek(int fd, int64_t off, int whence)
 	return ret;
 }
 
+/* As uio_user does it for the others: Linux moves at most this much in one call. */
+#define RW_MAX 0x7ffff000ull
+
+static size_t rw_len(size_t len)
+{
+	return len > RW_MAX ? RW_MAX : len;
+}
+
+/* What sendfile asks of its files: the source has positions, and the target does not append. */
+static err_t check_sendfile(const struct file *in, const struct file *out)
+{
+	return file_is_stream(in) || (out->flags & O_APPEND) ? E_INVAL : OK;
+}
+
+/* What copy_file_range asks of its files; `from` and `to` are the positions. */
+static err_t check_copy_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, size_t len)
+{
+	if (in->inode == NULL || out->inode == NULL)
+		return E_INVAL;
+	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+		return E_ISDIR;
+	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
+		return E_INVAL;
+	if (out->flags & O_APPEND)
+		return E_BADF;
+	if (len > in->inode->size - from)
+		len = from < in->inode->size ? in->inode->size - from : 0;
+	return in->inode == out->inode && to + len > from && to < from + len ? E_INVAL : OK;
+}
+
 /* Two files and up to two offsets in the program's memory: sendfile and copy_file_range. */
-static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len, bool regular_only)
+static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len, bool range)
 {
 	struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
 	uint64_t ioff = 0, ooff = 0;
@@ -183,15 +205,17 @@ static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off,
 
 	if (in == NULL || out == NULL)
 		err = E_BADF;
-	if (err == OK && regular_only &&
-	    (in->inode == NULL || out->inode == NULL || !S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode)))
-		err = E_INVAL;
 	if (err == OK && in_off.v != 0)
 		err = USER_IN(&ioff, in_off);
 	if (err == OK && out_off.v != 0)
 		err = USER_IN(&ooff, out_off);
 	if (err == OK && ((int64_t)ioff < 0 || (int64_t)ooff < 0))
 		err = E_INVAL;
+	if (err == OK && range)
+		err = check_copy_range(in, out, in_off.v != 0 ? ioff : in->pos, out_off.v != 0 ? ooff : out->pos,
+				       rw_len(len));
+	else if (err == OK)
+		err = check_sendfile(in, out);
 	if (err == OK)
 		err = file_copy(in, in_off.v != 0 ? &ioff : NULL, out, out_off.v != 0 ? &ooff : NULL, rw_len(len),
 				&done);

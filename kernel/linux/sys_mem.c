@@ -9,6 +9,8 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
 
+#define MMAP_MIN_ADDR 0x10000u /* vm.mmap_min_addr of Linux: hints below are raised to it */
+
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 static uint32_t prot_to_vm(int prot)
@@ -47,10 +49,34 @@ static err_t mmap_file(int fd, uint64_t pgoff, size_t len, int flags, uint32_t *
 	return err;
 }
 
+/* What MAP_SHARED_VALIDATE lets through: the flags that MAP_SHARED has always taken, used or not. */
+#define LEGACY_FLAGS                                                                                                   \
+	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |        \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
+	 MAP_32BIT | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+
+static err_t check_type(int flags)
+{
+	switch (flags & MAP_TYPE) {
+	case MAP_PRIVATE:
+	case MAP_SHARED:
+		return OK;
+	case MAP_SHARED_VALIDATE:
+		if (flags & MAP_ANONYMOUS)
+			return E_INVAL;
+		return flags & ~LEGACY_FLAGS ? E_OPNOTSUPP : OK;
+	default:
+		return E_INVAL;
+	}
+}
+
 long sys_mmap(uint64_t addr, size_t len, int prot, int flags, int fd, uint64_t off)
 {
 	uint32_t vm = prot_to_vm(prot) | VM_MAYWRITE;
-	unsigned how = flags & MAP_FIXED_NOREPLACE ? MAP_AT_NOREPLACE : flags & MAP_FIXED ? MAP_AT_FIXED : MAP_AT_HINT;
+	unsigned how = flags & MAP_FIXED_NOREPLACE ? MAP_AT_NOREPLACE
+		       : flags & MAP_FIXED         ? MAP_AT_FIXED
+		       : flags & MAP_32BIT         ? MAP_AT_LOW
+						   : MAP_AT_HINT;
 	struct vmobject *obj = NULL;
 	err_t err;
 
@@ -59,19 +85,12 @@ long sys_mmap(uint64_t addr, size_t len, int prot, int flags, int fd, uint64_t o
 	TRY(page_len(len, &len));
 	if (off + len < off)
 		return E_OVERFLOW;
-	switch (flags & MAP_TYPE) {
-	case MAP_PRIVATE:
-		break;
-	case MAP_SHARED:
-	case MAP_SHARED_VALIDATE:
+	TRY(check_type(flags));
+	if ((flags & MAP_TYPE) != MAP_PRIVATE)
 		vm |= VM_SHARED;
-		break;
-	default:
-		return E_INVAL;
-	}
 	if ((flags & MAP_HUGETLB) != 0)
 		return E_NOMEM; /* there is no pool of huge pages */
-	if (how != MAP_AT_HINT && (addr & PAGE_MASK) != 0)
+	if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && (addr & PAGE_MASK) != 0)
 		return E_INVAL;
 	if (flags & MAP_NORESERVE)
 		vm |= VM_NORESERVE;
@@ -83,6 +102,8 @@ long sys_mmap(uint64_t addr, size_t len, int prot, int flags, int fd, uint64_t o
 		TRY(mmap_file(fd, off >> PAGE_SHIFT, len, flags, &vm, &obj));
 	}
 	addr &= ~PAGE_MASK;
+	if (how == MAP_AT_HINT && addr != 0 && addr < MMAP_MIN_ADDR)
+		addr = MMAP_MIN_ADDR;
 	err = aspace_map(current_task->mm, &addr, len, vm, how, obj, off >> PAGE_SHIFT, NULL);
 	if (obj != NULL)
 		obj->ops->put(obj); /* the area has its own reference */

@@ -107,9 +107,7 @@ long sys_openat2(int dirfd, uaddr_t path, uaddr_t uhow, size_t size)
 
 	if (size < sizeof(how))
 		return E_INVAL;
-	if (size > sizeof(how))
-		return E_2BIG;
-	TRY(USER_IN(&how, uhow));
+	TRY(user_in_struct(&how, sizeof(how), uhow, size));
 	for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
 		known |= map[i].resolve;
 		if (how.resolve & map[i].resolve)

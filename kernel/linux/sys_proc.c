@@ -54,12 +54,10 @@ long sys_clone3(uaddr_t uargs, size_t size)
 
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return E_INVAL;
-	if (size > sizeof(u))
-		return E_2BIG;
-	TRY(user_in(&u, uargs, size));
-	if ((u.flags & (CLONE_DETACHED | CSIGNAL)) || u.exit_signal > SIG_COUNT || u.set_tid_size != 0)
+	TRY(user_in_struct(&u, sizeof(u), uargs, size));
+	if ((u.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND)) || (u.flags & (CLONE_DETACHED | CSIGNAL)))
 		return E_INVAL;
-	if ((u.stack == 0) != (u.stack_size == 0) || (u.flags & (CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND)))
+	if ((u.stack == 0) != (u.stack_size == 0) || u.exit_signal > SIG_COUNT || u.set_tid_size != 0)
 		return E_INVAL;
 	if ((u.flags & (CLONE_THREAD | CLONE_PARENT)) && u.exit_signal != 0)
 		return E_INVAL;

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 #include <linux/xattr.h>
 
@@ -350,30 +351,28 @@ long sys_utime(uaddr_t path, uaddr_t ut)
 
 /* ---- space ---- */
 
-static long statfs_out(uaddr_t to, const struct path *p)
+static long statfs_out(uaddr_t to, const struct kstatfs *k)
 {
-	struct kstatfs k;
-	struct statfs st;
-
-	TRY(vfs_statfs(p, &k));
-	st = (struct statfs){
-		.f_type = (long)k.type,
-		.f_bsize = (long)k.bsize,
-		.f_blocks = (long)k.blocks,
-		.f_bfree = (long)k.bfree,
-		.f_bavail = (long)k.bavail,
-		.f_files = (long)k.files,
-		.f_ffree = (long)k.ffree,
-		.f_fsid = { { (int)k.fsid, (int)(k.fsid >> 32) } },
-		.f_namelen = (long)k.namelen,
-		.f_frsize = (long)k.frsize,
-		.f_flags = (long)k.flags,
+	struct statfs st = {
+		.f_type = (long)k->type,
+		.f_bsize = (long)k->bsize,
+		.f_blocks = (long)k->blocks,
+		.f_bfree = (long)k->bfree,
+		.f_bavail = (long)k->bavail,
+		.f_files = (long)k->files,
+		.f_ffree = (long)k->ffree,
+		.f_fsid = { { (int)k->fsid, (int)(k->fsid >> 32) } },
+		.f_namelen = (long)k->namelen,
+		.f_frsize = (long)k->frsize,
+		.f_flags = (long)k->flags,
 	};
+
 	return USER_OUT(to, &st);
 }
 
 long sys_statfs(uaddr_t upath, uaddr_t to)
 {
+	struct kstatfs k;
 	struct path p;
 	char *path;
 	long ret;
@@ -383,19 +382,37 @@ long sys_statfs(uaddr_t upath, uaddr_t to)
 	path_buf_put(path);
 	if (ret != OK)
 		return ret;
-	ret = statfs_out(to, &p);
+	ret = vfs_statfs(&p, &k);
+	if (ret == OK)
+		ret = statfs_out(to, &k);
 	path_put(&p);
 	return ret;
+}
+
+/* What a pipe or another file without a name lies in. */
+static void statfs_nameless(const struct file *f, struct kstatfs *k)
+{
+	*k = (struct kstatfs){ .type = S_ISFIFO(f->anon_mode) ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC,
+			       .bsize = PAGE_SIZE,
+			       .frsize = PAGE_SIZE,
+			       .namelen = NAME_MAX,
+			       .flags = 0x20 }; /* ST_VALID */
 }
 
 long sys_fstatfs(int fd, uaddr_t to)
 {
 	struct file *f = fd_get_raw(fd);
-	long ret;
+	struct kstatfs k;
+	long ret = OK;
 
 	if (f == NULL)
 		return E_BADF;
-	ret = statfs_out(to, &f->path);
+	if (f->path.dentry == NULL)
+		statfs_nameless(f, &k);
+	else
+		ret = vfs_statfs(&f->path, &k);
+	if (ret == OK)
+		ret = statfs_out(to, &k);
 	file_put(f);
 	return ret;
 }

@@ -76,10 +76,31 @@ err_t aspace_unmap(struct aspace *a, uint64_t addr, uint64_t len)
 
 /* ---- mapping ---- */
 
+/* What MAP_32BIT may have, as in Linux. */
+#define LOW_START 0x40000000ull
+#define LOW_END   0x80000000ull
+
+/* The first free range of len bytes there, or 0. */
+static uint64_t find_low_gap(struct aspace *a, uint64_t len)
+{
+	uint64_t at = LOW_START;
+
+	if (len > LOW_END - LOW_START)
+		return 0;
+	for (struct vma *v = area_at_or_after(a, at); v != NULL && v->start < at + len; v = aspace_next(v))
+		if (v->end > at)
+			at = v->end;
+	return at <= LOW_END - len ? at : 0;
+}
+
 /* Where the new area goes; nothing is changed. */
 static err_t find_place(struct aspace *a, uint64_t hint, uint64_t len, unsigned how,
 			uint64_t *start)
 {
+	if (how == MAP_AT_LOW) {
+		*start = find_low_gap(a, len);
+		return *start != 0 ? OK : E_NOMEM;
+	}
 	if (how != MAP_AT_HINT) {
 		if ((hint & PAGE_MASK) != 0)
 			return E_INVAL;

@@ -47,6 +47,24 @@ err_t user_zero(uaddr_t dst, size_t len)
 	return is_user_range(dst.v, len) && x86_zero_user(dst.v, len) == 0 ? OK : E_FAULT;
 }
 
+err_t user_in_struct(void *dst, size_t size, uaddr_t src, size_t usize)
+{
+	size_t common = usize < size ? usize : size;
+
+	if (usize > PAGE_SIZE)
+		return E_2BIG;
+	for (size_t at = size; at < usize; at++) {
+		uint8_t byte;
+
+		TRY(user_in(&byte, UADDR(src.v + at), 1));
+		if (byte != 0)
+			return E_2BIG;
+	}
+	TRY(user_in(dst, src, common));
+	memset((uint8_t *)dst + common, 0, size - common);
+	return OK;
+}
+
 /* ---- strings ---- */
 
 #define STRING_STEP 64u /* never crosses a page: what follows a string may not be there */

@@ -33,6 +33,12 @@ err_t user_out(uaddr_t dst, const void *src, size_t len) MUST_CHECK;
 err_t user_zero(uaddr_t dst, size_t len) MUST_CHECK;
 #define USER_IN(obj, addr)  user_in((obj), (addr), sizeof(*(obj)))
 #define USER_OUT(addr, obj) user_out((addr), (obj), sizeof(*(obj)))
+/*
+ * A structure that grows from version to version of Linux: the program's has usize bytes, ours has
+ * size. What ours has more is zero; what the program's has more must be zero. E_2BIG otherwise, and
+ * for more than a page.
+ */
+err_t user_in_struct(void *dst, size_t size, uaddr_t src, size_t usize) MUST_CHECK;
 /* NUL-terminated string of at most size - 1 bytes. E_NAMETOOLONG when longer. */
 err_t user_string(char *dst, uaddr_t src, size_t size) MUST_CHECK;
 /* As above into fresh kernel memory (kmem_free it); E_2BIG beyond max. */
