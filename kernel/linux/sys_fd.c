@@ -114,7 +114,7 @@ static long fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_GETFL:
-		return (long)(f->flags | O_LARGEFILE);
+		return (long)f->flags;
 	case F_SETFL:
 		return file_set_flags(f, (uint32_t)arg);
 	case F_GETLK:

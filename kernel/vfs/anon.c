@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A way by name to a file that has none: opening /dev/stdout, that is /proc/self/fd/1, when it is a pipe or a port. The
- * inode is made when somebody goes that way; it holds the file, whose operations make another open file of the same
- * object.
+ * A way by name to a file that has none: opening /dev/stdout, that is /proc/self/fd/1, when it is a
+ * pipe or a port. The inode is made when somebody goes that way; it holds the file, whose
+ * operations make another open file of the same object.
  */
 #include <linux/magic.h>
 
@@ -15,7 +15,9 @@ struct anon_inode {
 };
 
 static const struct fs_ops anon_fs = { .version = 1, .name = "pipefs", .magic = PIPEFS_MAGIC };
-static struct super anon_super = { .ops = &anon_fs, .source = "pipefs", .magic = PIPEFS_MAGIC, .refs = 1 };
+static struct super anon_super = {
+	.ops = &anon_fs, .source = "pipefs", .magic = PIPEFS_MAGIC, .refs = 1
+};
 
 static err_t anon_open(struct inode *i, struct file *f)
 {

@@ -108,8 +108,8 @@ static bool parse_size(const char *s, unsigned *rows, unsigned *cols)
 {
 	uint64_t r, c;
 
-	if (!str_parse_u64(s, 10, &r, &s) || *s != 'x' || !str_to_u64(s + 1, 10, &c) || r > UINT16_MAX ||
-	    c > UINT16_MAX)
+	if (!str_parse_u64(s, 10, &r, &s) || *s != 'x' || !str_to_u64(s + 1, 10, &c) ||
+	    r > UINT16_MAX || c > UINT16_MAX)
 		return false;
 	*rows = (unsigned)r;
 	*cols = (unsigned)c;
@@ -182,7 +182,8 @@ void console_init(void)
 
 		have_vserial = err == OK;
 		if (err != OK)
-			log_error("console: virtio-serial does not work (%s); using COM1", err_text(err));
+			log_error("console: virtio-serial does not work (%s); using COM1",
+				  err_text(err));
 	}
 	if (!have_vserial)
 		return;
@@ -205,7 +206,8 @@ static err_t open_com1(struct file *std[3])
 	return OK;
 }
 
-/* The port that carries the terminal's output: standard output's if that is the terminal, else standard error's. */
+/* The port that carries the terminal's output: standard output's if that is the terminal, else
+ * standard error's. */
 static struct serial_port *tty_output(uint64_t mask)
 {
 	if (!have_vserial)
@@ -229,7 +231,8 @@ static err_t open_with_tty(struct file *std[3], const char *size)
 	uint64_t mask = 7;
 	unsigned rows, cols;
 
-	if (!parse_size(size, &rows, &cols) || (mask_text != NULL && !str_to_u64(mask_text, 10, &mask)))
+	if (!parse_size(size, &rows, &cols) ||
+	    (mask_text != NULL && !str_to_u64(mask_text, 10, &mask)))
 		return E_INVAL;
 	if (!have_vserial)
 		mask = 7;
@@ -281,8 +284,8 @@ static void nap_over(struct timer *t)
 	(void)t;
 }
 
-/* Wait until the device has taken all output. Everything is quick when the host reads; when it does not, the core
- * sleeps between looks. */
+/* Wait until the device has taken all output. Everything is quick when the host reads; when it does
+ * not, the core sleeps between looks. */
 static void drain(void)
 {
 	static struct timer nap;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* COM1 as the program's serial port, on machines without virtio-serial. The kernel's log is written to it as well. */
+/* COM1 as the program's serial port, on machines without virtio-serial. The kernel's log is written
+ * to it as well. */
 #include "base/ring.h"
 #include "comp/drv/uart16550/uart16550.h"
 #include "kernel/core/core.h"

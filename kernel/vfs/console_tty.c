@@ -71,7 +71,8 @@ static void console_flush(struct tty *t)
 		p->ops->tx_flush(p);
 }
 
-/* The device takes output as fast as the host does; a drain does not wait for the host (console_exit does). */
+/* The device takes output as fast as the host does; a drain does not wait for the host
+ * (console_exit does). */
 static unsigned console_pending(struct tty *t)
 {
 	(void)t;
@@ -129,7 +130,8 @@ static const struct tty_driver console_driver = {
 
 /* ---- making ---- */
 
-err_t console_tty_create(struct serial_port *in, struct serial_port *out, unsigned rows, unsigned cols)
+err_t console_tty_create(struct serial_port *in, struct serial_port *out, unsigned rows,
+			 unsigned cols)
 {
 	struct console *c = kmem_zalloc(sizeof(*c));
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * epoll: a set of (file, descriptor) pairs, each with entries in the wait queues of its file. A wake-up there puts the
- * item on the set's ready list; epoll_wait looks only at that list.
+ * epoll: a set of (file, descriptor) pairs, each with entries in the wait queues of its file. A
+ * wake-up there puts the item on the set's ready list; epoll_wait looks only at that list.
  *
- * Invariants: an item whose file may have something new since the last look is on the ready list; a level-triggered
- * item stays there as long as a look finds something. Items hold no reference to their file: the last file_put calls
- * epoll_file_gone. Nothing here switches threads while it walks a list.
+ * Invariants: an item whose file may have something new since the last look is on the ready list; a
+ * level-triggered item stays there as long as a look finds something. Items hold no reference to
+ * their file: the last file_put calls epoll_file_gone. Nothing here switches threads while it walks
+ * a list.
  */
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
@@ -16,9 +17,11 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/poll.h"
 
-#define ALWAYS      ((uint32_t)(EPOLLERR | EPOLLHUP))
-#define PRIVATE     ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
-#define EXCLUSIVE_OK ((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE))
+#define ALWAYS  ((uint32_t)(EPOLLERR | EPOLLHUP))
+#define PRIVATE ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
+#define EXCLUSIVE_OK                                                                   \
+	((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | \
+		    EPOLLEXCLUSIVE))
 #define MAX_NESTING 5 /* sets in a chain, the innermost included */
 
 struct item;
@@ -34,13 +37,14 @@ struct watch {
 #define INLINE_WATCHES 2u
 
 struct item {
-	struct tree_node node;  /* in set->items, by file and descriptor */
-	struct list in_ready;   /* set->ready, or alone */
-	struct list in_file;    /* file->epoll_items */
+	struct tree_node node; /* in set->items, by file and descriptor */
+	struct list in_ready;  /* set->ready, or alone */
+	struct list in_file;   /* file->epoll_items */
 	struct epoll *set;
 	struct file *file;
 	int fd;
-	uint32_t events;        /* wanted, with ALWAYS and the private bits; only these after EPOLLONESHOT fired */
+	/* wanted, with ALWAYS and the private bits; only these after EPOLLONESHOT fired */
+	uint32_t events;
 	uint64_t data;
 	struct watch *watches;
 	unsigned nwatches;
@@ -50,8 +54,8 @@ struct item {
 struct epoll {
 	struct tree items;
 	struct list ready;
-	struct waitq waiters;   /* threads in epoll_wait */
-	struct waitq pollers;   /* sets and polls that watch this set */
+	struct waitq waiters; /* threads in epoll_wait */
+	struct waitq pollers; /* sets and polls that watch this set */
 	struct file *file;
 };
 
@@ -87,7 +91,7 @@ static void watch_notify(struct wait_entry *e)
 /* Is anything ready in fact? Items that turn out not to be leave the list. */
 static bool any_ready(struct epoll *ep)
 {
-	LIST_FOR_EACH_SAFE (pos, &ep->ready) {
+	LIST_FOR_EACH_SAFE(pos, &ep->ready) {
 		if (item_look(list_entry(pos, struct item, in_ready)) != 0)
 			return true;
 		list_remove(pos);
@@ -195,7 +199,7 @@ static void item_free(struct item *it)
 
 void epoll_file_gone(struct file *f)
 {
-	LIST_FOR_EACH_SAFE (pos, &f->epoll_items)
+	LIST_FOR_EACH_SAFE(pos, &f->epoll_items)
 		item_free(list_entry(pos, struct item, in_file));
 }
 
@@ -209,7 +213,8 @@ static void watch_add(struct poll_table *t, struct waitq *q, uint32_t events)
 {
 	struct watch_table *wt = container_of(t, struct watch_table, table);
 	struct item *it = wt->item;
-	struct watch *w = it->nwatches < INLINE_WATCHES ? &it->inl[it->nwatches] : kmem_zalloc(sizeof(*w));
+	struct watch *w = it->nwatches < INLINE_WATCHES ? &it->inl[it->nwatches]
+							: kmem_zalloc(sizeof(*w));
 
 	if (w == NULL) {
 		wt->nomem = true;
@@ -228,14 +233,15 @@ static void watch_add(struct poll_table *t, struct waitq *q, uint32_t events)
 
 /* ---- nesting ---- */
 
-/* Sets in the longest chain from ep downwards, itself included; more than MAX_NESTING when `forbidden` is among them. */
+/* Sets in the longest chain from ep downwards, itself included; more than MAX_NESTING when
+ * `forbidden` is among them. */
 static int depth_below(struct epoll *ep, const struct epoll *forbidden, int limit)
 {
 	int deepest = 0;
 
 	if (ep == forbidden || limit == 0)
 		return MAX_NESTING + 1;
-	TREE_FOR_EACH (pos, &ep->items) {
+	TREE_FOR_EACH(pos, &ep->items) {
 		struct item *it = tree_entry(pos, struct item, node);
 		int d;
 
@@ -254,7 +260,7 @@ static int depth_above(const struct epoll *ep, int limit)
 
 	if (limit == 0)
 		return MAX_NESTING + 1;
-	LIST_FOR_EACH (pos, &ep->file->epoll_items) {
+	LIST_FOR_EACH(pos, &ep->file->epoll_items) {
 		int d = depth_above(list_entry(pos, struct item, in_file)->set, limit - 1);
 
 		highest = d > highest ? d : highest;
@@ -323,7 +329,8 @@ static err_t check_exclusive(int op, const struct file *target, uint32_t events)
 	return OK;
 }
 
-err_t epoll_change(struct file *f, int op, int fd, struct file *target, const struct epoll_event *ev)
+err_t epoll_change(struct file *f, int op, int fd, struct file *target,
+		   const struct epoll_event *ev)
 {
 	struct epoll *ep = f->priv;
 	struct item *it;
@@ -335,17 +342,14 @@ err_t epoll_change(struct file *f, int op, int fd, struct file *target, const st
 	TRY(check_exclusive(op, target, op == EPOLL_CTL_DEL ? 0 : ev->events));
 	it = item_find(ep, target, fd);
 	switch (op) {
-	case EPOLL_CTL_ADD:
-		return it != NULL ? E_EXIST : add(ep, fd, target, ev);
-	case EPOLL_CTL_MOD:
-		return it == NULL ? E_NOENT : modify(it, ev);
+	case EPOLL_CTL_ADD: return it != NULL ? E_EXIST : add(ep, fd, target, ev);
+	case EPOLL_CTL_MOD: return it == NULL ? E_NOENT : modify(it, ev);
 	case EPOLL_CTL_DEL:
 		if (it == NULL)
 			return E_NOENT;
 		item_free(it);
 		return OK;
-	default:
-		return E_INVAL;
+	default: return E_INVAL;
 	}
 }
 
@@ -380,10 +384,10 @@ static void epoll_fdinfo(struct file *f, char *buf, size_t size)
 	struct epoll *ep = f->priv;
 
 	buf[0] = '\0';
-	TREE_FOR_EACH (pos, &ep->items) {
+	TREE_FOR_EACH(pos, &ep->items) {
 		const struct item *it = tree_entry(pos, struct item, node);
-		size_t n = fmt_snprintf(buf, size, "tfd: %8d events: %8x data: %16llx\n", it->fd, it->events,
-					(unsigned long long)it->data);
+		size_t n = fmt_snprintf(buf, size, "tfd: %8d events: %8x data: %16llx\n", it->fd,
+					it->events, (unsigned long long)it->data);
 
 		if (n >= size) {
 			buf[0] = '\0'; /* whole lines only */
@@ -399,6 +403,7 @@ static const struct file_ops epoll_ops = {
 	.release = epoll_release,
 	.name = epoll_name,
 	.fdinfo = epoll_fdinfo,
+	.seek = file_seek_nowhere,
 	.stream = true,
 };
 

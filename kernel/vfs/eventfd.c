@@ -95,6 +95,7 @@ static const struct file_ops eventfd_ops = {
 	.release = eventfd_release,
 	.name = eventfd_name,
 	.fdinfo = eventfd_fdinfo,
+	.seek = file_seek_nowhere,
 	.stream = true,
 };
 

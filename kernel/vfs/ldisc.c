@@ -2,8 +2,8 @@
 /*
  * The line discipline (Linux' n_tty): what happens to bytes between a terminal and a program.
  *
- * Invariants: tail <= canon <= head <= tail + TTY_INPUT - 1 (counters run freely); outside canonical mode canon is not
- * used; a bit in line_end is set only for a byte in [tail, canon).
+ * Invariants: tail <= canon <= head <= tail + TTY_INPUT - 1 (counters run freely); outside
+ * canonical mode canon is not used; a bit in line_end is set only for a byte in [tail, canon).
  */
 #include "base/bitmap.h"
 #include "base/str.h"
@@ -184,7 +184,7 @@ static void packet(struct tty *t, uint8_t status)
 
 void ldisc_start(struct tty *t)
 {
-	if (!t->stopped)
+	if (!t->stopped || t->held)
 		return;
 	t->stopped = false;
 	packet(t, TIOCPKT_START);
@@ -201,7 +201,8 @@ void ldisc_stop(struct tty *t)
 
 /* ---- echo ---- */
 
-/* Bytes that are already processed. What finds no room waits in the ring; what finds none there is lost. */
+/* Bytes that are already processed. What finds no room waits in the ring; what finds none there is
+ * lost. */
 static void echo_bytes(struct tty *t, const uint8_t *data, size_t n)
 {
 	size_t done = 0;
@@ -434,7 +435,10 @@ void ldisc_flush_input(struct tty *t)
 /* ^C and the like; false when the byte is none of them. */
 static bool keyboard_signal(struct tty *t, uint8_t c)
 {
-	int sig = is_cc(t, VINTR, c) ? SIGINT : is_cc(t, VQUIT, c) ? SIGQUIT : is_cc(t, VSUSP, c) ? SIGTSTP : 0;
+	int sig = is_cc(t, VINTR, c)   ? SIGINT
+		  : is_cc(t, VQUIT, c) ? SIGQUIT
+		  : is_cc(t, VSUSP, c) ? SIGTSTP
+				       : 0;
 
 	if (sig == 0)
 		return false;
@@ -497,7 +501,8 @@ static void receive(struct tty *t, uint8_t c)
 	accept(t, c);
 }
 
-/* May a byte come? While a line is being edited yes: keys that end or erase it must work (others are then dropped). */
+/* May a byte come? While a line is being edited yes: keys that end or erase it must work (others
+ * are then dropped). */
 static bool has_room(const struct tty *t)
 {
 	if (L(t, ICANON) && t->canon == t->tail)
@@ -596,7 +601,8 @@ static err_t read_line(struct tty *t, struct uio *to, size_t *done)
 	if (n > to->left)
 		n = (uint32_t)to->left;
 	TRY(copy_out(t, to, n, done));
-	/* An end of file behind the last byte that was wanted goes with it: the next read is not to return 0. */
+	/* An end of file behind the last byte that was wanted goes with it: the next read is not to
+	 * return 0. */
 	if (eof && t->tail == last)
 		t->tail++;
 	if (t->tail == last + 1 && ended) {

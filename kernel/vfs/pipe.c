@@ -2,10 +2,11 @@
 /*
  * Pipes and FIFOs: a ring of bytes in page-sized chunks that are allocated when first written.
  *
- * Invariants: head - tail <= size; the byte at position x lies in pages[(x >> 12) & (size >> 12) - 1]. Whenever
- * the pipe runs empty both positions return to 0, so that small messages stay in one page. Pages that hold no
- * data are kept for the next write until memory is short (pipe_reclaim).
- * A write of at most PIPE_BUF bytes is never split; a sleeping writer is woken when PIPE_BUF bytes are free.
+ * Invariants: head - tail <= size; the byte at position x lies in pages[(x >> 12) & (size >> 12) -
+ * 1]. Whenever the pipe runs empty both positions return to 0, so that small messages stay in one
+ * page. Pages that hold no data are kept for the next write until memory is short (pipe_reclaim). A
+ * write of at most PIPE_BUF bytes is never split; a sleeping writer is woken when PIPE_BUF bytes
+ * are free.
  */
 #include <asm/ioctls.h>
 #include <linux/capability.h>
@@ -26,12 +27,13 @@
 
 struct pipe {
 	uint32_t head, tail, size;
-	uint32_t readers, writers;       /* open files of each kind; a FIFO opened O_RDWR counts as both */
-	uint32_t files;                  /* open files, and opens of a FIFO that still wait */
-	bool copying;                    /* user memory is being touched: pages must stay */
+	/* open files of each kind; a FIFO opened O_RDWR counts as both */
+	uint32_t readers, writers;
+	uint32_t files; /* open files, and opens of a FIFO that still wait */
+	bool copying;   /* user memory is being touched: pages must stay */
 	uint64_t reader_opens, writer_opens;
-	struct waitq rq, wq;             /* readers (and waiting opens), writers */
-	struct inode *inode;             /* of a FIFO; its open files keep it */
+	struct waitq rq, wq; /* readers (and waiting opens), writers */
+	struct inode *inode; /* of a FIFO; its open files keep it */
 	struct list all;
 	uint8_t **pages;
 	uint8_t *first_pages[PIPE_PAGES];
@@ -96,7 +98,8 @@ static size_t pipe_reclaim(size_t want)
 
 		if (p->copying)
 			continue;
-		for (uint32_t at = ALIGN_UP(p->head, (uint32_t)PAGE_SIZE); at != end; at += PAGE_SIZE)
+		for (uint32_t at = ALIGN_UP(p->head, (uint32_t)PAGE_SIZE); at != end;
+		     at += PAGE_SIZE)
 			freed += pages_drop(pipe_slot(p, at), 1);
 		if (freed >= want)
 			break;
@@ -261,7 +264,8 @@ static uint32_t pipe_poll(struct file *f, struct poll_table *t)
 		poll_wait_for(t, &p->rq, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 		if (pipe_count(p) > 0)
 			ready |= EPOLLIN | EPOLLRDNORM;
-		/* dir_gen: writers that had ever come when a FIFO was opened without waiting for one. */
+		/* dir_gen: writers that had ever come when a FIFO was opened without waiting for
+		 * one. */
 		if (p->writers == 0 && f->dir_gen != p->writer_opens)
 			ready |= EPOLLHUP;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* poll(2) over referenced files. Files that are ready at once cost one look each; only then are queues joined. */
+/* poll(2) over referenced files. Files that are ready at once cost one look each; only then are
+ * queues joined. */
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/poll.h"
 
@@ -95,7 +96,8 @@ static long scan(struct poll_item *items, unsigned n, struct poll_set *s)
 	return ready;
 }
 
-static long wait_ready(struct poll_item *items, unsigned n, struct poll_set *s, uint64_t deadline_ns)
+static long wait_ready(struct poll_item *items, unsigned n, struct poll_set *s,
+		       uint64_t deadline_ns)
 {
 	long ready;
 

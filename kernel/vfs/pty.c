@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pseudo-terminals. The slave is a terminal whose output goes into a ring that the master reads; what the master writes
- * is the slave's input. A pty exists as long as its master or its slave is open; its name goes with the master.
+ * Pseudo-terminals. The slave is a terminal whose output goes into a ring that the master reads;
+ * what the master writes is the slave's input. A pty exists as long as its master or its slave is
+ * open; its name goes with the master.
  */
 #include <linux/fcntl.h>
 #include <linux/major.h>
@@ -20,12 +21,12 @@
 
 struct pty {
 	struct tty slave;
-	struct list all;          /* in ptys, by index */
+	struct list all; /* in ptys, by index */
 	unsigned index;
 	bool master_open, locked;
-	bool slave_closed;        /* it was open, and is not any more */
+	bool slave_closed; /* it was open, and is not any more */
 	bool packet_mode;
-	uint8_t packet_status;    /* TIOCPKT_ bits not yet read */
+	uint8_t packet_status;         /* TIOCPKT_ bits not yet read */
 	struct waitq readers, writers; /* of the master */
 	struct ring out;
 	uint8_t out_bytes[OUT_BYTES];
@@ -116,7 +117,7 @@ static void slave_last_close(struct tty *t)
 	struct pty *p = pty_of(t);
 
 	p->slave_closed = true;
-	t->stopped = false;
+	t->stopped = t->held = false;
 	wake_all(&p->readers);
 	wake_all(&p->writers);
 	pty_free_if_unused(p);
@@ -186,7 +187,8 @@ static err_t master_read(struct file *f, uint64_t off, struct uio *to, size_t *d
 	return err;
 }
 
-static err_t master_write_chunk(struct pty *p, struct file *f, const uint8_t *data, size_t n, size_t *done)
+static err_t master_write_chunk(struct pty *p, struct file *f, const uint8_t *data, size_t n,
+				size_t *done)
 {
 	while (n > 0) {
 		size_t taken;
@@ -213,7 +215,8 @@ static err_t master_write(struct file *f, uint64_t off, struct uio *from, size_t
 	while (from->left > 0 && err == OK) {
 		size_t n = 0;
 
-		err = uio_in(from, chunk, from->left < sizeof(chunk) ? from->left : sizeof(chunk), &n);
+		err = uio_in(from, chunk, from->left < sizeof(chunk) ? from->left : sizeof(chunk),
+			     &n);
 		if (err == OK)
 			err = master_write_chunk(p, f, chunk, n, done);
 	}
@@ -373,7 +376,7 @@ static err_t number(struct pty *p)
 	struct list *at = &ptys;
 	unsigned n = 0;
 
-	LIST_FOR_EACH (pos, &ptys) {
+	LIST_FOR_EACH(pos, &ptys) {
 		if (list_entry(pos, struct pty, all)->index != n)
 			break;
 		at = pos;
@@ -406,6 +409,7 @@ err_t ptmx_open(struct inode *i, struct file *f)
 		return err;
 	}
 	tty_setup(&p->slave, &slave_driver, p, dev_make(DEVPTS_MAJOR, p->index));
+	p->slave.termios.c_cflag &= ~(uint32_t)HUPCL;
 	fmt_snprintf(p->slave.name, sizeof(p->slave.name), "/dev/pts/%u", p->index);
 	waitq_init(&p->readers);
 	waitq_init(&p->writers);
@@ -420,7 +424,7 @@ err_t pts_open(struct inode *i, struct file *f)
 {
 	unsigned n = dev_minor(i->rdev);
 
-	LIST_FOR_EACH (pos, &ptys) {
+	LIST_FOR_EACH(pos, &ptys) {
 		struct pty *p = list_entry(pos, struct pty, all);
 
 		if (p->index != n)

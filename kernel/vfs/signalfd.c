@@ -20,8 +20,10 @@ static void fill(struct signalfd_siginfo *out, int sig, const siginfo_t *in)
 		.ssi_errno = in->si_errno,
 		.ssi_code = in->si_code,
 	};
-	/* The kernel's own signals for faults, children and timers each have their fields; all others the sender's. */
-	if (in->si_code > 0 && (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP)) {
+	/* The kernel's own signals for faults, children and timers each have their fields; all
+	 * others the sender's. */
+	if (in->si_code > 0 &&
+	    (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP)) {
 		out->ssi_addr = (uint64_t)in->si_addr;
 	} else if (in->si_code == SI_TIMER) {
 		out->ssi_tid = (uint32_t)in->si_tid;
@@ -102,6 +104,7 @@ static const struct file_ops signalfd_ops = {
 	.release = signalfd_release,
 	.name = signalfd_name,
 	.fdinfo = signalfd_fdinfo,
+	.seek = file_seek_nowhere,
 	.stream = true,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* timerfd: a clock that is read. A periodic timer counts one expiry, then rests until somebody reads or asks. */
+/* timerfd: a clock that is read. A periodic timer counts one expiry, then rests until somebody
+ * reads or asks. */
 #include <linux/fcntl.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
@@ -20,9 +21,10 @@ struct timerfd {
 	uint64_t deadline_ns; /* monotonic; 0: not set */
 	uint64_t real_ns;     /* the same on the wall clock, of an absolute timer on that clock */
 	uint64_t interval_ns;
-	uint64_t ticks;       /* expiries not read */
-	bool expired;         /* ticks counted one since deadline_ns; the others are found when asked */
-	bool clock_set;       /* TFD_TIMER_CANCEL_ON_SET: and it was */
+	uint64_t ticks; /* expiries not read */
+	/* ticks counted one since deadline_ns; the others are found when asked */
+	bool expired;
+	bool clock_set; /* TFD_TIMER_CANCEL_ON_SET: and it was */
 };
 
 static struct list all_timerfds = LIST_INIT(all_timerfds);
@@ -139,7 +141,8 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 		     "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\n"
 		     "it_interval: (%llu, %llu)\n",
 		     t->clock, (unsigned long long)t->ticks, t->settime_flags,
-		     (unsigned long long)(s.value_ns / 1000000000), (unsigned long long)(s.value_ns % 1000000000),
+		     (unsigned long long)(s.value_ns / 1000000000),
+		     (unsigned long long)(s.value_ns % 1000000000),
 		     (unsigned long long)(s.interval_ns / 1000000000),
 		     (unsigned long long)(s.interval_ns % 1000000000));
 }
@@ -150,6 +153,7 @@ static const struct file_ops timerfd_ops = {
 	.release = timerfd_release,
 	.name = timerfd_name,
 	.fdinfo = timerfd_fdinfo,
+	.seek = file_seek_nowhere,
 	.stream = true,
 };
 
@@ -177,12 +181,14 @@ err_t timerfd_create(int clock, unsigned flags, struct file **out)
 	return OK;
 }
 
-err_t timerfd_settime(struct file *f, unsigned flags, const struct itimerspec_k *new, struct itimerspec_k *old)
+err_t timerfd_settime(struct file *f, unsigned flags, const struct itimerspec_k *new,
+		      struct itimerspec_k *old)
 {
 	struct timerfd *t = f->priv;
 	uint64_t now = time_mono_ns();
 
-	if (f->ops != &timerfd_ops || (flags & ~(unsigned)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) != 0)
+	if (f->ops != &timerfd_ops ||
+	    (flags & ~(unsigned)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) != 0)
 		return E_INVAL;
 	if (old != NULL)
 		*old = left(t);
@@ -218,7 +224,7 @@ err_t timerfd_gettime(struct file *f, struct itimerspec_k *out)
 
 void timerfd_clock_was_set(void)
 {
-	LIST_FOR_EACH (pos, &all_timerfds) {
+	LIST_FOR_EACH(pos, &all_timerfds) {
 		struct timerfd *t = list_entry(pos, struct timerfd, all);
 
 		if (!follows_wall_clock(t) || t->deadline_ns == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Terminals as files: open, read, write, poll. Settings and job control are in tty_ioctl.c and tty_job.c. */
+/* Terminals as files: open, read, write, poll. Settings and job control are in tty_ioctl.c and
+ * tty_job.c. */
 #include <linux/fcntl.h>
 #include <linux/major.h>
 
@@ -18,8 +19,19 @@ static const struct termios2 default_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1, [VSTART] = 17,
-		  [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22 },
+	.c_cc = { [VINTR] = 3,
+		  [VQUIT] = 28,
+		  [VERASE] = 127,
+		  [VKILL] = 21,
+		  [VEOF] = 4,
+		  [VMIN] = 1,
+		  [VSTART] = 17,
+		  [VSTOP] = 19,
+		  [VSUSP] = 26,
+		  [VREPRINT] = 18,
+		  [VDISCARD] = 15,
+		  [VWERASE] = 23,
+		  [VLNEXT] = 22 },
 	.c_ispeed = 38400,
 	.c_ospeed = 38400,
 };
@@ -42,7 +54,8 @@ err_t tty_open(struct tty *t, struct file *f)
 {
 	struct task *task = current != NULL ? current_task : NULL;
 
-	if (t->exclusive && task != NULL && (task->cred.cap_effective & (1ull << 21 /* CAP_SYS_ADMIN */)) == 0)
+	if (t->exclusive && task != NULL &&
+	    (task->cred.cap_effective & (1ull << 21 /* CAP_SYS_ADMIN */)) == 0)
 		return E_BUSY;
 	if (t->opens == 0)
 		t->hung_up = false;
@@ -171,7 +184,8 @@ static err_t tty_write(struct file *f, uint64_t off, struct uio *from, size_t *d
 	while (from->left > 0 && err == OK) {
 		size_t n = 0;
 
-		err = uio_in(from, chunk, from->left < sizeof(chunk) ? from->left : sizeof(chunk), &n);
+		err = uio_in(from, chunk, from->left < sizeof(chunk) ? from->left : sizeof(chunk),
+			     &n);
 		if (n > 0 && err == OK)
 			err = write_chunk(t, f, chunk, n, done);
 	}

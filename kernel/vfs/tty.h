@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Terminals, between tty.c (files, ioctls, job control), ldisc.c (the line discipline), pty.c and console_tty.c.
- * A driver moves bytes to and from outside; everything else is the same for all terminals.
+ * Terminals, between tty.c (files, ioctls, job control), ldisc.c (the line discipline), pty.c and
+ * console_tty.c. A driver moves bytes to and from outside; everything else is the same for all
+ * terminals.
  */
 #pragma once
 
@@ -18,15 +19,15 @@ struct tty;
 struct tty_driver {
 	/* Take output: as many bytes as there is room for. */
 	size_t (*write)(struct tty *t, const uint8_t *data, size_t n);
-	size_t (*room)(struct tty *t);       /* 0, or at least TTY_MIN_ROOM */
-	void (*flush)(struct tty *t);        /* the writer is done: send it off. May be NULL */
-	unsigned (*pending)(struct tty *t);  /* output not gone out yet (for TIOCOUTQ, TCSADRAIN) */
-	void (*discard)(struct tty *t);      /* drop such output. May be NULL */
-	void (*unthrottle)(struct tty *t);   /* there is room for input again. May be NULL */
+	size_t (*room)(struct tty *t);      /* 0, or at least TTY_MIN_ROOM */
+	void (*flush)(struct tty *t);       /* the writer is done: send it off. May be NULL */
+	unsigned (*pending)(struct tty *t); /* output not gone out yet (for TIOCOUTQ, TCSADRAIN) */
+	void (*discard)(struct tty *t);     /* drop such output. May be NULL */
+	void (*unthrottle)(struct tty *t);  /* there is room for input again. May be NULL */
 	/* Something that the other side of a pty wants to know (TIOCPKT_...). May be NULL */
 	void (*packet)(struct tty *t, uint8_t status);
-	void (*opened)(struct tty *t);       /* May be NULL */
-	void (*last_close)(struct tty *t);   /* May be NULL; may free t */
+	void (*opened)(struct tty *t);     /* May be NULL */
+	void (*last_close)(struct tty *t); /* May be NULL; may free t */
 };
 #define TTY_MIN_ROOM 8u
 
@@ -35,25 +36,29 @@ struct tty {
 	const struct tty_driver *driver;
 	void *priv;
 	uint64_t rdev;
-	char name[16];            /* "/dev/pts/0" */
+	char name[16]; /* "/dev/pts/0" */
 	/* settings */
 	struct termios2 termios;
 	struct winsize winsize;
 	bool exclusive;
 	/* job control */
-	int session, pgrp;        /* 0: none */
+	int session, pgrp; /* 0: none */
 	/* state */
 	uint32_t opens;
-	bool hung_up;             /* no more input or output, for good (until the next open of a pts) */
-	bool stopped;             /* output held: ^S, TCOOFF */
+	/* no more input or output, for good (until the next open of a pts) */
+	bool hung_up;
+	bool stopped; /* output held back */
+	bool held;    /* by TCOOFF: keys do not start it again */
 	struct waitq readers, writers;
-	/* line discipline: bytes [tail, canon) can be read, [canon, head) are being edited (canonical mode) */
+	/* line discipline: bytes [tail, canon) can be read, [canon, head) are being edited
+	 * (canonical mode) */
 	uint32_t tail, canon, head;
 	uint32_t column, canon_column;
 	bool literal_next, push;
 	uint8_t input[TTY_INPUT];
-	uint64_t line_end[TTY_INPUT / 64]; /* this byte ends a line; a 0 that does is the end of file */
-	struct ring echo;         /* echoes that could not go out yet */
+	/* this byte ends a line; a 0 that does is the end of file */
+	uint64_t line_end[TTY_INPUT / 64];
+	struct ring echo; /* echoes that could not go out yet */
 	uint8_t echo_bytes[TTY_ECHO];
 };
 
@@ -66,9 +71,11 @@ size_t ldisc_input(struct tty *t, const uint8_t *data, size_t n);
 void ldisc_settings_changed(struct tty *t, const struct termios2 *old);
 /* Can a read return now? (`for_poll`: with VMIN bytes) */
 bool ldisc_readable(const struct tty *t, bool for_poll);
-/* Move what can be read now to `to`; at most one line in canonical mode. *eof: the line ended in VEOF and held nothing. */
+/* Move what can be read now to `to`; at most one line in canonical mode. *eof: the line ended in
+ * VEOF and held nothing. */
 err_t ldisc_read(struct tty *t, struct uio *to, size_t *done);
-/* Process and output as much of data[0..n) as there is room for; answers how many bytes that was. */
+/* Process and output as much of data[0..n) as there is room for; answers how many bytes that was.
+ */
 size_t ldisc_output(struct tty *t, const uint8_t *data, size_t n);
 void ldisc_flush_input(struct tty *t);
 unsigned ldisc_input_count(const struct tty *t); /* FIONREAD */

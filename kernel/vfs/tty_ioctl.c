@@ -9,10 +9,11 @@
 #include "kernel/vfs/tty_job.h"
 
 /* The speed of each Bnnn code; 0: the code says "other" or is none. */
-static const uint32_t speeds[] = { 0,	 50,   75,   110,  134,	 150,  200,  300,
-				   600,	 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
-static const uint32_t fast_speeds[] = { 0,	57600,	115200,	 230400,  460800,  500000,  576000,  921600,
-					1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000 };
+static const uint32_t speeds[] = { 0,   50,   75,   110,  134,  150,  200,   300,
+				   600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
+static const uint32_t fast_speeds[] = { 0,       57600,   115200,  230400,  460800,  500000,
+					576000,  921600,  1000000, 1152000, 1500000, 2000000,
+					2500000, 3000000, 3500000, 4000000 };
 
 static uint32_t speed_of(uint32_t cflag)
 {
@@ -103,28 +104,17 @@ long tty_common_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 	uaddr_t user = UADDR(arg);
 
 	switch (cmd) {
-	case TCGETS:
-		return user_out(user, &t->termios, sizeof(struct termios));
-	case TCGETS2:
-		return USER_OUT(user, &t->termios);
-	case TCSETS:
-		return set_termios_short(t, arg, NOW);
-	case TCSETSW:
-		return set_termios_short(t, arg, DRAINED);
-	case TCSETSF:
-		return set_termios_short(t, arg, FLUSHED);
-	case TCSETS2:
-		return set_termios_long(t, arg, NOW);
-	case TCSETSW2:
-		return set_termios_long(t, arg, DRAINED);
-	case TCSETSF2:
-		return set_termios_long(t, arg, FLUSHED);
-	case TIOCGWINSZ:
-		return USER_OUT(user, &t->winsize);
-	case TIOCSWINSZ:
-		return set_winsize(t, arg);
-	default:
-		return E_NOTTY;
+	case TCGETS: return user_out(user, &t->termios, sizeof(struct termios));
+	case TCGETS2: return USER_OUT(user, &t->termios);
+	case TCSETS: return set_termios_short(t, arg, NOW);
+	case TCSETSW: return set_termios_short(t, arg, DRAINED);
+	case TCSETSF: return set_termios_short(t, arg, FLUSHED);
+	case TCSETS2: return set_termios_long(t, arg, NOW);
+	case TCSETSW2: return set_termios_long(t, arg, DRAINED);
+	case TCSETSF2: return set_termios_long(t, arg, FLUSHED);
+	case TIOCGWINSZ: return USER_OUT(user, &t->winsize);
+	case TIOCSWINSZ: return set_winsize(t, arg);
+	default: return E_NOTTY;
 	}
 }
 
@@ -156,12 +146,23 @@ static void send_char(struct tty *t, uint8_t c)
 		t->driver->flush(t);
 }
 
+static void hold(struct tty *t, bool on)
+{
+	if (t->held == on)
+		return;
+	t->held = on;
+	if (on)
+		ldisc_stop(t);
+	else
+		ldisc_start(t);
+}
+
 static long flow_control(struct tty *t, uint64_t action)
 {
 	TRY(tty_check_change(t));
 	switch (action) {
-	case TCOOFF: ldisc_stop(t); return 0;
-	case TCOON: ldisc_start(t); return 0;
+	case TCOOFF: hold(t, true); return 0;
+	case TCOON: hold(t, false); return 0;
 	case TCIOFF: send_char(t, t->termios.c_cc[VSTOP]); return 0;
 	case TCION: send_char(t, t->termios.c_cc[VSTART]); return 0;
 	default: return E_INVAL;
@@ -216,7 +217,8 @@ static long other_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 	case TIOCEXCL: t->exclusive = true; return 0;
 	case TIOCNXCL: t->exclusive = false; return 0;
 	case TIOCVHANGUP: return vhangup(t);
-	case TIOCSTI: return E_IO; /* putting words into other programs' input: refused, as in newer kernels */
+	/* putting words into other programs' input: refused, as in newer kernels */
+	case TIOCSTI: return E_IO;
 	default: return E_NOTTY;
 	}
 }

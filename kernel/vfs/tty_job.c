@@ -12,14 +12,16 @@ static struct task *task_at(struct list *pos)
 	return list_entry(pos, struct task, all);
 }
 
-/* A group is orphaned when no member has a parent in the session but outside the group: nobody would continue it. */
+/* A group is orphaned when no member has a parent in the session but outside the group: nobody
+ * would continue it. */
 static bool group_orphaned(int pgid)
 {
-	FOR_EACH_TASK(pos) {
+	FOR_EACH_TASK(pos)
+	{
 		const struct task *p = task_at(pos);
 
-		if (p->pgid == pgid && p->state == TASK_ALIVE && p->parent != NULL && p->parent->pgid != pgid &&
-		    p->parent->sid == p->sid)
+		if (p->pgid == pgid && p->state == TASK_ALIVE && p->parent != NULL &&
+		    p->parent->pgid != pgid && p->parent->sid == p->sid)
 			return false;
 	}
 	return true;
@@ -86,7 +88,8 @@ void tty_take_if_free(struct tty *t, struct task *p)
 
 static void session_loses(struct tty *t)
 {
-	FOR_EACH_TASK(pos) {
+	FOR_EACH_TASK(pos)
+	{
 		if (task_at(pos)->tty == t)
 			task_at(pos)->tty = NULL;
 	}
@@ -183,7 +186,8 @@ static long set_group(struct tty *t, uint64_t arg)
 	TRY(USER_IN(&pgrp, UADDR(arg)));
 	if (pgrp < 0)
 		return E_INVAL;
-	FOR_EACH_TASK(pos) {
+	FOR_EACH_TASK(pos)
+	{
 		if (task_at(pos)->pgid != pgrp)
 			continue;
 		found = true;
@@ -202,17 +206,11 @@ long tty_job_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool master)
 	bool own = master || current_task->tty == t;
 
 	switch (cmd) {
-	case TIOCSCTTY:
-		return master ? E_NOTTY : set_controlling(t, arg);
-	case TIOCNOTTY:
-		return master ? E_NOTTY : give_up(t);
-	case TIOCSPGRP:
-		return master ? E_NOTTY : set_group(t, arg);
-	case TIOCGPGRP:
-		return own ? USER_OUT(UADDR(arg), &t->pgrp) : E_NOTTY;
-	case TIOCGSID:
-		return own && t->session != 0 ? USER_OUT(UADDR(arg), &t->session) : E_NOTTY;
-	default:
-		return E_NOTTY;
+	case TIOCSCTTY: return master ? E_NOTTY : set_controlling(t, arg);
+	case TIOCNOTTY: return master ? E_NOTTY : give_up(t);
+	case TIOCSPGRP: return master ? E_NOTTY : set_group(t, arg);
+	case TIOCGPGRP: return own ? USER_OUT(UADDR(arg), &t->pgrp) : E_NOTTY;
+	case TIOCGSID: return own && t->session != 0 ? USER_OUT(UADDR(arg), &t->session) : E_NOTTY;
+	default: return E_NOTTY;
 	}
 }

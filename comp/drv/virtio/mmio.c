@@ -12,7 +12,8 @@
 #define SLOT_BYTES  512u
 #define MAGIC       0x74726976u /* "virt" */
 
-/* QEMU's microvm: with ACPI the command line names no devices, and the second IO-APIC serves all slots. */
+/* QEMU's microvm: with ACPI the command line names no devices, and the second IO-APIC serves all
+ * slots. */
 #define WINDOW       0xfeb00000ull
 #define WINDOW_SLOTS 24u
 #define WINDOW_GSI   24u
@@ -107,8 +108,8 @@ static void add_devices(const struct place *p, unsigned n)
 	low = ALIGN_DOWN(low, PAGE_SIZE);
 	high = ALIGN_UP(high + SLOT_BYTES, PAGE_SIZE);
 	if (high - low > MAX_DEVICES * PAGE_SIZE) {
-		log_warn("virtio: devices lie too far apart: %#llx to %#llx", (unsigned long long)low,
-			 (unsigned long long)high);
+		log_warn("virtio: devices lie too far apart: %#llx to %#llx",
+			 (unsigned long long)low, (unsigned long long)high);
 		return;
 	}
 	base = x86_map_device(low, high - low);
@@ -130,7 +131,8 @@ static void add_devices(const struct place *p, unsigned n)
 			continue; /* an empty slot */
 		if (d->read(d, VIRTIO_MMIO_VERSION) != 2) {
 			log_warn("virtio: device %u has the legacy interface; QEMU needs "
-				 "-global virtio-mmio.force-legacy=false", d->id);
+				 "-global virtio-mmio.force-legacy=false",
+				 d->id);
 			continue;
 		}
 		ndevices++;
@@ -155,7 +157,8 @@ unsigned virtio_scan(void)
 
 struct virtio_dev *virtio_claim(uint32_t id)
 {
-	/* The machine's last slot is filled first: the first device of the command line is the last here. */
+	/* The machine's last slot is filled first: the first device of the command line is the last
+	 * here. */
 	for (unsigned i = virtio_scan(); i-- > 0;) {
 		if (devices[i].id != id || devices[i].claimed)
 			continue;

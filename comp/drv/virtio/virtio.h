@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio 1.x devices (register layout of virtio-mmio version 2). What the device writes is not believed: sizes and
- * indices are checked before use, and a queue whose device breaks the rules is marked broken and not used again.
+ * virtio 1.x devices (register layout of virtio-mmio version 2). What the device writes is not
+ * believed: sizes and indices are checked before use, and a queue whose device breaks the rules is
+ * marked broken and not used again.
  */
 #pragma once
 
@@ -9,26 +10,29 @@
 #include "abi/types.h"
 
 struct virtio_dev {
-	/* Registers at byte offset `off`, 32 bits wide. Functions, so that tests can put a model in their place. */
+	/* Registers at byte offset `off`, 32 bits wide. Functions, so that tests can put a model in
+	 * their place. */
 	uint32_t (*read)(struct virtio_dev *d, unsigned off);
 	void (*write)(struct virtio_dev *d, unsigned off, uint32_t value);
 	volatile uint8_t *regs;
-	uint32_t id;      /* VIRTIO_ID_... */
-	unsigned gsi;     /* interrupt line */
-	bool claimed;     /* some driver has it */
-	/* Set by the driver before virtio_interrupt_setup; called with the causes (VIRTIO_MMIO_INT_...) already acknowledged. */
+	uint32_t id;  /* VIRTIO_ID_... */
+	unsigned gsi; /* interrupt line */
+	bool claimed; /* some driver has it */
+	/* Set by the driver before virtio_interrupt_setup; called with the causes
+	 * (VIRTIO_MMIO_INT_...) already acknowledged. */
 	void (*on_interrupt)(struct virtio_dev *d, uint32_t causes);
 	void *driver;
 };
 
-/* Find the devices: words `virtio_mmio.device=SIZE@ADDRESS:GSI` on the command line, else the window of QEMU's microvm
- * (machines without PCI only). Answers how many there are. The first call looks, later ones answer the same. */
+/* Find the devices: words `virtio_mmio.device=SIZE@ADDRESS:GSI` on the command line, else the
+ * window of QEMU's microvm (machines without PCI only). Answers how many there are. The first call
+ * looks, later ones answer the same. */
 unsigned virtio_scan(void);
 /* The first unclaimed device of this kind, which is then claimed; NULL when there is none. */
 struct virtio_dev *virtio_claim(uint32_t id);
 
-/* Reset and negotiate: *features = those of `wanted` that the device offers; VIRTIO_F_VERSION_1 is always required.
- * E_NODEV when it lacks that or refuses the set. */
+/* Reset and negotiate: *features = those of `wanted` that the device offers; VIRTIO_F_VERSION_1 is
+ * always required. E_NODEV when it lacks that or refuses the set. */
 err_t virtio_begin(struct virtio_dev *d, uint64_t wanted, uint64_t *features) MUST_CHECK;
 /* Give the device a vector on this core. E_NOSPC, or what the interrupt controller says. */
 err_t virtio_interrupt_setup(struct virtio_dev *d) MUST_CHECK;

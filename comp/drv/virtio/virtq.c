@@ -95,7 +95,8 @@ void virtq_destroy(struct virtq *q)
 	memset(q, 0, sizeof(*q));
 }
 
-err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in, void *token)
+err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
+		void *token)
 {
 	unsigned n = out + in;
 	uint16_t head = q->free, at = head;
@@ -110,7 +111,8 @@ err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, uns
 
 		desc->addr = dm_paddr(bufs[i].data).v;
 		desc->len = bufs[i].len;
-		desc->flags = (i >= out ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
+		desc->flags = (i >= out ? VRING_DESC_F_WRITE : 0) |
+			      (i + 1 < n ? VRING_DESC_F_NEXT : 0);
 		desc->next = q->slot[at].next;
 		if (i >= out)
 			writable += bufs[i].len;
@@ -133,7 +135,8 @@ void virtq_kick(struct virtq *q)
 		return;
 	q->kicked_idx = q->avail_idx;
 	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
-	/* The index must be visible before the flag is read: the device does these two the other way round. */
+	/* The index must be visible before the flag is read: the device does these two the other
+	 * way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if ((__atomic_load_n(&q->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY) == 0)
 		q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
@@ -148,7 +151,8 @@ bool virtq_has_used(const struct virtq *q)
 static void *broken(struct virtq *q, const char *why)
 {
 	q->broken = true;
-	log_error("virtio: device %u, queue %u: %s; the queue is not used any more", q->dev->id, q->index, why);
+	log_error("virtio: device %u, queue %u: %s; the queue is not used any more", q->dev->id,
+		  q->index, why);
 	return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Split virtqueue. The driver adds buffers (chains of up to VIRTQ_MAX_CHAIN pieces) with a token and gets the token
- * back when the device is done with them. Chains and lengths are remembered in private memory, not in the table that
- * the device sees.
+ * Split virtqueue. The driver adds buffers (chains of up to VIRTQ_MAX_CHAIN pieces) with a token
+ * and gets the token back when the device is done with them. Chains and lengths are remembered in
+ * private memory, not in the table that the device sees.
  */
 #pragma once
 
@@ -29,9 +29,9 @@ struct virtq {
 	struct virtio_dev *dev;
 	uint16_t index, size;
 	uint16_t free, nfree;
-	uint16_t avail_idx;   /* what the device sees after the next virtq_kick */
-	uint16_t kicked_idx;  /* what it saw at the last */
-	uint16_t used_idx;    /* next entry of the used ring to look at */
+	uint16_t avail_idx;  /* what the device sees after the next virtq_kick */
+	uint16_t kicked_idx; /* what it saw at the last */
+	uint16_t used_idx;   /* next entry of the used ring to look at */
 	bool broken;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -40,21 +40,25 @@ struct virtq {
 	paddr_t memory;
 };
 
-/* Make queue `index` of the device with at most `max` entries (fewer if the device has fewer). Before virtio_ready.
- * E_NODEV when the device has no such queue, E_NOMEM. */
+/* Make queue `index` of the device with at most `max` entries (fewer if the device has fewer).
+ * Before virtio_ready. E_NODEV when the device has no such queue, E_NOMEM. */
 err_t virtq_create(struct virtq *q, struct virtio_dev *d, unsigned index, unsigned max) MUST_CHECK;
 /* Free its memory: only after the device was reset. Harmless for a zeroed queue. */
 void virtq_destroy(struct virtq *q);
-/* Offer a chain: first `out` pieces for the device to read, then `in` for it to write. The device learns of it by
- * virtq_kick. token is not NULL. E_NOSPC when there are too few free descriptors, E_IO when the queue is broken. */
-err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in, void *token) MUST_CHECK;
+/* Offer a chain: first `out` pieces for the device to read, then `in` for it to write. The device
+ * learns of it by virtq_kick. token is not NULL. E_NOSPC when there are too few free descriptors,
+ * E_IO when the queue is broken. */
+err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
+		void *token) MUST_CHECK;
 /* Tell the device of what was added since the last call (if it wants to know). */
 void virtq_kick(struct virtq *q);
-/* The next finished chain: its token, and how many bytes the device wrote (at most what it was offered). NULL: none. */
+/* The next finished chain: its token, and how many bytes the device wrote (at most what it was
+ * offered). NULL: none. */
 void *virtq_take(struct virtq *q, uint32_t *written);
 /* Is there something to take? */
 bool virtq_has_used(const struct virtq *q);
-/* Ask for interrupts on finished chains, or not. A hint to the device; after switching on look with virtq_has_used. */
+/* Ask for interrupts on finished chains, or not. A hint to the device; after switching on look with
+ * virtq_has_used. */
 void virtq_want_interrupts(struct virtq *q, bool on);
 /* Chains in flight. */
 static inline unsigned virtq_in_flight(const struct virtq *q)

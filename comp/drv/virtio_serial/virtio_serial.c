@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Output: a port has slots of one buffer each. One slot is being filled; with tx_flush, or when it is full, it goes to
- * the device, which gives it back through the used ring. No interrupt is asked for while there are free slots, and the
- * slot given back last is used first, so that a program which prints little touches one buffer only.
- * Input: all buffers lie with the device; a filled one is handed out where it lies and goes back when it is used up.
- * A slow reader thus stops the device, which stops the host.
+ * Output: a port has slots of one buffer each. One slot is being filled; with tx_flush, or when it
+ * is full, it goes to the device, which gives it back through the used ring. No interrupt is asked
+ * for while there are free slots, and the slot given back last is used first, so that a program
+ * which prints little touches one buffer only. Input: all buffers lie with the device; a filled one
+ * is handed out where it lies and goes back when it is used up. A slow reader thus stops the
+ * device, which stops the host.
  */
 #include <linux/virtio_console.h>
 
@@ -17,14 +18,15 @@
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
 
-#define TX_SLOTS    32u
-#define TX_ORDER    2u /* of a slot's buffer; single pages when memory is short */
-#define RX_BUFS     4u
-#define CTL_BUFS    16u
-#define CTL_BYTES   128u
-#define QUEUE_MAX   128u
+#define TX_SLOTS  32u
+#define TX_ORDER  2u /* of a slot's buffer; single pages when memory is short */
+#define RX_BUFS   4u
+#define CTL_BUFS  16u
+#define CTL_BYTES 128u
+#define QUEUE_MAX 128u
 
-/* Queues: receive and transmit of port 0, those of the control channel, then those of ports 1, 2, ... */
+/* Queues: receive and transmit of port 0, those of the control channel, then those of ports 1, 2,
+ * ... */
 #define QUEUE_CTL_RX 2u
 #define QUEUE_CTL_TX 3u
 #define QUEUE_RX(nr) (2 + 2 * (nr))
@@ -116,7 +118,8 @@ static void slot_post(struct vport *v)
 
 	v->filling = NULL;
 	if (virtq_add(&v->tx, &b, 1, 0, s) != OK) {
-		/* Only a broken queue refuses: there are no more slots than descriptors. The output is lost. */
+		/* Only a broken queue refuses: there are no more slots than descriptors. The output
+		 * is lost. */
 		s->next_free = v->free;
 		v->free = s;
 	}
@@ -282,18 +285,13 @@ static void ctl_event(const struct virtio_console_control *m)
 	if (v == NULL)
 		return;
 	switch (m->event) {
-	case VIRTIO_CONSOLE_PORT_ADD:
-		v->port.present = true;
-		return;
+	case VIRTIO_CONSOLE_PORT_ADD: v->port.present = true; return;
 	case VIRTIO_CONSOLE_PORT_REMOVE:
 		v->port.present = false;
 		v->port.closed = true;
 		break;
-	case VIRTIO_CONSOLE_PORT_OPEN:
-		v->port.closed = m->value == 0;
-		break;
-	default:
-		return; /* names, sizes and the like: of no use here */
+	case VIRTIO_CONSOLE_PORT_OPEN: v->port.closed = m->value == 0; break;
+	default: return; /* names, sizes and the like: of no use here */
 	}
 	rx_collect(v);
 	if (v->port.on_input != NULL)

@@ -57,7 +57,8 @@ static long ctl(struct file *set, int op, struct file *f, uint32_t events, uint6
 
 static void add(uint64_t n)
 {
-	assert_int_equal(n >> 32 ? fake_write(b, &(uint64_t){ n >> 32 }, 8) : fake_write(a, &n, 8), 8);
+	assert_int_equal(n >> 32 ? fake_write(b, &(uint64_t){ n >> 32 }, 8) : fake_write(a, &n, 8),
+			 8);
 }
 
 static uint64_t take(struct file *f)
@@ -124,7 +125,8 @@ static void test_oneshot(void **state)
 	assert_int_equal(ready(), 1);
 	add(1);
 	assert_int_equal(ready(), 0);
-	assert_int_equal(ctl(ep, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLONESHOT, 3), E_NOENT); /* another descriptor */
+	/* another descriptor */
+	assert_int_equal(ctl(ep, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLONESHOT, 3), E_NOENT);
 	assert_int_equal(ctl(ep, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLONESHOT, 1), OK);
 	assert_int_equal(ready(), 1);
 	assert_int_equal(ready(), 0);
@@ -161,7 +163,8 @@ static void test_closed_file_vanishes(void **state)
 {
 	(void)state;
 	assert_int_equal(ctl(ep, EPOLL_CTL_ADD, a, EPOLLIN, 1), OK);
-	assert_int_equal(ctl(ep, EPOLL_CTL_ADD, a, EPOLLIN, 2), OK); /* the same file by another descriptor */
+	/* the same file by another descriptor */
+	assert_int_equal(ctl(ep, EPOLL_CTL_ADD, a, EPOLLIN, 2), OK);
 	add(1);
 	assert_int_equal(ready(), 12);
 	close_file(&a);
@@ -415,11 +418,15 @@ static void test_signalfd(void **state)
 	struct file *s;
 
 	(void)state;
-	assert_int_equal(signalfd_create(NULL, SIG_BIT(SIGUSR1) | SIG_BIT(SIGUSR2) | SIG_BIT(SIGKILL), SFD_NONBLOCK, &s), OK);
+	assert_int_equal(signalfd_create(NULL,
+					 SIG_BIT(SIGUSR1) | SIG_BIT(SIGUSR2) | SIG_BIT(SIGKILL),
+					 SFD_NONBLOCK, &s),
+			 OK);
 	assert_int_equal(fake_read(s, info, sizeof(info)), E_AGAIN);
 	assert_int_equal(fake_read(s, info, 10), E_INVAL);
 	assert_int_equal(ctl(ep, EPOLL_CTL_ADD, s, EPOLLIN, 1), OK);
-	fake_pending = fake_task.pending.pending = SIG_BIT(SIGUSR1) | SIG_BIT(SIGUSR2) | SIG_BIT(SIGHUP);
+	fake_pending = fake_task.pending.pending = SIG_BIT(SIGUSR1) | SIG_BIT(SIGUSR2) |
+						   SIG_BIT(SIGHUP);
 	wake_all(&fake_task.signal_wait);
 	assert_int_equal(ready(), 1);
 	assert_int_equal(fake_read(s, info, sizeof(info)), 2 * sizeof(info[0]));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The line discipline: what is typed, what the program reads, what appears on the screen, which signals go out. */
+/* The line discipline: what is typed, what the program reads, what appears on the screen, which
+ * signals go out. */
 #include "kernel/vfs/test/fake.h"
 
 #include <linux/fcntl.h>
@@ -22,7 +23,8 @@ void epoll_file_gone(struct file *f)
 
 struct tty *console_tty;
 
-err_t device_register(uint32_t major, uint32_t minor, uint32_t count, err_t (*open)(struct inode *, struct file *))
+err_t device_register(uint32_t major, uint32_t minor, uint32_t count,
+		      err_t (*open)(struct inode *, struct file *))
 {
 	(void)major;
 	(void)minor;
@@ -143,18 +145,19 @@ static const struct {
 	{ "ls -l\n", "ls -l\n", "ls -l\r\n" },
 	{ "ls\r", "ls\n", "ls\r\n" },
 	{ "lx\177s\n", "ls\n", "lx\b \bs\r\n" },
-	{ "\177\177a\n", "a\n", "a\r\n" },                         /* nothing to erase */
-	{ "abc\025x\n", "x\n", "abc\b \b\b \b\b \bx\r\n" },        /* ^U */
+	{ "\177\177a\n", "a\n", "a\r\n" },                              /* nothing to erase */
+	{ "abc\025x\n", "x\n", "abc\b \b\b \b\b \bx\r\n" },             /* ^U */
 	{ "one two\027x\n", "one x\n", "one two\b \b\b \b\b \bx\r\n" }, /* ^W */
 	{ "one  \027x\n", "x\n", "one  \b \b\b \b\b \b\b \b\b \bx\r\n" },
-	{ "a\026\003b\n", "a\003b\n", "a^\b^Cb\r\n" },             /* ^V ^C */
+	{ "a\026\003b\n", "a\003b\n", "a^\b^Cb\r\n" }, /* ^V ^C */
 	{ "a\001b\n", "a\001b\n", "a^Ab\r\n" },
 	{ "a\001\177b\n", "ab\n", "a^A\b \b\b \bb\r\n" },
-	{ "ab\022c\n", "abc\n", "ab^R\r\nabc\r\n" },               /* ^R */
-	{ "\303\251\177x\n", "x\n", "\303\251\b \bx\r\n" },        /* one character of two bytes */
+	{ "ab\022c\n", "abc\n", "ab^R\r\nabc\r\n" },        /* ^R */
+	{ "\303\251\177x\n", "x\n", "\303\251\b \bx\r\n" }, /* one character of two bytes */
 	{ "a\tb\n", "a\tb\n", "a\tb\r\n" },
-	{ "ab\t\177c\n", "abc\n", "ab\t\b\b\b\b\b\bc\r\n" },       /* back over a tab: six columns */
-	{ "part\004", "part", "part" },                            /* ^D in a line */
+	/* back over a tab: six columns */
+	{ "ab\t\177c\n", "abc\n", "ab\t\b\b\b\b\b\bc\r\n" },
+	{ "part\004", "part", "part" }, /* ^D in a line */
 	{ "\n", "\n", "\r\n" },
 };
 
@@ -479,7 +482,7 @@ static void test_settings(void **state)
 	assert_int_equal(n, 4);
 	assert_int_equal(file->ops->ioctl(file, TCFLSH, TCIFLUSH), 0);
 	expect_nothing();
-	assert_int_equal(file->ops->ioctl(file, TIOCSTI, (uint64_t)"x"), E_IO);
+	assert_int_equal(file->ops->ioctl(file, TIOCSTI, (uint64_t) "x"), E_IO);
 	assert_int_equal(file->ops->ioctl(file, 0x1234, 0), E_NOTTY);
 }
 
@@ -501,22 +504,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_lines),
-		T(test_nothing_before_the_line_ends),
-		T(test_end_of_file),
-		T(test_short_reads),
-		T(test_signals),
-		T(test_stop_and_go),
-		T(test_output),
-		T(test_output_without_room),
-		T(test_raw),
-		T(test_mode_changes),
-		T(test_long_line),
-		T(test_back_pressure),
-		T(test_background),
-		T(test_controlling_terminal),
-		T(test_window_size),
-		T(test_settings),
+		T(test_lines),       T(test_nothing_before_the_line_ends),
+		T(test_end_of_file), T(test_short_reads),
+		T(test_signals),     T(test_stop_and_go),
+		T(test_output),      T(test_output_without_room),
+		T(test_raw),         T(test_mode_changes),
+		T(test_long_line),   T(test_back_pressure),
+		T(test_background),  T(test_controlling_terminal),
+		T(test_window_size), T(test_settings),
 		T(test_hangup),
 	};
 

@@ -115,7 +115,8 @@ static void test_blocking_write_goes_on(void **state)
 	assert_int_equal(fake_write(w, big, 100000), 100000);
 	assert_int_equal(fake_read(r, back, sizeof(back)), 100000 - 65536);
 	assert_memory_equal(back, big + 65536, 100000 - 65536);
-	/* Interrupted with nothing done: the call can be restarted; with something done: that counts. */
+	/* Interrupted with nothing done: the call can be restarted; with something done: that
+	 * counts. */
 	assert_int_equal(fake_write(w, big, 100000), 65536);
 	assert_int_equal(fake_write(w, big, 1), E_RESTARTSYS);
 }
@@ -186,7 +187,8 @@ static void test_random_transfers(void **state)
 			in += done > 0 ? (size_t)done : 0;
 		} else {
 			done = fake_read(r, back, n);
-			assert_int_equal(done, in == out ? E_AGAIN : (long)(n < in - out ? n : in - out));
+			assert_int_equal(done,
+					 in == out ? E_AGAIN : (long)(n < in - out ? n : in - out));
 			for (long k = 0; k < done; k++)
 				assert_int_equal(back[k], big[(out + (size_t)k) % sizeof(big)]);
 			out += done > 0 ? (size_t)done : 0;

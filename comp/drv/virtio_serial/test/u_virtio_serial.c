@@ -97,7 +97,7 @@ volatile void *x86_map_device(uint64_t pa, size_t len)
 
 /* ---- the model ---- */
 
-#define QUEUES 12u
+#define QUEUES  12u
 #define OUT_MAX 1000000u
 
 struct queue {
@@ -112,7 +112,7 @@ static struct {
 	uint64_t features, driver_features;
 	uint32_t max_ports;
 	struct queue q[QUEUES];
-	bool hold_output;      /* the host does not read */
+	bool hold_output; /* the host does not read */
 	bool refuse_features;
 	uint8_t out[5][OUT_MAX];
 	size_t out_len[5];
@@ -268,7 +268,9 @@ static void reg_write(struct virtio_dev *d, unsigned off, uint32_t value)
 	switch (off) {
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL: m.features_sel = value; break;
 	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: m.drv_features_sel = value; break;
-	case VIRTIO_MMIO_DRIVER_FEATURES: set_half(&m.driver_features, m.drv_features_sel, value); break;
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		set_half(&m.driver_features, m.drv_features_sel, value);
+		break;
 	case VIRTIO_MMIO_QUEUE_SEL: m.sel = value; break;
 	case VIRTIO_MMIO_QUEUE_NUM: q->num = value; break;
 	case VIRTIO_MMIO_QUEUE_READY: q->ready = value; break;
@@ -311,7 +313,8 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Each test brings its own device up; the driver's memory of the last one goes by a device that fails. */
+/* Each test brings its own device up; the driver's memory of the last one goes by a device that
+ * fails. */
 static int teardown(void **state)
 {
 	(void)state;
@@ -375,7 +378,8 @@ static void test_handshake(void **state)
 	(void)state;
 	bring_up();
 	assert_true(m.ready);
-	assert_int_equal(m.driver_features, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
+	assert_int_equal(m.driver_features,
+			 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
 	assert_false(vserial_port(1)->present);
 	assert_true(m.isr != 0);
 	vserial_poll();
@@ -524,9 +528,13 @@ static void lie(unsigned queue, uint32_t id, uint32_t len, unsigned ahead)
 
 static void test_lies_about_input(void **state)
 {
-	const struct { uint32_t id, len; unsigned ahead; bool dies; } lies[] = {
-		{ 4000000000u, 1, 1, true }, { 100, 1, 1, true }, { 0, 1, 500, true }, { 0, 1, 40000, true },
-		{ 0, 4000000000u, 1, false },
+	const struct {
+		uint32_t id, len;
+		unsigned ahead;
+		bool dies;
+	} lies[] = {
+		{ 4000000000u, 1, 1, true }, { 100, 1, 1, true },          { 0, 1, 500, true },
+		{ 0, 1, 40000, true },       { 0, 4000000000u, 1, false },
 	};
 	static char buf[100000];
 
@@ -587,7 +595,8 @@ static void test_random_lies(void **state)
 		for (unsigned i = 0; i < 50; i++) {
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 			unsigned queue = 2 + (seed >> 60) % 10;
-			uint32_t id = seed >> 40 & 1 ? (uint32_t)(seed >> 20) % 8 : (uint32_t)(seed >> 13);
+			uint32_t id = seed >> 40 & 1 ? (uint32_t)(seed >> 20) % 8
+						     : (uint32_t)(seed >> 13);
 
 			if (seed >> 41 & 1)
 				lie(queue, id, (uint32_t)seed, 1 + (seed >> 50) % 3);
