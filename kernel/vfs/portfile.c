@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A serial port as a file: what standard input, output and error are when no terminal is asked for. Looks like a pipe. */
+/* A serial port as a file: what standard input, output and error are when no terminal is asked for.
+ * Looks like a pipe. */
 #include <asm/ioctls.h>
 #include <linux/fcntl.h>
 
