@@ -216,6 +216,7 @@ size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len
 
 		if (paddr_is_none(pa) || !frame_is_ours(pa))
 			break;
+		frame_at(pa)->flags &= (uint8_t)~FRAME_IS_AHEAD;
 		memcpy((char *)dm_ptr(pa) + ((addr + done) & PAGE_MASK), (const char *)buf + done,
 		       n);
 		done += n;

@@ -29,7 +29,9 @@ struct fill {
 	uint64_t page;             /* the one that is wanted */
 	uint64_t lo, hi;           /* the window, within one level-1 table and the area */
 	uint64_t copy_lo, copy_hi; /* here pages are copied ahead of being written */
-	bool write;
+	bool write;                /* pages are to be the area's own */
+	bool touched;              /* the program writes to the page now */
+	bool all;                  /* every page of the window is wanted */
 };
 
 static paddr_t frame[WINDOW_LIMIT];
@@ -61,11 +63,31 @@ static void set_window(struct fill *f, uint64_t lo, uint64_t hi)
 	f->hi = hi < max ? hi : max;
 }
 
-/* Initialised data of a program or library: small, and soon written nearly everywhere. */
-static bool is_data_segment(const struct vma *v)
+static err_t object_page(struct fill *f, uint64_t va, bool write, paddr_t *out)
 {
-	return v->obj != NULL && (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE &&
-	       v->end - v->start <= DATA_SEGMENT * PAGE_SIZE;
+	struct vma *v = f->v;
+	err_t err = v->obj->ops->page(v->obj, v->pgoff + PAGES(va - v->start), write, out);
+
+	if (err != OK)
+		*out = PADDR_NONE;
+	return err;
+}
+
+/* Initialised data of a program or library: small, and soon written nearly everywhere. */
+static bool is_data_segment(struct fill *f)
+{
+	struct vma *v = f->v;
+	paddr_t pa;
+
+	if (v->obj == NULL || (v->flags & (VM_WRITE | VM_SHARED)) != VM_WRITE ||
+	    v->end - v->start > DATA_SEGMENT * PAGE_SIZE)
+		return false;
+	if (f->write)
+		return true;
+	if (object_page(f, f->page, false, &pa) != OK)
+		return false;
+	frame_put(pa);
+	return !frame_is_ours(pa);
 }
 
 static void set_copy(struct fill *f, uint64_t pages)
@@ -89,7 +111,7 @@ static bool choose_window(struct fill *f)
 	if (memory_is_short()) {
 		set_copy(f, 1);
 		set_window(f, f->page, f->page + PAGE_SIZE);
-	} else if (is_data_segment(v)) {
+	} else if (is_data_segment(f)) {
 		f->write = true; /* copied as a whole, also when it is read first */
 		set_window(f, v->start, v->end);
 		f->copy_lo = f->lo;
@@ -197,46 +219,87 @@ static paddr_t new_page(const void *content)
 	return pa;
 }
 
-/* A copy of the object's page. */
-static err_t copy_from_object(struct vma *v, uint64_t va, paddr_t *out)
+/*
+ * May the frame be copied before the program writes to the page? A program may see a file change
+ * through a private page that it never wrote. Copies of the root image are safe: a change of the
+ * file is announced by vmobject_invalidate(), which knows them by FRAME_IS_AHEAD, and those that
+ * were written by the dirty bit. Frames of a cache change in silence.
+ */
+static bool may_go_ahead(paddr_t src)
 {
-	paddr_t src;
-
-	TRY(v->obj->ops->page(v->obj, v->pgoff + PAGES(va - v->start), false, &src));
-	*out = new_page(frame_data(src));
-	frame_put(src);
-	return paddr_is_none(*out) ? E_NOMEM : OK;
+	return !frame_is_ours(src) || (frame_at(src)->flags & FRAME_IS_ANON) != 0;
 }
 
-/*
- * The frame for a page that is to be the area's own; PADDR_NONE where the entry is right as it is.
- */
-static err_t own_page(struct fill *f, uint64_t va, bool may_copy, paddr_t *out)
+/* How a page is to become the area's own: not by a copy; by one ahead of time; in any case. */
+enum wish { NO_COPY, COPY_AHEAD, COPY };
+
+/* A copy of `src`; e is the entry that showed it, 0 for none. PADDR_NONE in *out: better not. */
+static err_t copy_page(paddr_t src, uint64_t e, enum wish wish, paddr_t *out)
 {
-	uint64_t e = nk_entry(f->a->space, va);
+	bool unwritten = !frame_is_ours(src) ||
+			 ((frame_at(src)->flags & FRAME_IS_AHEAD) != 0 && (e & NK_PTE_D) == 0);
+
+	*out = PADDR_NONE;
+	if (wish == NO_COPY || (wish == COPY_AHEAD && !may_go_ahead(src)))
+		return OK;
+	*out = new_page(frame_data(src));
+	if (paddr_is_none(*out))
+		return E_NOMEM;
+	if (wish == COPY_AHEAD && unwritten)
+		frame_at(*out)->flags |= FRAME_IS_AHEAD;
+	return OK;
+}
+
+/* The object's page is not mapped yet. */
+static err_t copy_from_object(struct fill *f, uint64_t va, enum wish wish, paddr_t *out)
+{
+	paddr_t src;
+	err_t err;
+
+	*out = PADDR_NONE;
+	if (wish == NO_COPY)
+		return OK;
+	TRY(object_page(f, va, false, &src));
+	err = copy_page(src, 0, wish, out);
+	frame_put(src);
+	return err;
+}
+
+/* Somebody else's page, or our own that was made read-only by a fork. */
+static err_t own_from_entry(struct fill *f, uint64_t e, enum wish wish, paddr_t *out)
+{
 	paddr_t pa = pte_frame(e);
 
 	*out = PADDR_NONE;
-	if (NK_PTE_THERE(e)) {
-		if (!f->write || (pte_rights(e) & NK_W) != 0)
-			return OK;
-		if (is_exclusive(pa)) {
-			frame_at(pa)->flags |= FRAME_IS_ANON;
-			frame_at(pa)
-				/* as if it were new; settle() takes the entry's own away */
-				->refs++;
-			*out = pa;
-			return OK;
-		}
-		if (!may_copy)
-			return OK;
-		*out = new_page(frame_data(pa));
-	} else if (f->v->obj == NULL) {
-		*out = new_page(NULL);
-	} else {
-		return may_copy ? copy_from_object(f->v, va, out) : OK;
-	}
+	if (!f->write || (pte_rights(e) & NK_W) != 0)
+		return OK;
+	if (!is_exclusive(pa))
+		return copy_page(pa, e, wish, out);
+	entry_note_written(e);
+	frame_at(pa)->flags |= FRAME_IS_ANON;
+	frame_at(pa)->refs++; /* as if it were new; settle() takes the entry's own away */
+	*out = pa;
+	return OK;
+}
+
+/* The frame for a page of a private area; PADDR_NONE where the entry is right as it is. */
+static err_t own_page(struct fill *f, uint64_t va, enum wish wish, paddr_t *out)
+{
+	uint64_t e = nk_entry(f->a->space, va);
+
+	if (NK_PTE_THERE(e))
+		return own_from_entry(f, e, wish, out);
+	if (f->v->obj != NULL)
+		return copy_from_object(f, va, wish, out);
+	*out = new_page(NULL);
 	return paddr_is_none(*out) ? E_NOMEM : OK;
+}
+
+static enum wish wish_for(const struct fill *f, uint64_t va)
+{
+	if (f->all || (va == f->page && f->touched))
+		return COPY;
+	return va == f->page || (va >= f->copy_lo && va < f->copy_hi) ? COPY_AHEAD : NO_COPY;
 }
 
 /* The wanted page must succeed; a neighbour that cannot be had is left out, and ends the search. */
@@ -244,35 +307,23 @@ static enum fault_result serve_private(struct fill *f)
 {
 	uint64_t n = PAGES(f->hi - f->lo), wanted = PAGES(f->page - f->lo);
 	bool going_on = true;
-	err_t err;
+	err_t err = own_page(f, f->page, wish_for(f, f->page), &frame[wanted]);
 
-	err = own_page(f, f->page, true, &frame[wanted]);
 	if (err != OK)
 		return result_of(err);
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t va = f->lo + i * PAGE_SIZE;
-		bool may_copy = va >= f->copy_lo && va < f->copy_hi;
 
 		if (i == wanted)
 			continue;
 		frame[i] = PADDR_NONE;
-		if (going_on && own_page(f, va, may_copy, &frame[i]) != OK)
+		if (going_on && own_page(f, va, wish_for(f, va), &frame[i]) != OK)
 			going_on = false;
 	}
 	return put_frames(f, area_rights(f->v), true);
 }
 
 /* ---- pages of objects ---- */
-
-static err_t object_page(struct fill *f, uint64_t va, bool write, paddr_t *out)
-{
-	struct vma *v = f->v;
-	err_t err = v->obj->ops->page(v->obj, v->pgoff + PAGES(va - v->start), write, out);
-
-	if (err != OK)
-		*out = PADDR_NONE;
-	return err;
-}
 
 /* Write to a shared area: the object hears of each page that gets writable. */
 static enum fault_result serve_shared_write(struct fill *f)
@@ -281,7 +332,7 @@ static enum fault_result serve_shared_write(struct fill *f)
 	err_t err = OK;
 
 	f->lo = f->page;
-	if (f->v->obj->ops != &anon_object_ops && f->hi > f->copy_hi)
+	if (f->v->obj->ops != &anon_object_ops && !f->all && f->hi > f->copy_hi)
 		f->hi = f->copy_hi;
 	n = PAGES(f->hi - f->lo);
 	for (uint64_t i = 0; i < n; i++) {
@@ -328,7 +379,9 @@ static enum fault_result serve_read(struct fill *f, bool in_order, bool window_i
 enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool write,
 			      unsigned window)
 {
-	struct fill f = { .a = a, .v = v, .page = ALIGN_DOWN(va, PAGE_SIZE), .write = write };
+	struct fill f = {
+		.a = a, .v = v, .page = ALIGN_DOWN(va, PAGE_SIZE), .write = write, .touched = write
+	};
 	enum fault_result r;
 	bool in_order = false;
 
@@ -336,7 +389,7 @@ enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool
 		return FAULT_NOMEM;
 	if (window != 0) {
 		set_window(&f, f.page, f.page + window * PAGE_SIZE);
-		set_copy(&f, window);
+		f.all = true;
 	} else {
 		in_order = choose_window(&f);
 	}

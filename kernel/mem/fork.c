@@ -242,6 +242,7 @@ static void map_hot_pages(struct aspace *to, struct aspace *from)
 	for (unsigned i = 0; i < nhot; i++) {
 		memcpy(dm_ptr(hot[i].copy), dm_ptr(hot[i].frame), PAGE_SIZE);
 		frame_at(hot[i].copy)->flags |= FRAME_IS_ANON;
+		frame_at(hot[i].frame)->flags &= (uint8_t)~FRAME_IS_AHEAD; /* it was written */
 		frame_at(hot[i].frame)->refs--; /* the clone's entry does not stay */
 	}
 	for (unsigned first = 0, i = 1; i <= nhot; i++) {

@@ -25,6 +25,7 @@ struct frame { /* 16 bytes, in the chunk's header; found by frame_of() */
 #define FRAME_IS_SLAB  8u  /* kernel objects of one size class */
 #define FRAME_IS_BLOCK 16u /* one large kernel object */
 #define FRAME_IS_ANON  32u /* a program's private page: no object knows it */
+#define FRAME_IS_AHEAD 64u /* a private copy of an object's page; the dirty bits tell if written */
 
 #define FRAME_ZERO    1u /* fill with zeros */
 #define FRAME_RESERVE 2u /* may use the last reserve (paths that free memory) */

@@ -147,6 +147,15 @@ static inline uint32_t pte_rights(uint64_t e)
 	return NK_R | ((e & NK_PTE_W) != 0 ? NK_W : 0) | ((e & NK_PTE_NX) == 0 ? NK_X : 0);
 }
 
+/*
+ * The entry's dirty bit is about to be lost: what it says about a private page goes to the frame.
+ */
+static inline void entry_note_written(uint64_t e)
+{
+	if ((e & NK_PTE_D) != 0 && frame_is_ours(pte_frame(e)))
+		frame_at(pte_frame(e))->flags &= (uint8_t)~FRAME_IS_AHEAD;
+}
+
 /* The part of [start, end) in one level-1 table. */
 struct slice {
 	const uint64_t *entry; /* of va `lo` */

@@ -9,15 +9,23 @@
 
 /* ---- invalidation ---- */
 
-/* Does the entry show the object's own frame? A private area's copies do not. */
+/*
+ * Does the entry show what the object holds: its own frame, or a private copy made ahead of time
+ * that the program has not written?
+ */
 static bool shows_object(const struct vma *v, uint64_t e)
 {
 	paddr_t pa = pte_frame(e);
+	uint8_t flags;
 
 	if (!NK_PTE_THERE(e))
 		return false;
-	return (v->flags & VM_SHARED) != 0 || !frame_is_ours(pa) ||
-	       (frame_at(pa)->flags & FRAME_IS_ANON) == 0;
+	if ((v->flags & VM_SHARED) != 0 || !frame_is_ours(pa))
+		return true;
+	flags = frame_at(pa)->flags;
+	if ((flags & FRAME_IS_ANON) == 0)
+		return true;
+	return (flags & FRAME_IS_AHEAD) != 0 && (e & NK_PTE_D) == 0;
 }
 
 static void drop_object_slice(struct vma *v, const struct slice *s)

@@ -34,6 +34,8 @@ static void move_slice(struct aspace *a, const struct slice *s, uint64_t to)
 		if (i == n)
 			break;
 		frames[i] = there ? pte_frame(s->entry[i]) : PADDR_NONE;
+		if (there)
+			entry_note_written(s->entry[i]);
 		if (there && !open) {
 			open = true;
 			first = i;

@@ -32,12 +32,7 @@ struct test_file {
 };
 
 static struct test_file file[FILES];
-static uint64_t shared_content[FILE_PAGES];
-
-static uint64_t file_stamp(unsigned f, uint64_t index)
-{
-	return f == 2 ? 0x1000 + index : f == 1 ? shared_content[index] : 0xf000000 + index;
-}
+static uint64_t content[FILES][FILE_PAGES];
 
 static void stamp_frame(paddr_t pa, uint64_t stamp)
 {
@@ -50,10 +45,10 @@ static err_t file_page(struct vmobject *vm, uint64_t index, bool write, paddr_t 
 {
 	struct test_file *f = container_of(vm, struct test_file, vm);
 
-	if (f->image) {
+	if (f->image && index >= MACHINE_IMAGE_PAGES)
+		return E_FAULT;
+	if (f->image && f->cache[index].v == 0) {
 		assert_false(write);
-		if (index >= MACHINE_IMAGE_PAGES)
-			return E_FAULT;
 		*out = PADDR(MACHINE_IMAGE + index * PAGE_SIZE);
 		return OK;
 	}
@@ -64,7 +59,7 @@ static err_t file_page(struct vmobject *vm, uint64_t index, bool write, paddr_t 
 
 		if (paddr_is_none(pa))
 			return E_NOMEM;
-		stamp_frame(pa, file_stamp((unsigned)(f - file), index));
+		stamp_frame(pa, content[f - file][index]);
 		f->cache[index] = pa;
 	}
 	*out = f->cache[index];
@@ -118,7 +113,7 @@ static uint64_t expected_content(const struct page *p)
 {
 	if (p->own)
 		return p->stamp;
-	return p->kind == ANON ? 0 : file_stamp((unsigned)p->file, p->index);
+	return p->kind == ANON ? 0 : content[p->file][p->index];
 }
 
 /* ---- requests ---- */
@@ -128,14 +123,17 @@ static unsigned pick(unsigned n)
 	return (unsigned)rand() % n;
 }
 
+/* Pages in use: all, or few, so that requests meet each other more often. */
+static unsigned npages = NPAGES;
+
 static void pick_range(unsigned *from, unsigned *n)
 {
-	unsigned max = pick(8) == 0 ? 600 : 40;
+	unsigned max = npages < NPAGES ? 8 : pick(8) == 0 ? 600 : 40;
 
-	*from = pick(NPAGES);
+	*from = pick(npages);
 	*n = 1 + pick(max);
-	if (*n > NPAGES - *from)
-		*n = NPAGES - *from;
+	if (*n > npages - *from)
+		*n = npages - *from;
 }
 
 static uint32_t pick_prot(void)
@@ -155,9 +153,16 @@ static void do_map(struct space *s)
 	unsigned from, n, kind = ANON + pick(3);
 	int f = kind == ANON ? -1 : kind == FILE_SHARED ? 1 : pick(2) ? 2 : 0;
 	uint32_t prot = pick_prot();
-	uint64_t addr, pgoff = f >= 0 ? pick(file_limit(f)) : 0;
+	bool data = npages < NPAGES && pick(4) != 0; /* as a program's data segment */
+	uint64_t addr, pgoff;
 	err_t err;
 
+	if (data) {
+		kind = FILE_PRIVATE;
+		f = 2;
+		prot = VM_READ | VM_WRITE;
+	}
+	pgoff = f >= 0 ? pick(npages < NPAGES ? npages : file_limit(f)) : 0;
 	pick_range(&from, &n);
 	addr = va_of(from);
 	err = aspace_map(s->a, &addr, n * PAGE_SIZE,
@@ -328,7 +333,7 @@ static void do_access(struct space *s, unsigned i, uint32_t code)
 		return;
 	q[0] = q[511] = stamp;
 	if (p->kind == FILE_SHARED) {
-		shared_content[p->index] = stamp;
+		content[1][p->index] = stamp;
 		return;
 	}
 	p->own = true;
@@ -337,17 +342,17 @@ static void do_access(struct space *s, unsigned i, uint32_t code)
 
 static void do_accesses(struct space *s)
 {
-	unsigned from = pick(NPAGES), n = pick(3) ? 1 : 1 + pick(80);
+	unsigned from = pick(npages), n = pick(3) ? 1 : 1 + pick(80);
 	uint32_t code = pick(2) ? PF_WRITE : pick(4) ? 0 : PF_FETCH;
 
-	for (unsigned i = from; i < from + n && i < NPAGES; i++)
+	for (unsigned i = from; i < from + n && i < npages; i++)
 		do_access(s, i, code);
 }
 
 /* From outside, as a debugger would. */
 static void do_foreign(struct space *s)
 {
-	unsigned i = pick(NPAGES);
+	unsigned i = pick(npages);
 	struct page *p = &s->page[i];
 	uint64_t stamp;
 	bool there = expected_result(p, 0) == FAULT_OK;
@@ -368,19 +373,54 @@ static void do_foreign(struct space *s)
 	p->stamp = stamp;
 }
 
+/* Populating for writing makes pages the program's own, as far as it got. */
 static void do_populate(struct space *s)
 {
 	unsigned from, n;
 
 	pick_range(&from, &n);
 	(void)!aspace_populate(s->a, va_of(from), n * PAGE_SIZE, pick(2));
+	for (unsigned i = from; i < from + n; i++) {
+		struct page *p = &s->page[i];
+		uint64_t e = nk_entry(s->a->space, va_of(i));
+		uint8_t flags;
+
+		if (p->kind != FILE_PRIVATE || p->own || !NK_PTE_THERE(e) ||
+		    !frame_is_ours(pte_frame(e)))
+			continue;
+		flags = frame_at(pte_frame(e))->flags;
+		if ((flags & FRAME_IS_ANON) == 0 || (flags & FRAME_IS_AHEAD) != 0)
+			continue;
+		p->stamp = expected_content(p);
+		p->own = true;
+	}
+}
+
+/* Somebody writes to a file: its private mappings follow where their program has not written. */
+static void do_file_write(void)
+{
+	unsigned f = pick(20) ? 0 : 2; /* the image's pages must not run out */
+	uint64_t index = pick(npages < NPAGES ? npages : (unsigned)file_limit((int)f)),
+		 stamp = (uint64_t)rand() + 1;
+	paddr_t pa;
+
+	if (file[f].cache[index].v == 0) {
+		pa = frame_alloc(0);
+		if (paddr_is_none(pa))
+			return;
+		file[f].cache[index] = pa;
+		if (file[f].image)
+			vmobject_invalidate(&file[f].vm, index, 1);
+	}
+	stamp_frame(file[f].cache[index], stamp);
+	content[f][index] = stamp;
 }
 
 /* The cache gives a page a new frame with the same content. */
 static void do_invalidate(void)
 {
-	struct test_file *f = &file[pick(2)];
-	uint64_t first = pick(FILE_PAGES), n = 1 + pick(20);
+	struct test_file *f = &file[pick(FILES)];
+	uint64_t first = pick(npages < NPAGES ? npages : FILE_PAGES), n = 1 + pick(20);
 
 	for (uint64_t i = first; i < first + n && i < FILE_PAGES; i++) {
 		paddr_t old = f->cache[i], new;
@@ -440,6 +480,8 @@ static void do_something(void)
 
 	if (s->a == NULL)
 		return;
+	if (npages < NPAGES && pick(3) == 0) /* what copies made ahead of time depend on */
+		what = 31 + pick(21);
 	if (what < 12)
 		do_map(s);
 	else if (what < 18)
@@ -456,8 +498,10 @@ static void do_something(void)
 		do_foreign(s);
 	else if (what < 44)
 		do_populate(s);
-	else if (what < 48)
+	else if (what < 47)
 		do_invalidate();
+	else if (what < 49)
+		do_file_write();
 	else if (what < 52)
 		do_fork(s);
 	else if (what < 55)
@@ -561,6 +605,11 @@ static void check_contents(void)
 
 static void begin(void)
 {
+	for (unsigned i = 0; i < FILE_PAGES; i++) {
+		content[0][i] = 0xf000000 + i;
+		content[1][i] = 0xabc000 + i;
+		content[2][i] = 0x1000 + i;
+	}
 	assert_int_equal(aspace_create(&space[0].a), OK);
 	memset(space[0].page, 0, sizeof(space[0].page));
 }
@@ -594,14 +643,16 @@ static void random_requests(void **ctx)
 	uint64_t before = machine_free_frames();
 
 	(void)ctx;
-	for (unsigned seed = 0; seed < 6; seed++) {
+	for (unsigned seed = 0; seed < 12; seed++) {
 		srand(seed);
+		npages = seed % 2 == 0 ? NPAGES : 30;
 		begin();
 		run_random(6000);
 		check_contents();
 		end();
 		assert_int_equal(machine_free_frames(), before);
 	}
+	npages = NPAGES;
 }
 
 static void random_requests_without_memory(void **ctx)
@@ -633,8 +684,6 @@ static int start(void **ctx)
 	for (unsigned f = 0; f < FILES; f++)
 		file[f].vm.ops = &file_ops;
 	file[2].image = true;
-	for (unsigned i = 0; i < FILE_PAGES; i++)
-		shared_content[i] = 0xabc000 + i;
 	return 0;
 }
 
