@@ -37,14 +37,38 @@ static err_t messages_up(void)
 	return OK;
 }
 
+/* The wall clock: as the tool says, else the battery's. */
+static void set_wall_clock(void)
+{
+	const char *text = run_config_get("time", 0);
+	uint64_t ns;
+
+	if (text != NULL && str_to_u64(text, 10, &ns))
+		time_set_real_ns(ns + time_mono_ns());
+	else if (rtc_read_ns(&ns))
+		time_set_real_ns(ns);
+	else
+		log_warn("no battery clock, and no time= given: the date is 1970-01-01");
+	if (strcmp(time_source(), "guess") == 0)
+		log_warn("the TSC's frequency could not be measured: clocks may run wrong");
+}
+
+/* Before there are files: they have times. */
+static err_t wall_clock_up(void)
+{
+	if (boot_info.core == 0)
+		set_wall_clock();
+	return OK;
+}
+
 /* The clock first of all that takes time: it is measured while the rest starts. */
 static const struct step {
 	const char *name;
 	err_t (*init)(void);
 } steps[] = {
-	{ "traps", traps_up },       { "clock", clock_up },   { "log", log_up },
-	{ "messages", messages_up }, { "memory", mem_init },  { "tasks", task_init },
-	{ "files", vfs_init },       { "linux", linux_init },
+	{ "traps", traps_up },       { "clock", clock_up },  { "log", log_up },
+	{ "messages", messages_up }, { "memory", mem_init }, { "tasks", task_init },
+	{ "time", wall_clock_up },   { "files", vfs_init },  { "linux", linux_init },
 };
 
 static void run_steps(void)
@@ -61,22 +85,6 @@ static void run_steps(void)
 			panic("this core cannot start");
 		power_off(err == E_NOMEM ? BOOT_EXIT_NOMEM : BOOT_EXIT_FAILED);
 	}
-}
-
-/* The wall clock: as the tool says, else the battery's. */
-static void set_wall_clock(void)
-{
-	const char *text = run_config_get("time", 0);
-	uint64_t ns;
-
-	if (text != NULL && str_to_u64(text, 10, &ns))
-		time_set_real_ns(ns + time_mono_ns());
-	else if (rtc_read_ns(&ns))
-		time_set_real_ns(ns);
-	else
-		log_warn("no battery clock, and no time= given: the date is 1970-01-01");
-	if (strcmp(time_source(), "guess") == 0)
-		log_warn("the TSC's frequency could not be measured: clocks may run wrong");
 }
 
 static void say_what_is_missing(void)
@@ -157,7 +165,6 @@ static NORETURN void start_first_core(void)
 		power_off(ktest_run(what) == 0 ? BOOT_EXIT_OK : BOOT_EXIT_FAILED);
 	if (run_config_check() != OK)
 		power_off(BOOT_EXIT_CONFIG);
-	set_wall_clock();
 	err_t err = linux_run_program();
 
 	if (err != OK) {
