@@ -214,7 +214,7 @@ size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len
 		size_t n = bytes_in_page(addr + done, len - done);
 		paddr_t pa = reach(a, addr + done, true, force);
 
-		if (paddr_is_none(pa) || !frame_is_ours(pa))
+		if (paddr_is_none(pa) || !is_ours(pa))
 			break;
 		frame_at(pa)->flags &= (uint8_t)~FRAME_IS_AHEAD;
 		memcpy((char *)dm_ptr(pa) + ((addr + done) & PAGE_MASK), (const char *)buf + done,

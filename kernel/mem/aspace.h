@@ -98,7 +98,8 @@ extern struct aspace *aspace_current;
 #define MAP_AT_HINT      0u
 #define MAP_AT_FIXED     1u /* replaces what is there */
 #define MAP_AT_NOREPLACE 2u /* E_EXIST when something is there */
-#define MAP_AT_LOW       3u /* in the first 2 GiB, as MAP_32BIT wants it; the address is not looked at */
+/* in the first 2 GiB, as MAP_32BIT wants it; the address is not looked at */
+#define MAP_AT_LOW 3u
 /*
  * Map [*addr, +len): takes its own reference to obj. *addr gets the place. Errors: E_INVAL,
  * E_NOMEM, E_EXIST.

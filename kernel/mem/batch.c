@@ -52,7 +52,7 @@ void batch_put(paddr_t pa)
 {
 	struct frame *f;
 
-	if (!frame_is_ours(pa))
+	if (!is_ours(pa))
 		return;
 	f = frame_at(pa);
 	BUG_ON(f->refs == 0);

@@ -17,11 +17,16 @@ static uint32_t nranges;
 static uint64_t first_chunk;
 static uint64_t overhead;
 
+struct chunk_span chunk_recent;
+
 bool chunk_is_online(paddr_t pa)
 {
 	for (uint32_t i = 0; i < nranges; i++) {
-		if (pa.v >= ranges[i].start && pa.v < ranges[i].next)
-			return true;
+		if (pa.v < ranges[i].start || pa.v >= ranges[i].next)
+			continue;
+		chunk_recent = (struct chunk_span){ ranges[i].start,
+						    ranges[i].next - ranges[i].start };
+		return true;
 	}
 	return (pa.v & ~(CHUNK_SIZE - 1)) == first_chunk;
 }

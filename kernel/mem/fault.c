@@ -87,7 +87,7 @@ static bool is_data_segment(struct fill *f)
 	if (object_page(f, f->page, false, &pa) != OK)
 		return false;
 	frame_put(pa);
-	return !frame_is_ours(pa);
+	return !is_ours(pa);
 }
 
 static void set_copy(struct fill *f, uint64_t pages)
@@ -167,8 +167,8 @@ static void settle(struct fill *f, uint64_t n)
 
 		if (paddr_is_none(frame[i]))
 			continue;
-		count += frame_is_ours(frame[i]);
-		if (!NK_PTE_THERE(old_entry[i]) || !frame_is_ours(old))
+		count += is_ours(frame[i]);
+		if (!NK_PTE_THERE(old_entry[i]) || !is_ours(old))
 			continue;
 		count--;
 		frame_put(old);
@@ -204,7 +204,7 @@ static enum fault_result put_frames(struct fill *f, uint32_t rights, bool replac
 
 static bool is_exclusive(paddr_t pa)
 {
-	return frame_is_ours(pa) && frame_at(pa)->refs == 1;
+	return is_ours(pa) && frame_at(pa)->refs == 1;
 }
 
 static paddr_t new_page(const void *content)
@@ -227,7 +227,7 @@ static paddr_t new_page(const void *content)
  */
 static bool may_go_ahead(paddr_t src)
 {
-	return !frame_is_ours(src) || (frame_at(src)->flags & FRAME_IS_ANON) != 0;
+	return !is_ours(src) || (frame_at(src)->flags & FRAME_IS_ANON) != 0;
 }
 
 /* How a page is to become the area's own: not by a copy; by one ahead of time; in any case. */
@@ -236,7 +236,7 @@ enum wish { NO_COPY, COPY_AHEAD, COPY };
 /* A copy of `src`; e is the entry that showed it, 0 for none. PADDR_NONE in *out: better not. */
 static err_t copy_page(paddr_t src, uint64_t e, enum wish wish, paddr_t *out)
 {
-	bool unwritten = !frame_is_ours(src) ||
+	bool unwritten = !is_ours(src) ||
 			 ((frame_at(src)->flags & FRAME_IS_AHEAD) != 0 && (e & NK_PTE_D) == 0);
 
 	*out = PADDR_NONE;
@@ -359,7 +359,7 @@ static enum fault_result serve_read(struct fill *f, bool in_order, bool window_i
 	if (err != OK)
 		return result_of(err);
 	if (notice && !in_order && !window_is_given && !memory_is_short()) {
-		uint64_t around = (frame_is_ours(wanted) ? AROUND : AROUND_IMAGE) * PAGE_SIZE;
+		uint64_t around = (is_ours(wanted) ? AROUND : AROUND_IMAGE) * PAGE_SIZE;
 
 		set_window(f, ALIGN_DOWN(f->page, around), ALIGN_DOWN(f->page, around) + around);
 	}

@@ -150,7 +150,7 @@ static int64_t take_references(struct slice *s)
 		if (first == UINT64_MAX)
 			first = i;
 		last = i + 1;
-		if (frame_is_ours(pa)) {
+		if (is_ours(pa)) {
 			frame_at(pa)->refs++;
 			n++;
 		}

@@ -50,12 +50,12 @@ bool mem_inject_failure(void)
 
 bool frame_is_ours(paddr_t pa)
 {
-	return chunk_is_online(pa) && (frame_at(pa)->flags & FRAME_IS_OURS) != 0;
+	return is_ours(pa);
 }
 
 struct frame *frame_of(paddr_t pa)
 {
-	BUG_ON(!frame_is_ours(pa));
+	BUG_ON(!is_ours(pa));
 	return frame_at(pa);
 }
 
@@ -66,7 +66,7 @@ uint32_t frame_refs(paddr_t pa)
 
 const void *frame_data(paddr_t pa)
 {
-	if (frame_is_ours(pa))
+	if (is_ours(pa))
 		return dm_ptr(pa);
 	BUG_ON(pa.v < boot_info.image.v ||
 	       pa.v - boot_info.image.v >= ALIGN_UP(boot_info.image_len, PAGE_SIZE));
@@ -211,7 +211,7 @@ paddr_t frame_alloc_order(unsigned order, unsigned flags)
 
 void frame_get(paddr_t pa)
 {
-	if (!frame_is_ours(pa))
+	if (!is_ours(pa))
 		return;
 	BUG_ON(frame_at(pa)->refs == 0);
 	frame_at(pa)->refs++;
@@ -247,7 +247,7 @@ void frame_put(paddr_t pa)
 {
 	struct frame *f;
 
-	if (!frame_is_ours(pa))
+	if (!is_ours(pa))
 		return;
 	f = frame_at(pa);
 	BUG_ON(f->refs == 0);

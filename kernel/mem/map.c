@@ -87,7 +87,8 @@ static uint64_t find_low_gap(struct aspace *a, uint64_t len)
 
 	if (len > LOW_END - LOW_START)
 		return 0;
-	for (struct vma *v = area_at_or_after(a, at); v != NULL && v->start < at + len; v = aspace_next(v))
+	for (struct vma *v = area_at_or_after(a, at); v != NULL && v->start < at + len;
+	     v = aspace_next(v))
 		if (v->end > at)
 			at = v->end;
 	return at <= LOW_END - len ? at : 0;
@@ -169,7 +170,7 @@ static uint32_t entry_rights(const struct vma *v, uint64_t e)
 		return v->obj->ops == &anon_object_ops
 			       ? rights
 			       : rights & ~NK_W; /* a file wants to see the first write */
-	if (!frame_is_ours(pa) || frame_at(pa)->refs != 1)
+	if (!is_ours(pa) || frame_at(pa)->refs != 1)
 		return rights & ~NK_W;
 	frame_at(pa)->flags |= FRAME_IS_ANON;
 	return rights;

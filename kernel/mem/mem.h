@@ -14,6 +14,11 @@
 /* Frames that stay back for the paths that free memory, and for putting the next chunk online. */
 #define FRAME_RESERVED 32u
 
+/* Memory that is known to be online: where the last look-up was. */
+extern struct chunk_span {
+	uint64_t start, bytes;
+} chunk_recent;
+
 /* Is this the address of a frame in an online chunk of this core? */
 bool chunk_is_online(paddr_t pa);
 /* Put the next chunk online; false when there is none left (or nk has none for us). */
@@ -43,6 +48,13 @@ static inline struct frame *frame_at(paddr_t pa)
 	struct frame *table = dm_ptr(PADDR((pa.v & ~(CHUNK_SIZE - 1)) + NK_HDR_OUTER * PAGE_SIZE));
 
 	return &table[(pa.v >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
+}
+
+/* frame_is_ours() without a call, for loops over many entries. */
+static inline bool is_ours(paddr_t pa)
+{
+	return (pa.v - chunk_recent.start < chunk_recent.bytes || chunk_is_online(pa)) &&
+	       (frame_at(pa)->flags & FRAME_IS_OURS) != 0;
 }
 
 /* ---- accounts ---- */
@@ -152,7 +164,7 @@ static inline uint32_t pte_rights(uint64_t e)
  */
 static inline void entry_note_written(uint64_t e)
 {
-	if ((e & NK_PTE_D) != 0 && frame_is_ours(pte_frame(e)))
+	if ((e & NK_PTE_D) != 0 && is_ours(pte_frame(e)))
 		frame_at(pte_frame(e))->flags &= (uint8_t)~FRAME_IS_AHEAD;
 }
 

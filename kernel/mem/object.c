@@ -20,7 +20,7 @@ static bool shows_object(const struct vma *v, uint64_t e)
 
 	if (!NK_PTE_THERE(e))
 		return false;
-	if ((v->flags & VM_SHARED) != 0 || !frame_is_ours(pa))
+	if ((v->flags & VM_SHARED) != 0 || !is_ours(pa))
 		return true;
 	flags = frame_at(pa)->flags;
 	if ((flags & FRAME_IS_ANON) == 0)
@@ -43,7 +43,7 @@ static void drop_object_slice(struct vma *v, const struct slice *s)
 		for (; i < first; i++) {
 			paddr_t pa = pte_frame(s->entry[i]);
 
-			if (!frame_is_ours(pa))
+			if (!is_ours(pa))
 				continue;
 			batch_put(pa);
 			aspace_count_pages(v->as, -1);

@@ -61,7 +61,7 @@ void pages_drop(struct aspace *a, uint64_t start, uint64_t end)
 		for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++) {
 			paddr_t pa = pte_frame(s.entry[i]);
 
-			if (!NK_PTE_THERE(s.entry[i]) || !frame_is_ours(pa))
+			if (!NK_PTE_THERE(s.entry[i]) || !is_ours(pa))
 				continue;
 			batch_put(pa);
 			aspace_count_pages(a, -1);

@@ -83,6 +83,10 @@ static void places(void **ctx)
 	assert_int_equal(map(0x5000123, 1, RW, MAP_AT_HINT), 0x5000000);
 	assert_int_equal(map(0x5000000, 1, RW, MAP_AT_HINT),
 			 TOP - 14 * PAGE); /* taken: the hint is nothing */
+	assert_int_equal(map(0x1000, 1, RW, MAP_AT_LOW), 0x40000000);
+	assert_int_equal(map(0, 0x3ffff, RW | VM_NORESERVE, MAP_AT_LOW), 0x40001000);
+	at = 0;
+	assert_int_equal(aspace_map(a, &at, PAGE, RW, MAP_AT_LOW, NULL, 0, NULL), E_NOMEM);
 	at = 0x5000000;
 	assert_int_equal(aspace_map(a, &at, PAGE, RW, MAP_AT_NOREPLACE, NULL, 0, NULL), E_EXIST);
 	at = 0x5000001;
