@@ -19,6 +19,8 @@
 #define X2APIC_DIVIDE  0x83e
 #define X2APIC_SELF    0x83f
 
+#define VECTOR_MASK     0xffu
+#define FIRST_VECTOR    32u
 #define DELIVERY_MODE   0x700u
 #define DELIVERY_NMI    0x400u
 #define DELIVERY_EXTINT 0x700u
@@ -58,7 +60,7 @@ void nk_tsc_deadline(uint64_t tsc)
 
 static bool x2apic_allowed(uint32_t reg, uint64_t value)
 {
-	uint32_t mode = value & DELIVERY_MODE;
+	uint32_t mode = value & DELIVERY_MODE, vector = value & VECTOR_MASK;
 
 	switch (reg) {
 	case X2APIC_TPR:
@@ -68,11 +70,12 @@ static bool x2apic_allowed(uint32_t reg, uint64_t value)
 	case X2APIC_TIMER:
 	case X2APIC_ERROR:
 	case X2APIC_INITIAL:
-	case X2APIC_DIVIDE:
-	case X2APIC_SELF: return true;
+	case X2APIC_DIVIDE: return true;
 	case X2APIC_LINT0:
 	case X2APIC_LINT1: return mode == 0 || mode == DELIVERY_NMI || mode == DELIVERY_EXTINT;
-	case X2APIC_ICR: return mode == 0; /* no INIT, start-up, SMI or NMI to another core */
+	/* No INIT, start-up, SMI or NMI to another core, and no vector of an exception. */
+	case X2APIC_ICR: return mode == 0 && vector >= FIRST_VECTOR;
+	case X2APIC_SELF: return vector >= FIRST_VECTOR;
 	default: return false;
 	}
 }

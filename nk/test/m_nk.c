@@ -768,6 +768,9 @@ static void registers(void **state)
 	assert_int_equal(nk_x2apic_write(0x830, 0x4500), E_REFUSED); /* INIT */
 	assert_int_equal(nk_x2apic_write(0x830, 0x4608), E_REFUSED); /* start-up */
 	assert_int_equal(nk_x2apic_write(0x830, 0x200), E_REFUSED);  /* SMI */
+	assert_int_equal(nk_x2apic_write(0x830, 0x4640), E_REFUSED); /* start-up at 256 KiB */
+	assert_int_equal(nk_x2apic_write(0x830, 0x4011), E_REFUSED); /* vector of an exception */
+	assert_int_equal(nk_x2apic_write(0x83f, 0x11), E_REFUSED);
 	assert_int_equal(nk_x2apic_write(0x833, 0), E_REFUSED);
 	assert_int_equal(nk_x2apic_write(0x1b, 0), E_REFUSED);
 	assert_int_equal(model_msr_writes, 4);

@@ -47,7 +47,7 @@ MUTANTS = [
     ("a chunk twice online", "memory.c", "return *slot & NK_PTE_P ? E_EXIST : OK;", "return OK;"),
     ("image frames of a chunk in the direct map", "memory.c", "usable < CHUNK_FRAMES ? usable : CHUNK_FRAMES",
      "usable < CHUNK_FRAMES ? CHUNK_FRAMES : CHUNK_FRAMES"),
-    ("any x2APIC command", "cpu.c", "return mode == 0; ", "return true; "),
+    ("any x2APIC command", "cpu.c", "return mode == 0 && vector", "return vector"),
     ("any top-level table is loaded", "cpu.c", "f == NULL || f->type != NK_T_L4", "f == NULL"),
     ("more operations than allowed", "submit.c", "n <= NK_MAX_OPS ? OK : E_INVAL", "OK"),
 ]
