@@ -125,7 +125,7 @@ static bool is_rt(const struct thread *t)
 /* Nobody of higher real-time priority is left behind. */
 static void check_priority(const struct thread *t)
 {
-	LIST_FOR_EACH (l, &runnable) {
+	LIST_FOR_EACH(l, &runnable) {
 		const struct thread *w = list_entry(l, struct thread, runnable_node);
 
 		if (is_rt(w))
@@ -157,9 +157,7 @@ static void random_life(void)
 			check_priority(t);
 			run(t, 5000000);
 			break;
-		case 3:
-			change(t);
-			break;
+		case 3: change(t); break;
 		default:
 			if (t->queued)
 				take_out(t);
@@ -234,8 +232,8 @@ static void adopt_keeps_all(void)
 
 void sched_conform(const struct sched_ops *o)
 {
-	static void (*const parts[])(void) = { nothing_lost,  random_life, no_starvation,
-					       fifo_order,    adopt_keeps_all };
+	static void (*const parts[])(void) = { nothing_lost, random_life, no_starvation, fifo_order,
+					       adopt_keeps_all };
 
 	assert_int_equal(o->version, SCHED_OPS_VERSION);
 	assert_non_null(o->name);
@@ -246,7 +244,8 @@ void sched_conform(const struct sched_ops *o)
 	}
 }
 
-void sched_conform_shares(const struct sched_ops *o, const int *nice, unsigned n, unsigned *permille)
+void sched_conform_shares(const struct sched_ops *o, const int *nice, unsigned n,
+			  unsigned *permille)
 {
 	uint64_t total = 0;
 

@@ -6,5 +6,9 @@
 
 /* A machine of one core with threads made of test memory, driven by a policy. */
 void sched_conform(const struct sched_ops *ops);
-/* Share of the processor, in thousandths, that each of n threads (nice values given) gets when all want all of it. */
-void sched_conform_shares(const struct sched_ops *ops, const int *nice, unsigned n, unsigned *permille);
+/*
+ * Share of the processor, in thousandths, that each of n threads (nice values given) gets when all
+ * want all of it.
+ */
+void sched_conform_shares(const struct sched_ops *ops, const int *nice, unsigned n,
+			  unsigned *permille);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who used the processor. Running time is exact, taken from the clock at each switch. How it divides into the
- * program's own and the kernel's is estimated by sampling, every 10 ms that a thread runs: reading the clock on each
- * system call would cost more than many of them do.
+ * Who used the processor. Running time is exact, taken from the clock at each switch. How it
+ * divides into the program's own and the kernel's is estimated by sampling, every 10 ms that a
+ * thread runs: reading the clock on each system call would cost more than many of them do.
  *
- * The kernel runs with interrupts off, so every sample is taken in the program. But one that came due in the kernel
- * is taken at the first instruction after the return: where rip is still what SYSRET (or the fault) went back to.
+ * The kernel runs with interrupts off, so every sample is taken in the program. But one that came
+ * due in the kernel is taken at the first instruction after the return: where rip is still what
+ * SYSRET (or the fault) went back to.
  */
 #include "kernel/core/core.h"
 #include "kernel/task/internal.h"
@@ -32,7 +33,8 @@ void account_tick(void)
 {
 	struct thread *t = current;
 	const struct trapframe *tf = t->regs;
-	bool held_back = (tf->rip == tf->rcx && tf->rflags == tf->r11) || tf->rip == t->last_fault_rip;
+	bool held_back = (tf->rip == tf->rcx && tf->rflags == tf->r11) ||
+			 tf->rip == t->last_fault_rip;
 
 	t->ticks[held_back ? IN_KERNEL : IN_PROGRAM]++;
 	t->last_fault_rip = 0;
@@ -67,13 +69,14 @@ uint64_t task_cpu_ns(const struct task *task)
 	uint64_t ns = task->dead_ns;
 	struct thread *t;
 
-	TASK_FOR_EACH_THREAD (t, task)
-		ns += thread_cpu_ns(t);
+	TASK_FOR_EACH_THREAD(t, task)
+	ns += thread_cpu_ns(t);
 	return ns;
 }
 
 /* Without samples all counts as the program's. */
-static void split(uint64_t ns, uint64_t user, uint64_t kernel, uint64_t *utime_ns, uint64_t *stime_ns)
+static void split(uint64_t ns, uint64_t user, uint64_t kernel, uint64_t *utime_ns,
+		  uint64_t *stime_ns)
 {
 	*stime_ns = kernel == 0 ? 0 : ns / (user + kernel) * kernel;
 	*utime_ns = ns - *stime_ns;
@@ -89,7 +92,8 @@ void task_times(const struct task *task, uint64_t *utime_ns, uint64_t *stime_ns)
 	uint64_t ticks[2] = { task->dead_ticks[IN_PROGRAM], task->dead_ticks[IN_KERNEL] };
 	struct thread *t;
 
-	TASK_FOR_EACH_THREAD (t, task) {
+	TASK_FOR_EACH_THREAD(t, task)
+	{
 		ticks[IN_PROGRAM] += t->ticks[IN_PROGRAM];
 		ticks[IN_KERNEL] += t->ticks[IN_KERNEL];
 	}
@@ -107,10 +111,14 @@ static void rusage_task(const struct task *task, struct rusage_k *out)
 {
 	struct thread *t;
 
-	*out = (struct rusage_k){ .maxrss_kb = peak_pages(task) * 4, .minflt = task->minflt, .majflt = task->majflt,
-				  .nvcsw = task->nvcsw, .nivcsw = task->nivcsw };
+	*out = (struct rusage_k){ .maxrss_kb = peak_pages(task) * 4,
+				  .minflt = task->minflt,
+				  .majflt = task->majflt,
+				  .nvcsw = task->nvcsw,
+				  .nivcsw = task->nivcsw };
 	task_times(task, &out->utime_ns, &out->stime_ns);
-	TASK_FOR_EACH_THREAD (t, task) {
+	TASK_FOR_EACH_THREAD(t, task)
+	{
 		out->minflt += t->minflt;
 		out->majflt += t->majflt;
 		out->nvcsw += t->nvcsw;
@@ -125,11 +133,15 @@ void task_rusage(const struct task *task, int who, struct rusage_k *out)
 	if (who == 0) {
 		rusage_task(task, out);
 	} else if (who == 1) {
-		*out = (struct rusage_k){ .maxrss_kb = peak_pages(task) * 4, .minflt = t->minflt,
-					  .majflt = t->majflt, .nvcsw = t->nvcsw, .nivcsw = t->nivcsw };
+		*out = (struct rusage_k){ .maxrss_kb = peak_pages(task) * 4,
+					  .minflt = t->minflt,
+					  .majflt = t->majflt,
+					  .nvcsw = t->nvcsw,
+					  .nivcsw = t->nivcsw };
 		thread_times(t, &out->utime_ns, &out->stime_ns);
 	} else {
-		*out = (struct rusage_k){ task->cutime_ns, task->cstime_ns, task->cmaxrss_pages * 4, task->cminflt,
-					  task->cmajflt, task->cnvcsw, task->cnivcsw };
+		*out = (struct rusage_k){ task->cutime_ns, task->cstime_ns, task->cmaxrss_pages * 4,
+					  task->cminflt,   task->cmajflt,   task->cnvcsw,
+					  task->cnivcsw };
 	}
 }

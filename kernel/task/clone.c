@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fork, vfork, clone, clone3, pthread_create: all are task_clone. The first program is made here too. */
+/*
+ * fork, vfork, clone, clone3, pthread_create: all are task_clone. The first program is made here
+ * too.
+ */
 #include <linux/capability.h>
 #include <linux/sched.h>
 
@@ -11,22 +14,24 @@
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 
-#define NAMESPACES_                                                                             \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-	 CLONE_NEWNET | CLONE_NEWTIME)
+#define NAMESPACES_                                                                    \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 static bool both(uint64_t flags, uint64_t mask)
 {
 	return (flags & mask) == mask;
 }
 
-/* There are no namespaces here. As Linux without them: who may make one is told E_INVAL, others E_PERM. */
+/*
+ * There are no namespaces here. As Linux without them: who may make one is told E_INVAL, others
+ * E_PERM.
+ */
 static err_t check_namespaces(uint64_t flags)
 {
 	if (!(flags & NAMESPACES_))
 		return OK;
-	if (!(flags & CLONE_NEWUSER) &&
-	    !(current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN))
+	if (!(flags & CLONE_NEWUSER) && !(current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN))
 		return E_PERM;
 	return E_INVAL;
 }
@@ -59,7 +64,7 @@ static err_t check_limit(void)
 
 	if (limit == RLIM64_INFINITY || me->cred.uid == 0)
 		return OK;
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		const struct task *t = list_entry(l, struct task, all);
 
 		if (t->cred.uid == me->cred.uid)
@@ -180,7 +185,9 @@ static void copy_thread(struct thread *t, const struct trapframe *tf, const stru
 		t->clear_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_SETTID)
 		t->set_child_tid = a->child_tid;
-	/* A new program image in the same memory, but for vfork, does not keep the alternate stack. */
+	/*
+	 * A new program image in the same memory, but for vfork, does not keep the alternate stack.
+	 */
 	if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK)) {
 		t->altstack_sp = me->altstack_sp;
 		t->altstack_size = me->altstack_size;
@@ -203,7 +210,8 @@ static void publish(struct task *task, struct thread *t, int id, const struct cl
 {
 	if (!(a->flags & CLONE_THREAD)) {
 		task->parent = parent_for(a->flags);
-		task->exit_signal = a->flags & CLONE_PARENT ? current_task->exit_signal : a->exit_signal;
+		task->exit_signal = a->flags & CLONE_PARENT ? current_task->exit_signal
+							    : a->exit_signal;
 		task_publish(task, id);
 		list_push_back(&task->parent->children, &task->sibling);
 	}
@@ -257,7 +265,9 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 
 	TRY(check_flags(a));
 	TRY(check_limit());
-	/* A signal that came before the fork is for the parent alone: a child that starts with the same
+	/*
+	 * A signal that came before the fork is for the parent alone: a child that starts with the
+	 * same
 	 * registers must not lose it. */
 	if (!(a->flags & CLONE_THREAD) && signal_pending_current())
 		return E_RESTARTNOINTR;

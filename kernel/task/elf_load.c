@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ELF programs into an address space: text and data are mapped from the file, only what bss needs is written. */
+/*
+ * ELF programs into an address space: text and data are mapped from the file, only what bss needs
+ * is written.
+ */
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
@@ -109,9 +112,11 @@ static err_t clear_tail(struct aspace *mm, uint64_t from)
 	return OK;
 }
 
-static err_t map_segment(const struct elf_file *e, struct aspace *mm, const struct elf_segment *s, uint64_t bias)
+static err_t map_segment(const struct elf_file *e, struct aspace *mm, const struct elf_segment *s,
+			 uint64_t bias)
 {
-	uint64_t start = ALIGN_DOWN(s->vaddr + bias, PAGE_SIZE), file_end = s->vaddr + bias + s->filesz;
+	uint64_t start = ALIGN_DOWN(s->vaddr + bias, PAGE_SIZE),
+		 file_end = s->vaddr + bias + s->filesz;
 	uint64_t end = ALIGN_UP(s->vaddr + bias + s->memsz, PAGE_SIZE);
 	uint64_t middle = s->filesz == 0 ? start : ALIGN_UP(file_end, PAGE_SIZE);
 
@@ -121,7 +126,8 @@ static err_t map_segment(const struct elf_file *e, struct aspace *mm, const stru
 	if (s->memsz > s->filesz && middle > start && (s->flags & PF_W))
 		TRY(clear_tail(mm, file_end));
 	if (end > middle)
-		TRY(aspace_map(mm, &middle, end - middle, vm_flags(s), MAP_AT_FIXED, NULL, 0, NULL));
+		TRY(aspace_map(mm, &middle, end - middle, vm_flags(s), MAP_AT_FIXED, NULL, 0,
+			       NULL));
 	return OK;
 }
 
@@ -156,8 +162,10 @@ void elf_file_note_areas(const struct elf_file *e, struct aspace *mm, uint64_t b
 		if (s.type != PT_LOAD)
 			continue;
 		if (s.flags & PF_X)
-			widen(&mm->start_code, &mm->end_code, s.vaddr + bias, s.vaddr + bias + s.filesz);
+			widen(&mm->start_code, &mm->end_code, s.vaddr + bias,
+			      s.vaddr + bias + s.filesz);
 		if (s.flags & PF_W)
-			widen(&mm->start_data, &mm->end_data, s.vaddr + bias, s.vaddr + bias + s.filesz);
+			widen(&mm->start_data, &mm->end_data, s.vaddr + bias,
+			      s.vaddr + bias + s.filesz);
 	}
 }

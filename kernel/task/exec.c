@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * execve: the new program is built beside the old one, completely, in an address space of its own. Only then comes
- * the point of no return: the other threads end, and the new space, descriptors and signal actions are put in place by
- * code that cannot fail.
+ * execve: the new program is built beside the old one, completely, in an address space of its own.
+ * Only then comes the point of no return: the other threads end, and the new space, descriptors and
+ * signal actions are put in place by code that cannot fail.
  */
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -18,16 +18,16 @@
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 
-#define SCRIPT_DEPTH 5           /* as Linux: a script's script's ... interpreter */
-#define PIE_BASE     0x555555554000ull
-#define RND_PAGES    (1ull << 28) /* for mmap and PIE, as Linux */
+#define SCRIPT_DEPTH    5 /* as Linux: a script's script's ... interpreter */
+#define PIE_BASE        0x555555554000ull
+#define RND_PAGES       (1ull << 28) /* for mmap and PIE, as Linux */
 #define STACK_RND_PAGES (1ull << 22)
-#define BRK_RND      (32ull << 20)
-#define GAP_MIN      (128ull << 20)
-#define GAP_MAX      (USER_END / 6 * 5)
-#define STACK_GUARD  (1ull << 20)
-#define MAY_EXEC_    1u
-#define RFLAGS_START 0x202u
+#define BRK_RND         (32ull << 20)
+#define GAP_MIN         (128ull << 20)
+#define GAP_MAX         (USER_END / 6 * 5)
+#define STACK_GUARD     (1ull << 20)
+#define MAY_EXEC_       1u
+#define RFLAGS_START    0x202u
 
 /* ---- files of programs ---- */
 
@@ -88,10 +88,10 @@ static err_t open_exec(int dirfd, const char *name, unsigned at_flags, struct fi
 
 struct exec {
 	struct exec_args args;
-	struct file *file;          /* the program in the end */
+	struct file *file; /* the program in the end */
 	char *execfn;
 	char *exe_path;
-	char *owned[EXEC_FRONT];    /* strings to free */
+	char *owned[EXEC_FRONT]; /* strings to free */
 	unsigned nowned;
 	struct elf_file elf, interp;
 	struct file *interp_file;
@@ -101,7 +101,7 @@ struct exec {
 	uint64_t sp;
 	struct cred cred;
 	bool secure;
-	struct sighand *sighand;    /* instead of a shared one */
+	struct sighand *sighand; /* instead of a shared one */
 	struct fdtable *files;
 };
 
@@ -157,7 +157,10 @@ static err_t push_front(struct exec *x, const char *s)
 	return OK;
 }
 
-/* "#!interp arg": the arguments become interp, arg, the script's name, and the rest without the old argv[0]. */
+/*
+ * "#!interp arg": the arguments become interp, arg, the script's name, and the rest without the old
+ * argv[0].
+ */
 static err_t follow_script(struct exec *x, char *line, const char *script, const char **next)
 {
 	char *interp, *arg;
@@ -187,7 +190,10 @@ static err_t read_line(struct file *f, char *line)
 	return file_read_kernel(f, 0, line, SCRIPT_LINE, &done);
 }
 
-/* `gone`: the name will mean nothing once the descriptors are closed, so no interpreter could open it. */
+/*
+ * `gone`: the name will mean nothing once the descriptors are closed, so no interpreter could open
+ * it.
+ */
 static err_t find_program(struct exec *x, bool gone)
 {
 	char *line = kmem_alloc(SCRIPT_LINE);
@@ -198,7 +204,7 @@ static err_t find_program(struct exec *x, bool gone)
 		err = read_line(x->file, line);
 		if (err != OK || line[0] != '#' || line[1] != '!')
 			break;
-		err = gone                  ? E_NOENT
+		err = gone                    ? E_NOENT
 		      : depth == SCRIPT_DEPTH ? E_LOOP
 					      : follow_script(x, line, name, &name);
 	}
@@ -223,7 +229,8 @@ static err_t open_elf(struct exec *x)
 	TRY(err);
 	err = elf_file_open(&x->interp, x->interp_file);
 	if (err != OK)
-		return err == E_NOEXEC ? E_IO : err; /* ELIBBAD in Linux; here the image is damaged */
+		return err == E_NOEXEC ? E_IO
+				       : err; /* ELIBBAD in Linux; here the image is damaged */
 	x->has_interp = true;
 	return OK;
 }
@@ -299,10 +306,12 @@ static err_t map_program(struct exec *x)
 	uint64_t bias = 0, brk;
 
 	if (e->head.type == ET_DYN)
-		bias = ALIGN_DOWN(PIE_BASE + random_pages(RND_PAGES), e->layout.max_align) - e->layout.lo;
+		bias = ALIGN_DOWN(PIE_BASE + random_pages(RND_PAGES), e->layout.max_align) -
+		       e->layout.lo;
 	TRY(elf_file_map(e, x->mm, bias));
 	elf_file_note_areas(e, x->mm, bias);
-	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) + ALIGN_DOWN(random_below(BRK_RND), PAGE_SIZE);
+	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) +
+	      ALIGN_DOWN(random_below(BRK_RND), PAGE_SIZE);
 	x->mm->brk_start = x->mm->brk = brk;
 	x->image.program_entry = x->image.entry = e->head.entry + bias;
 	x->image.phdr = e->layout.phdr_vaddr == 0 ? 0 : e->layout.phdr_vaddr + bias;
@@ -321,14 +330,19 @@ static bool range_free(struct aspace *mm, uint64_t start, uint64_t end)
 /* Room for all of the loader: below the vDSO, which was mapped at the top of what mmap uses. */
 static err_t place_interp(struct aspace *mm, const struct elf_file *e, uint64_t *base)
 {
-	uint64_t len = e->layout.hi - e->layout.lo, align = e->layout.max_align, top = mm->vdso - PAGE_SIZE;
+	uint64_t len = e->layout.hi - e->layout.lo, align = e->layout.max_align,
+		 top = mm->vdso - PAGE_SIZE;
 
 	*base = ALIGN_DOWN(top - len, align);
 	if (len < top && *base >= USER_MIN && range_free(mm, *base, *base + len))
 		return OK;
-	/* A program at a fixed address is in the way: let mmap find a place, then map the parts into the hole. */
+	/*
+	 * A program at a fixed address is in the way: let mmap find a place, then map the parts
+	 * into the hole.
+	 */
 	*base = 0;
-	TRY(aspace_map(mm, base, len + align - PAGE_SIZE, VM_NORESERVE, MAP_AT_HINT, NULL, 0, NULL));
+	TRY(aspace_map(mm, base, len + align - PAGE_SIZE, VM_NORESERVE, MAP_AT_HINT, NULL, 0,
+		       NULL));
 	TRY(aspace_unmap(mm, *base, len + align - PAGE_SIZE));
 	*base = ALIGN_UP(*base, align);
 	return OK;
@@ -364,7 +378,8 @@ static err_t build_space(struct exec *x)
 	TRY(map_program(x));
 	TRY(vdso_map(x->mm));
 	TRY(map_interp(x));
-	return exec_stack_build(x->mm, top, x->elf.layout.exec_stack, &x->args, &x->image, &x->cred, &x->sp);
+	return exec_stack_build(x->mm, top, x->elf.layout.exec_stack, &x->args, &x->image, &x->cred,
+				&x->sp);
 }
 
 /* ---- what is shared with other processes must be our own afterwards ---- */
@@ -407,7 +422,8 @@ static err_t end_other_threads(struct task *t)
 	t->execing = current;
 	task_kill_threads(t, current);
 	while (t->nthreads > 1) {
-		if (wait_on_killable(&t->exec_wait, WAIT_FOREVER) == WAIT_SIGNAL && current->killed) {
+		if (wait_on_killable(&t->exec_wait, WAIT_FOREVER) == WAIT_SIGNAL &&
+		    current->killed) {
 			t->execing = NULL;
 			return E_INTR;
 		}
@@ -516,8 +532,8 @@ static err_t prepare(struct exec *x, int dirfd, const char *path, unsigned at_fl
 	return build_space(x);
 }
 
-err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_flags, const struct exec_strings *argv,
-		const struct exec_strings *envp)
+err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_flags,
+		const struct exec_strings *argv, const struct exec_strings *envp)
 {
 	struct exec *x = kmem_zalloc(sizeof(*x));
 	err_t err;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first stack of a program. From low to high: argc, argv pointers, NULL, envp pointers, NULL, auxiliary vector;
- * 16 random bytes; platform name; the strings of argv and envp; name of the program's file; 8 zero bytes.
- * All sizes are known beforehand, so it is written once, upwards, through one page of buffer.
+ * The first stack of a program. From low to high: argc, argv pointers, NULL, envp pointers, NULL,
+ * auxiliary vector; 16 random bytes; platform name; the strings of argv and envp; name of the
+ * program's file; 8 zero bytes. All sizes are known beforehand, so it is written once, upwards,
+ * through one page of buffer.
  */
 #include <linux/auxvec.h>
 
@@ -11,12 +12,12 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
 
-#define ARG_MAX_STRING (128u * 1024) /* one string with its NUL */
-#define ARG_MIN_TOTAL  (128u * 1024)
-#define ARG_MAX_TOTAL  (6u * 1024 * 1024)
-#define STACK_EXTRA    (128u * 1024) /* mapped below what is filled */
-#define RANDOM_BYTES   16u
-#define CLOCK_TICKS    100u
+#define ARG_MAX_STRING      (128u * 1024) /* one string with its NUL */
+#define ARG_MIN_TOTAL       (128u * 1024)
+#define ARG_MAX_TOTAL       (6u * 1024 * 1024)
+#define STACK_EXTRA         (128u * 1024) /* mapped below what is filled */
+#define RANDOM_BYTES        16u
+#define CLOCK_TICKS         100u
 #define HWCAP2_FSGSBASE_BIT 2u
 
 static const char platform[] = "x86_64";
@@ -69,13 +70,20 @@ err_t exec_args_check(const struct exec_args *x, uint64_t stack_limit)
 
 /* ---- writing upwards ---- */
 
-struct writer { struct aspace *mm; uint64_t at; uint8_t *buf; size_t fill; err_t err; };
+struct writer {
+	struct aspace *mm;
+	uint64_t at;
+	uint8_t *buf;
+	size_t fill;
+	err_t err;
+};
 
 static void flush(struct writer *w)
 {
 	if (w->fill == 0)
 		return;
-	if (w->err == OK && w->fill > 0 && aspace_write(w->mm, w->at, w->buf, w->fill, false) != w->fill)
+	if (w->err == OK && w->fill > 0 &&
+	    aspace_write(w->mm, w->at, w->buf, w->fill, false) != w->fill)
 		w->err = E_NOMEM;
 	w->at += w->fill;
 	w->fill = 0;
@@ -112,10 +120,12 @@ static void put_at(struct writer *w, uint64_t addr)
 /* ---- auxiliary vector ---- */
 
 /* Addresses of the parts, from the top down. */
-struct layout { uint64_t execfn, envs, args, platform, random, aux_end, sp; };
+struct layout {
+	uint64_t execfn, envs, args, platform, random, aux_end, sp;
+};
 
-static unsigned fill_aux(struct aux *a, const struct exec_image *im, const struct cred *c, const struct layout *l,
-			 const struct aspace *mm)
+static unsigned fill_aux(struct aux *a, const struct exec_image *im, const struct cred *c,
+			 const struct layout *l, const struct aspace *mm)
 {
 	uint32_t cpuid[4];
 	unsigned n = 0;
@@ -147,7 +157,8 @@ static unsigned fill_aux(struct aux *a, const struct exec_image *im, const struc
 }
 #define AUX_ENTRIES 21u /* what fill_aux makes */
 
-static void plan(struct layout *l, uint64_t top, const struct exec_args *x, uint64_t args, uint64_t envs)
+static void plan(struct layout *l, uint64_t top, const struct exec_args *x, uint64_t args,
+		 uint64_t envs)
 {
 	uint64_t words = 1 + args_count(x) + 1 + x->envp->n + 1 + 2 * AUX_ENTRIES;
 

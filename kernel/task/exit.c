@@ -2,9 +2,10 @@
 /*
  * The end of threads and processes.
  *
- * Only a thread itself leaves: others mark it (`killed`) and wake it, and it ends on its way out to the program, with
- * nothing of the kernel half-done. The last thread of a process takes the resources down and leaves a zombie: struct
- * task without threads, until the parent has waited for it.
+ * Only a thread itself leaves: others mark it (`killed`) and wake it, and it ends on its way out to
+ * the program, with nothing of the kernel half-done. The last thread of a process takes the
+ * resources down and leaves a zombie: struct task without threads, until the parent has waited for
+ * it.
  */
 #include "kernel/core/core.h"
 #include "kernel/mem/ubuf.h"
@@ -21,7 +22,8 @@ void task_kill_threads(struct task *t, struct thread *except)
 {
 	struct thread *th;
 
-	TASK_FOR_EACH_THREAD (th, t) {
+	TASK_FOR_EACH_THREAD(th, t)
+	{
 		if (th == except || th->exiting)
 			continue;
 		th->killed = true;
@@ -62,7 +64,10 @@ void thread_leave_program(struct thread *t)
 	futex_robust_exit(t);
 	futex_pi_exit(t);
 	if (t->clear_tid != 0 && (t->task->nthreads > 1 || t->task->mm->refs > 1)) {
-		/* Somebody (pthread_join) waits for this word; a bad address is the program's own loss. */
+		/*
+		 * Somebody (pthread_join) waits for this word; a bad address is the program's own
+		 * loss.
+		 */
 		if (user_out(UADDR(t->clear_tid), &zero, sizeof(zero)) == OK)
 			(void)futex_wake(UADDR(t->clear_tid), 1, UINT32_MAX, true);
 	}
@@ -99,7 +104,7 @@ static void orphan_check(const struct task *gone, int pgid, int sid)
 
 	if (sid == 0 || !pgrp_is_orphaned(pgid))
 		return;
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		const struct task *t = list_entry(l, struct task, all);
 
 		if (t != gone && t->pgid == pgid && t->stopped && t->state == TASK_ALIVE)

@@ -44,21 +44,19 @@ static void fault_signal(uint64_t addr, uint32_t code, enum fault_result r)
 	if (addr >= USER_END)
 		code |= PF_PRESENT; /* as Linux: nothing is told about the kernel's half */
 	switch (r) {
-	case FAULT_MAPERR:
-		signal_fault(SIGSEGV, SEGV_MAPERR, addr, VEC_PF, code);
-		break;
+	case FAULT_MAPERR: signal_fault(SIGSEGV, SEGV_MAPERR, addr, VEC_PF, code); break;
 	case FAULT_ACCERR:
-		signal_fault(SIGSEGV, code & PF_PKEY ? SEGV_PKUERR : SEGV_ACCERR, addr, VEC_PF, code);
+		signal_fault(SIGSEGV, code & PF_PKEY ? SEGV_PKUERR : SEGV_ACCERR, addr, VEC_PF,
+			     code);
 		break;
-	default:
-		signal_fault(SIGBUS, BUS_ADRERR, addr, VEC_PF, code);
-		break;
+	default: signal_fault(SIGBUS, BUS_ADRERR, addr, VEC_PF, code); break;
 	}
 }
 
 /*
- * True: the access can be done again. From the kernel (a user copy) false makes the copy end with E_FAULT. From the
- * program the signal is queued here already, and true lets it be delivered on the way out.
+ * True: the access can be done again. From the kernel (a user copy) false makes the copy end with
+ * E_FAULT. From the program the signal is queued here already, and true lets it be delivered on the
+ * way out.
  */
 static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 {
@@ -69,8 +67,9 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 		return false;
 	if (from_user(tf) && (code & (PF_PRESENT | PF_USER)) == PF_PRESENT) {
 		/*
-		 * A page that is there, refused to the processor itself on the program's behalf: QEMU's emulation reads
-		 * the frame of a program's own iret with the kernel's rights, which SMAP forbids. Serving it would not help.
+		 * A page that is there, refused to the processor itself on the program's behalf:
+		 * QEMU's emulation reads the frame of a program's own iret with the kernel's
+		 * rights, which SMAP forbids. Serving it would not help.
 		 */
 		signal_fault(SIGSEGV, SI_KERNEL, 0, VEC_GP, 0);
 		return true;
@@ -124,32 +123,21 @@ static void user_exception(struct trapframe *tf, uint64_t addr)
 	int vec = (int)tf->vector;
 
 	switch (vec) {
-	case VEC_DE:
-		signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0);
-		return;
+	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0); return;
 	case VEC_DB:
 		tf->rflags &= ~RFLAGS_TF;
 		signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0);
 		return;
-	case VEC_BP:
-		signal_fault(SIGTRAP, SI_KERNEL, 0, vec, 0);
-		return;
-	case VEC_UD:
-		signal_fault(SIGILL, ILL_ILLOPN, tf->rip, vec, 0);
-		return;
+	case VEC_BP: signal_fault(SIGTRAP, SI_KERNEL, 0, vec, 0); return;
+	case VEC_UD: signal_fault(SIGILL, ILL_ILLOPN, tf->rip, vec, 0); return;
 	case VEC_MF:
-	case VEC_XF:
-		signal_fault(SIGFPE, fpu_code(), tf->rip, vec, 0);
-		return;
-	case VEC_AC:
-		signal_fault(SIGBUS, BUS_ADRALN, 0, vec, tf->error);
-		return;
+	case VEC_XF: signal_fault(SIGFPE, fpu_code(), tf->rip, vec, 0); return;
+	case VEC_AC: signal_fault(SIGBUS, BUS_ADRALN, 0, vec, tf->error); return;
 	case VEC_NP:
-	case VEC_SS:
-		signal_fault(SIGBUS, SI_KERNEL, 0, vec, tf->error);
-		return;
+	case VEC_SS: signal_fault(SIGBUS, SI_KERNEL, 0, vec, tf->error); return;
 	case VEC_PF: /* an address that is no program's */
-		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec, tf->error | (addr >= USER_END ? PF_PRESENT : 0));
+		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec,
+			     tf->error | (addr >= USER_END ? PF_PRESENT : 0));
 		return;
 	default: /* general protection, overflow, bounds, segments */
 		signal_fault(SIGSEGV, SI_KERNEL, 0, vec, tf->error);

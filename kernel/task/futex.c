@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Futexes: threads that wait for a word of the program's memory to change, in a hash table by the word's key (object
- * and offset for shared memory, space and address for private). Between reading the word and queueing nothing else
- * runs (R3), so no wake-up is lost and there is nothing to lock.
+ * Futexes: threads that wait for a word of the program's memory to change, in a hash table by the
+ * word's key (object and offset for shared memory, space and address for private). Between reading
+ * the word and queueing nothing else runs (R3), so no wake-up is lost and there is nothing to lock.
  */
 #include <linux/futex.h>
 
@@ -54,11 +54,12 @@ static void dequeue(struct thread *t)
 
 static long futex_wait_restart(struct thread *t)
 {
-	return futex_wait(UADDR(t->restart.arg[0]), (uint32_t)t->restart.arg[1], (uint32_t)t->restart.arg[2],
-			  t->restart.arg[3], t->restart.arg[4]);
+	return futex_wait(UADDR(t->restart.arg[0]), (uint32_t)t->restart.arg[1],
+			  (uint32_t)t->restart.arg[2], t->restart.arg[3], t->restart.arg[4]);
 }
 
-static long interrupted(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline_ns, bool shared)
+static long interrupted(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline_ns,
+			bool shared)
 {
 	struct thread *t = current;
 
@@ -99,7 +100,8 @@ long futex_wait(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline_n
 			continue;
 		}
 		dequeue(t);
-		return r == WAIT_TIMEOUT ? E_TIMEDOUT : interrupted(addr, val, bitset, deadline_ns, shared);
+		return r == WAIT_TIMEOUT ? E_TIMEDOUT
+					 : interrupted(addr, val, bitset, deadline_ns, shared);
 	}
 }
 
@@ -116,7 +118,7 @@ static long wake_key(const struct futex_key *key, uint32_t n, uint32_t bitset)
 	struct list *b = bucket(key);
 	uint32_t woken = 0;
 
-	LIST_FOR_EACH_SAFE (l, b) {
+	LIST_FOR_EACH_SAFE(l, b) {
 		struct thread *t = list_entry(l, struct thread, futex_node);
 
 		if (woken == n)
@@ -143,12 +145,13 @@ long futex_wake(uaddr_t addr, uint32_t n, uint32_t bitset, bool shared)
 	return wake_key(&key, n, bitset);
 }
 
-long futex_requeue_keys(const struct futex_key *from, const struct futex_key *to, uint32_t nwake, uint32_t nmove)
+long futex_requeue_keys(const struct futex_key *from, const struct futex_key *to, uint32_t nwake,
+			uint32_t nmove)
 {
 	uint32_t woken = 0, moved = 0;
 	struct list movers = LIST_INIT(movers);
 
-	LIST_FOR_EACH_SAFE (l, bucket(from)) {
+	LIST_FOR_EACH_SAFE(l, bucket(from)) {
 		struct thread *t = list_entry(l, struct thread, futex_node);
 
 		if (!futex_same_key(&t->futex_key, from))
@@ -170,7 +173,8 @@ long futex_requeue_keys(const struct futex_key *from, const struct futex_key *to
 	return (long)woken + moved;
 }
 
-long futex_requeue(uaddr_t addr, uint32_t nwake, uint32_t nmove, uaddr_t addr2, bool cmp, uint32_t val, bool shared)
+long futex_requeue(uaddr_t addr, uint32_t nwake, uint32_t nmove, uaddr_t addr2, bool cmp,
+		   uint32_t val, bool shared)
 {
 	struct futex_key from, to;
 	uint32_t now;
@@ -205,9 +209,7 @@ static bool compare(uint32_t cmp, int32_t old, int32_t arg, bool *known)
 	case FUTEX_OP_CMP_LE: return old <= arg;
 	case FUTEX_OP_CMP_GT: return old > arg;
 	case FUTEX_OP_CMP_GE: return old >= arg;
-	default:
-		*known = false;
-		return false;
+	default: *known = false; return false;
 	}
 }
 

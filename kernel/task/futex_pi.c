@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Futexes that know their owner (PTHREAD_PRIO_INHERIT), and what a thread leaves behind when it ends: robust lists
- * and PI futexes whose owner died.
+ * Futexes that know their owner (PTHREAD_PRIO_INHERIT), and what a thread leaves behind when it
+ * ends: robust lists and PI futexes whose owner died.
  *
- * The word of a PI futex holds the owner's tid and FUTEX_WAITERS; who waits is woken as the owner: the waiter of the
- * highest priority, among equals the first. The owner's own priority is not raised meanwhile: with fair shares it runs
- * within a slice; with SCHED_FIFO threads of a priority between the two, an inversion is possible.
+ * The word of a PI futex holds the owner's tid and FUTEX_WAITERS; who waits is woken as the owner:
+ * the waiter of the highest priority, among equals the first. The owner's own priority is not
+ * raised meanwhile: with fair shares it runs within a slice; with SCHED_FIFO threads of a priority
+ * between the two, an inversion is possible.
  */
 #include <linux/futex.h>
 
@@ -26,7 +27,7 @@ static bool waits_for(const struct thread *t, const struct futex_key *key)
 
 bool futex_pi_waited_for(const struct futex_key *key)
 {
-	LIST_FOR_EACH (l, &waiters)
+	LIST_FOR_EACH(l, &waiters)
 		if (waits_for(list_entry(l, struct thread, futex_node), key))
 			return true;
 	return false;
@@ -36,7 +37,7 @@ static struct thread *next_owner(const struct futex_key *key)
 {
 	struct thread *best = NULL;
 
-	LIST_FOR_EACH (l, &waiters) {
+	LIST_FOR_EACH(l, &waiters) {
 		struct thread *t = list_entry(l, struct thread, futex_node);
 
 		if (waits_for(t, key) && (best == NULL || t->rt_priority > best->rt_priority))
@@ -63,8 +64,9 @@ static bool word_store(uint64_t addr, uint32_t value)
 }
 
 /*
- * `t`, taken out of the waiters, becomes the owner of the word in the current address space (both processes have it
- * mapped when it is shared; the address may differ, so the current one's is given).
+ * `t`, taken out of the waiters, becomes the owner of the word in the current address space (both
+ * processes have it mapped when it is shared; the address may differ, so the current one's is
+ * given).
  */
 static bool hand_over(uint64_t addr, const struct futex_key *key, struct thread *t, uint32_t keep)
 {
@@ -77,7 +79,7 @@ static bool hand_over(uint64_t addr, const struct futex_key *key, struct thread 
 		list_push_front(&waiters, &t->futex_node);
 		return false;
 	}
-	LIST_FOR_EACH (l, &waiters) {
+	LIST_FOR_EACH(l, &waiters) {
 		struct thread *w = list_entry(l, struct thread, futex_node);
 
 		if (waits_for(w, key))
@@ -91,7 +93,10 @@ static bool hand_over(uint64_t addr, const struct futex_key *key, struct thread 
 
 /* ---- locking ---- */
 
-/* One look at the word. OK: it is ours. E_AGAIN: look again. E_BUSY: somebody has it and knows that we wait. */
+/*
+ * One look at the word. OK: it is ours. E_AGAIN: look again. E_BUSY: somebody has it and knows that
+ * we wait.
+ */
 static long try_lock(uint64_t addr, bool may_mark, int *owner)
 {
 	uint32_t me = (uint32_t)current->tid, old, seen, want;
@@ -124,7 +129,8 @@ static long try_lock(uint64_t addr, bool may_mark, int *owner)
 	return *owner == 0 ? OK : E_BUSY;
 }
 
-static long sleep_until_owner(const struct futex_key *key, uint64_t addr, uint64_t deadline_ns, int owner)
+static long sleep_until_owner(const struct futex_key *key, uint64_t addr, uint64_t deadline_ns,
+			      int owner)
 {
 	struct thread *t = current;
 
@@ -187,8 +193,8 @@ long futex_unlock_pi(uaddr_t addr, bool shared)
 /* ---- the end of an owner ---- */
 
 /*
- * Waiters of a futex whose owner is `t`: the first of each gets it, marked as inherited from the dead. The word is
- * written through the waiter's own mapping, which exists as long as it waits.
+ * Waiters of a futex whose owner is `t`: the first of each gets it, marked as inherited from the
+ * dead. The word is written through the waiter's own mapping, which exists as long as it waits.
  */
 void futex_pi_exit(struct thread *t)
 {
@@ -196,7 +202,7 @@ void futex_pi_exit(struct thread *t)
 		struct thread *found = NULL;
 		struct futex_key key;
 
-		LIST_FOR_EACH (l, &waiters) {
+		LIST_FOR_EACH(l, &waiters) {
 			struct thread *w = list_entry(l, struct thread, futex_node);
 
 			if (w->futex_state.owner == t->tid) {
@@ -214,8 +220,9 @@ void futex_pi_exit(struct thread *t)
 		list_remove(&found->futex_node);
 		if (futex_pi_waited_for(&key))
 			value |= FUTEX_WAITERS;
-		(void)!aspace_write(found->task->mm, found->futex_state.word, &value, sizeof(value), false);
-		LIST_FOR_EACH (l, &waiters) {
+		(void)!aspace_write(found->task->mm, found->futex_state.word, &value, sizeof(value),
+				    false);
+		LIST_FOR_EACH(l, &waiters) {
 			struct thread *w = list_entry(l, struct thread, futex_node);
 
 			if (waits_for(w, &key))
@@ -258,7 +265,11 @@ static void handle_death(struct thread *t, uint64_t addr, bool pi, bool pending)
 	}
 }
 
-struct robust_head { uint64_t next; int64_t futex_offset; uint64_t pending; };
+struct robust_head {
+	uint64_t next;
+	int64_t futex_offset;
+	uint64_t pending;
+};
 
 void futex_robust_exit(struct thread *t)
 {

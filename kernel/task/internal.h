@@ -48,13 +48,16 @@ struct sighand *sighand_create(void);
 void sighand_put(struct sighand *s);
 /* First thread of a task, NULL for a zombie. */
 struct thread *task_first_thread(const struct task *t);
-#define TASK_FOR_EACH_THREAD(t, task)                                                           \
-	for (struct list *t##_l_ = (task)->threads.next;                                        \
+#define TASK_FOR_EACH_THREAD(t, task)                                                             \
+	for (struct list *t##_l_ = (task)->threads.next;                                          \
 	     t##_l_ != &(task)->threads && ((t = list_entry(t##_l_, struct thread, in_task)), 1); \
 	     t##_l_ = t##_l_->next)
 
 /* ---- exit.c ---- */
-struct vfork_wait { struct waitq q; bool done; };
+struct vfork_wait {
+	struct waitq q;
+	bool done;
+};
 void vfork_release(struct thread *t);
 /* Mark all threads of t but `except` as killed and wake them. */
 void task_kill_threads(struct task *t, struct thread *except);
@@ -74,20 +77,24 @@ void task_notify_stopped(struct task *t, int code);
 bool task_notify_exit(struct task *t);
 
 /* ---- signal.c, sigqueue.c ---- */
-#define SIG_MASK_IGNORED_ (SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
-#define SIG_MASK_STOP_    (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
-#define SIG_MASK_CORE_                                                                               \
-	(SIG_BIT(SIGQUIT) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGABRT) | SIG_BIT(SIGFPE) | \
-	 SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGSYS) | SIG_BIT(SIGXCPU) | SIG_BIT(SIGXFSZ))
-#define SIG_MASK_SYNC_                                                                           \
-	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGFPE) | \
-	 SIG_BIT(SIGSYS))
+#define SIG_MASK_IGNORED_ \
+	(SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
+#define SIG_MASK_STOP_ (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
+#define SIG_MASK_CORE_                                                              \
+	(SIG_BIT(SIGQUIT) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGABRT) | \
+	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGSYS) |   \
+	 SIG_BIT(SIGXCPU) | SIG_BIT(SIGXFSZ))
+#define SIG_MASK_SYNC_                                                             \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | \
+	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 #define SIG_MASK_UNBLOCKABLE_ (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
 void sigqueue_init(struct sig_queue *q);
 void sigqueue_flush(struct sig_queue *q);
 void sigqueue_drop(struct sig_queue *q, sigmask_t mask);
-/* Queue one; `info` is copied. E_AGAIN when a real-time signal finds the queue longer than `limit`. */
+/*
+ * Queue one; `info` is copied. E_AGAIN when a real-time signal finds the queue longer than `limit`.
+ */
 err_t sigqueue_add(struct sig_queue *q, int sig, const siginfo_t *info, uint64_t limit) MUST_CHECK;
 /* Which signal of q comes next, 0 when none outside `blocked`. */
 int sigqueue_next(const struct sig_queue *q, sigmask_t blocked);
@@ -104,7 +111,8 @@ bool signal_is_ignored(const struct task *t, int sig);
 
 /* ---- sigframe.c ---- */
 /* Let tf enter the handler of sig; false when the frame cannot be written. */
-bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a, sigmask_t mask);
+bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a,
+		   sigmask_t mask);
 bool sigframe_on_altstack(const struct thread *t, uint64_t sp);
 uint32_t sigframe_altstack_state(const struct thread *t, uint64_t sp);
 
@@ -137,7 +145,9 @@ void exe_file_put(struct file *f); /* NULL is allowed */
 
 /* ---- script.c ---- */
 #define SCRIPT_LINE 256u
-/* First line "#! interpreter argument" in line[0..SCRIPT_LINE), zero-filled: cuts it up in place. *arg NULL when there
+/*
+ * First line "#! interpreter argument" in line[0..SCRIPT_LINE), zero-filled: cuts it up in place.
+ * *arg NULL when there
  * is none. E_NOEXEC: no script, or no interpreter in it. */
 err_t script_parse(char line[SCRIPT_LINE], char **interp, char **arg) MUST_CHECK;
 
@@ -145,7 +155,7 @@ err_t script_parse(char line[SCRIPT_LINE], char **interp, char **arg) MUST_CHECK
 #include "base/elf.h"
 struct file;
 struct elf_file {
-	struct file *file;     /* not owned */
+	struct file *file; /* not owned */
 	struct vmobject *obj;
 	struct elf_head head;
 	struct elf_layout layout;
@@ -165,19 +175,31 @@ void elf_file_note_areas(const struct elf_file *e, struct aspace *mm, uint64_t b
 #define EXEC_FRONT 16u
 struct exec_args {
 	const struct exec_strings *argv, *envp;
-	unsigned skip;                  /* strings of argv that a script's interpreter line replaced */
-	char *front[EXEC_FRONT];        /* and what comes before the rest, last first */
+	unsigned skip;           /* strings of argv that a script's interpreter line replaced */
+	char *front[EXEC_FRONT]; /* and what comes before the rest, last first */
 	unsigned nfront;
 	const char *execfn;
 };
-struct aux { uint64_t type, value; };
+struct aux {
+	uint64_t type, value;
+};
 #define EXEC_AUX 24u
-struct exec_image { uint64_t entry, interp_base, phdr, phnum, program_entry; bool secure; };
-/* E_2BIG when arguments and environment take more than a quarter of the stack limit, or one string 128 KiB. */
+struct exec_image {
+	uint64_t entry, interp_base, phdr, phnum, program_entry;
+	bool secure;
+};
+/*
+ * E_2BIG when arguments and environment take more than a quarter of the stack limit, or one string
+ * 128 KiB.
+ */
 err_t exec_args_check(const struct exec_args *x, uint64_t stack_limit) MUST_CHECK;
-/* Map the stack below `top` and write arguments, environment and auxiliary vector; *sp is the program's first. */
+/*
+ * Map the stack below `top` and write arguments, environment and auxiliary vector; *sp is the
+ * program's first.
+ */
 err_t exec_stack_build(struct aspace *mm, uint64_t top, bool executable, const struct exec_args *x,
-		       const struct exec_image *image, const struct cred *cred, uint64_t *sp) MUST_CHECK;
+		       const struct exec_image *image, const struct cred *cred,
+		       uint64_t *sp) MUST_CHECK;
 
 /* ---- vdso.c ---- */
 err_t vdso_init(void) MUST_CHECK;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* setitimer: the real one is a timer, the two that count processor time are looked at on each sample (10 ms). */
+/*
+ * setitimer: the real one is a timer, the two that count processor time are looked at on each
+ * sample (10 ms).
+ */
 #include "kernel/task/internal.h"
 
 static uint64_t next_after(uint64_t deadline, uint64_t interval, uint64_t now)
@@ -15,8 +18,8 @@ static void real_fired(struct timer *timer)
 	uint64_t now = time_mono_ns();
 
 	if (t->itimer_real.interval_ns != 0) {
-		t->itimer_real.deadline_ns =
-			next_after(t->itimer_real.deadline_ns, t->itimer_real.interval_ns, now);
+		t->itimer_real.deadline_ns = next_after(t->itimer_real.deadline_ns,
+							t->itimer_real.interval_ns, now);
 		timer_set(timer, t->itimer_real.deadline_ns, real_fired);
 	}
 	signal_force_send(t, SIGALRM, NULL);

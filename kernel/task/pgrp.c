@@ -9,7 +9,7 @@ static struct task *self_or(int pid)
 
 bool pgrp_exists(int pgid, int sid)
 {
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		const struct task *t = list_entry(l, struct task, all);
 
 		if (t->pgid == pgid && t->sid == sid)
@@ -42,7 +42,7 @@ err_t task_setpgid(int pid, int pgid)
 
 static bool is_group(int pgid)
 {
-	LIST_FOR_EACH (l, &all_tasks)
+	LIST_FOR_EACH(l, &all_tasks)
 		if (list_entry(l, struct task, all)->pgid == pgid)
 			return true;
 	return false;
@@ -76,7 +76,7 @@ long task_getsid(int pid)
 /* Orphaned: no member has a parent in another group of the same session, who could continue it. */
 bool pgrp_is_orphaned(int pgid)
 {
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		const struct task *t = list_entry(l, struct task, all);
 
 		if (t->pgid != pgid || t->state == TASK_ZOMBIE || t->parent == NULL)

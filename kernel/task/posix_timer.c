@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timer_create and its family. A timer has at most one signal on the way: a period that ends meanwhile is counted as
- * overrun, and the timer is armed again when the signal is taken (as in Linux), so that a tiny period cannot keep the
- * kernel busy. Timers on processor time are looked at on each sample of the running thread (10 ms).
+ * timer_create and its family. A timer has at most one signal on the way: a period that ends
+ * meanwhile is counted as overrun, and the timer is armed again when the signal is taken (as in
+ * Linux), so that a tiny period cannot keep the kernel busy. Timers on processor time are looked at
+ * on each sample of the running thread (10 ms).
  */
 #include <linux/time.h>
 
@@ -11,20 +12,21 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
 
-#define TIMERS_MAX    4096
-#define OVERRUN_MAX   INT32_MAX
-#define RETRY_NS      NS_PER_MS /* when the signal is ignored: look at the next period not before this */
+#define TIMERS_MAX  4096
+#define OVERRUN_MAX INT32_MAX
+/* when the signal is ignored: look at the next period not before this */
+#define RETRY_NS NS_PER_MS
 
 struct posix_timer {
-	struct list node;           /* in the task's posix_timers */
+	struct list node; /* in the task's posix_timers */
 	struct task *task;
 	int id;
 	struct posix_timer_spec spec;
-	uint64_t expires_ns;        /* on its own clock; 0: disarmed */
+	uint64_t expires_ns; /* on its own clock; 0: disarmed */
 	uint64_t interval_ns;
 	struct timer timer;
 	bool absolute;
-	bool pending;               /* its signal is on the way */
+	bool pending; /* its signal is on the way */
 	int32_t overrun, overrun_last;
 };
 
@@ -56,7 +58,7 @@ static uint64_t clock_now(const struct posix_timer *p)
 
 static struct posix_timer *find(int id)
 {
-	LIST_FOR_EACH (l, &current_task->posix_timers) {
+	LIST_FOR_EACH(l, &current_task->posix_timers) {
 		struct posix_timer *p = list_entry(l, struct posix_timer, node);
 
 		if (p->id == id)
@@ -114,9 +116,11 @@ static err_t send_signal(struct posix_timer *p)
 
 static bool on_the_way(const struct posix_timer *p)
 {
-	const struct thread *t = p->spec.notify == SIGEV_THREAD_ID ? thread_find(p->spec.tid) : NULL;
+	const struct thread *t = p->spec.notify == SIGEV_THREAD_ID ? thread_find(p->spec.tid)
+								   : NULL;
 
-	return sigqueue_has_timer(t != NULL ? &t->pending : &p->task->pending, p->spec.signo, p->id);
+	return sigqueue_has_timer(t != NULL ? &t->pending : &p->task->pending, p->spec.signo,
+				  p->id);
 }
 
 static void expire(struct posix_timer *p)
@@ -157,7 +161,7 @@ static void fired(struct timer *timer)
 
 void posix_timer_dequeued(struct task *t, siginfo_t *info)
 {
-	LIST_FOR_EACH (l, &t->posix_timers) {
+	LIST_FOR_EACH(l, &t->posix_timers) {
 		struct posix_timer *p = list_entry(l, struct posix_timer, node);
 
 		if (p->id != info->si_tid || !p->pending)
@@ -178,7 +182,7 @@ void posix_timer_dequeued(struct task *t, siginfo_t *info)
 
 void posix_timer_tick(struct task *t)
 {
-	LIST_FOR_EACH (l, &t->posix_timers) {
+	LIST_FOR_EACH(l, &t->posix_timers) {
 		struct posix_timer *p = list_entry(l, struct posix_timer, node);
 
 		if (is_cpu_clock(p->spec.clock) && !p->pending && p->expires_ns != 0 &&
@@ -189,10 +193,10 @@ void posix_timer_tick(struct task *t)
 
 void posix_timer_clock_was_set(void)
 {
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		struct task *t = list_entry(l, struct task, all);
 
-		LIST_FOR_EACH (n, &t->posix_timers) {
+		LIST_FOR_EACH(n, &t->posix_timers) {
 			struct posix_timer *p = list_entry(n, struct posix_timer, node);
 
 			if (is_real_clock(p->spec.clock) && p->absolute && !p->pending)
@@ -211,10 +215,8 @@ static bool clock_known(int clock)
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		return true;
-	default:
-		return false;
+	case CLOCK_THREAD_CPUTIME_ID: return true;
+	default: return false;
 	}
 }
 
@@ -231,10 +233,8 @@ static err_t spec_check(const struct posix_timer_spec *s)
 		t = thread_find(s->tid);
 		return t != NULL && t->task == current_task ? OK : E_INVAL;
 	case SIGEV_SIGNAL:
-	case SIGEV_NONE:
-		return OK;
-	default:
-		return E_INVAL;
+	case SIGEV_NONE: return OK;
+	default: return E_INVAL;
 	}
 }
 
@@ -317,7 +317,7 @@ long posix_timer_overrun(int id)
 	return p == NULL ? E_INVAL : p->overrun_last;
 }
 
-static void delete(struct posix_timer *p)
+static void delete (struct posix_timer *p)
 {
 	timer_cancel(&p->timer);
 	list_remove(&p->node);
@@ -330,12 +330,12 @@ err_t posix_timer_delete(int id)
 
 	if (p == NULL)
 		return E_INVAL;
-	delete(p);
+	delete (p);
 	return OK;
 }
 
 void posix_timers_release(struct task *t)
 {
 	while (!list_empty(&t->posix_timers))
-		delete(list_entry(t->posix_timers.next, struct posix_timer, node));
+		delete (list_entry(t->posix_timers.next, struct posix_timer, node));
 }

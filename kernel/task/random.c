@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random bytes: ChaCha20 (RFC 8439) as a generator with fast key erasure: each refill of the pool first takes a new
- * key from the stream, and bytes are wiped from the pool as they are given out, so that what was given out cannot be
- * computed from the state afterwards.
+ * Random bytes: ChaCha20 (RFC 8439) as a generator with fast key erasure: each refill of the pool
+ * first takes a new key from the stream, and bytes are wiped from the pool as they are given out,
+ * so that what was given out cannot be computed from the state afterwards.
  *
- * Seeds: RDRAND where the CPU has it; the jitter of the TSC over many short measurements; boot data. Fresh RDRAND and
- * TSC bits are mixed in on each reseed (every 1 MiB, and at least every 60 s of use). Without RDRAND the quality rests
- * on the jitter, which a deterministic emulator (icount, Bochs) does not have: that is said in the log.
+ * Seeds: RDRAND where the CPU has it; the jitter of the TSC over many short measurements; boot
+ * data. Fresh RDRAND and TSC bits are mixed in on each reseed (every 1 MiB, and at least every 60 s
+ * of use). Without RDRAND the quality rests on the jitter, which a deterministic emulator (icount,
+ * Bochs) does not have: that is said in the log.
  */
 #include "base/hash.h"
 #include "base/str.h"
@@ -22,8 +23,8 @@
 static uint32_t key[KEY_WORDS];
 static uint8_t pool[4 * BLOCK_BYTES]; /* small requests; the last `pool_left` bytes are fresh */
 static size_t pool_left;
-static uint64_t generation;      /* nonce: no two streams of one key */
-static uint64_t given;           /* bytes since the last reseed */
+static uint64_t generation; /* nonce: no two streams of one key */
+static uint64_t given;      /* bytes since the last reseed */
 static uint64_t reseed_at_ns;
 
 static inline uint32_t rotl(uint32_t v, unsigned n)
@@ -43,7 +44,8 @@ static inline void quarter(uint32_t *s, unsigned a, unsigned b, unsigned c, unsi
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-static void chacha_block(const uint32_t k[KEY_WORDS], uint64_t counter, uint64_t nonce, uint32_t out[16])
+static void chacha_block(const uint32_t k[KEY_WORDS], uint64_t counter, uint64_t nonce,
+			 uint32_t out[16])
 {
 	uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 
@@ -92,7 +94,10 @@ static bool absorb_rdrand(void)
 	return true;
 }
 
-/* How long a few instructions take differs by interrupts of the host, caches, frequency: a little in each round. */
+/*
+ * How long a few instructions take differs by interrupts of the host, caches, frequency: a little
+ * in each round.
+ */
 static void absorb_jitter(unsigned rounds)
 {
 	uint64_t h = HASH_SEED, last = rdtsc();

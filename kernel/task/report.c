@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is told of a program that dies by a fault: where, at what address, how it came there. All of it is read from
- * the program's memory without trusting it; names of functions come from the dynamic symbol tables that the loader has
- * mapped (DT_SYMTAB, DT_HASH or DT_GNU_HASH).
+ * What is told of a program that dies by a fault: where, at what address, how it came there. All of
+ * it is read from the program's memory without trusting it; names of functions come from the
+ * dynamic symbol tables that the loader has mapped (DT_SYMTAB, DT_HASH or DT_GNU_HASH).
  */
 #include "base/elf.h"
 #include "base/fmt.h"
@@ -24,7 +24,10 @@ static bool peek(uint64_t addr, void *buf, size_t len)
 
 /* ---- modules ---- */
 
-struct module { char path[PATH_LEN]; uint64_t base, offset; };
+struct module {
+	char path[PATH_LEN];
+	uint64_t base, offset;
+};
 
 static void area_path(const struct vma *v, char *path, size_t size)
 {
@@ -42,7 +45,8 @@ static uint64_t module_base(const struct vma *v)
 {
 	uint64_t base = v->start;
 
-	for (struct vma *p = aspace_first(current_task->mm); p != NULL && p->start <= v->start; p = aspace_next(p))
+	for (struct vma *p = aspace_first(current_task->mm); p != NULL && p->start <= v->start;
+	     p = aspace_next(p))
 		if (p->obj == v->obj && p->pgoff == 0)
 			base = p->start;
 	return base;
@@ -69,7 +73,9 @@ static bool is_code(uint64_t addr)
 
 /* ---- symbols ---- */
 
-struct symtab { uint64_t bias, symbols, strings, hash, gnu_hash; };
+struct symtab {
+	uint64_t bias, symbols, strings, hash, gnu_hash;
+};
 
 static bool read_dynamic(uint64_t at, struct symtab *s)
 {
@@ -112,10 +118,15 @@ static bool find_symtab(uint64_t base, struct symtab *s)
 	return dynamic != 0 && read_dynamic(dynamic, s);
 }
 
-/* DT_GNU_HASH does not say how many symbols there are: the end of the chain of the highest bucket does. */
+/*
+ * DT_GNU_HASH does not say how many symbols there are: the end of the chain of the highest bucket
+ * does.
+ */
 static uint32_t count_gnu(uint64_t at)
 {
-	struct { uint32_t nbuckets, first, bloom, shift; } h;
+	struct {
+		uint32_t nbuckets, first, bloom, shift;
+	} h;
 	uint32_t last = 0, v;
 	uint64_t buckets, chains;
 
@@ -128,7 +139,8 @@ static uint32_t count_gnu(uint64_t at)
 			last = v;
 	if (last < h.first)
 		return h.first;
-	while (last - h.first < SYMBOLS_MAX && peek(chains + (last - h.first) * 4ull, &v, sizeof(v)) && !(v & 1))
+	while (last - h.first < SYMBOLS_MAX &&
+	       peek(chains + (last - h.first) * 4ull, &v, sizeof(v)) && !(v & 1))
 		last++;
 	return last + 1;
 }
@@ -157,9 +169,11 @@ static bool find_symbol(const struct symtab *s, uint64_t addr, Elf64_Sym *best)
 		const Elf64_Sym *y = &batch[i % SYMBOL_BATCH];
 		uint32_t left = n - i < SYMBOL_BATCH ? n - i : SYMBOL_BATCH;
 
-		if (i % SYMBOL_BATCH == 0 && !peek(s->symbols + i * sizeof(*y), batch, left * sizeof(*y)))
+		if (i % SYMBOL_BATCH == 0 &&
+		    !peek(s->symbols + i * sizeof(*y), batch, left * sizeof(*y)))
 			break;
-		if ((y->st_info & 15) != STT_FUNC || y->st_value == 0 || y->st_value + s->bias > addr)
+		if ((y->st_info & 15) != STT_FUNC || y->st_value == 0 ||
+		    y->st_value + s->bias > addr)
 			continue;
 		if (found && y->st_value <= best->st_value)
 			continue;
@@ -170,7 +184,8 @@ static bool find_symbol(const struct symtab *s, uint64_t addr, Elf64_Sym *best)
 	return found && (best->st_size == 0 || addr - s->bias - best->st_value < best->st_size);
 }
 
-static bool symbol_name(const struct module *m, uint64_t addr, char name[NAME_LEN], uint64_t *offset)
+static bool symbol_name(const struct module *m, uint64_t addr, char name[NAME_LEN],
+			uint64_t *offset)
 {
 	struct symtab s;
 	Elf64_Sym y;
@@ -197,22 +212,23 @@ static void print_place(const char *what, uint64_t addr, struct module *m)
 	if (!module_at(addr, m))
 		user_log("  %s %016lx (not mapped)", what, (unsigned long)addr);
 	else if (symbol_name(m, addr, name, &offset))
-		user_log("  %s %016lx %s+0x%lx (%s+0x%lx)", what, (unsigned long)addr, name, (unsigned long)offset,
-			 m->path, (unsigned long)m->offset);
+		user_log("  %s %016lx %s+0x%lx (%s+0x%lx)", what, (unsigned long)addr, name,
+			 (unsigned long)offset, m->path, (unsigned long)m->offset);
 	else
-		user_log("  %s %016lx %s+0x%lx", what, (unsigned long)addr, m->path, (unsigned long)m->offset);
+		user_log("  %s %016lx %s+0x%lx", what, (unsigned long)addr, m->path,
+			 (unsigned long)m->offset);
 }
 
 static void print_registers(const struct trapframe *tf)
 {
-	user_log("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)tf->rax, (unsigned long)tf->rbx,
-		 (unsigned long)tf->rcx, (unsigned long)tf->rdx);
-	user_log("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx", (unsigned long)tf->rsi, (unsigned long)tf->rdi,
-		 (unsigned long)tf->rbp, (unsigned long)tf->rsp);
-	user_log("  r8  %016lx r9  %016lx r10 %016lx r11 %016lx", (unsigned long)tf->r8, (unsigned long)tf->r9,
-		 (unsigned long)tf->r10, (unsigned long)tf->r11);
-	user_log("  r12 %016lx r13 %016lx r14 %016lx r15 %016lx", (unsigned long)tf->r12, (unsigned long)tf->r13,
-		 (unsigned long)tf->r14, (unsigned long)tf->r15);
+	user_log("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)tf->rax,
+		 (unsigned long)tf->rbx, (unsigned long)tf->rcx, (unsigned long)tf->rdx);
+	user_log("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx", (unsigned long)tf->rsi,
+		 (unsigned long)tf->rdi, (unsigned long)tf->rbp, (unsigned long)tf->rsp);
+	user_log("  r8  %016lx r9  %016lx r10 %016lx r11 %016lx", (unsigned long)tf->r8,
+		 (unsigned long)tf->r9, (unsigned long)tf->r10, (unsigned long)tf->r11);
+	user_log("  r12 %016lx r13 %016lx r14 %016lx r15 %016lx", (unsigned long)tf->r12,
+		 (unsigned long)tf->r13, (unsigned long)tf->r14, (unsigned long)tf->r15);
 	user_log("  rip %016lx rflags %lx", (unsigned long)tf->rip, (unsigned long)tf->rflags);
 }
 
@@ -222,7 +238,8 @@ static unsigned walk_frames(const struct trapframe *tf, struct module *m)
 	uint64_t frame[2], rbp = tf->rbp;
 	unsigned n = 0;
 
-	while (n < FRAMES_MAX && rbp > tf->rsp - PAGE_SIZE && rbp % 8 == 0 && peek(rbp, frame, sizeof(frame))) {
+	while (n < FRAMES_MAX && rbp > tf->rsp - PAGE_SIZE && rbp % 8 == 0 &&
+	       peek(rbp, frame, sizeof(frame))) {
 		if (!is_code(frame[1] - 1))
 			break;
 		print_place("from", frame[1] - 1, m);
@@ -267,20 +284,22 @@ static void scan_stack(const struct trapframe *tf, struct module *m)
 
 static bool has_address(int sig, const siginfo_t *info)
 {
-	return info->si_code > 0 && info->si_code != SI_KERNEL && (SIG_BIT(sig) & SIG_MASK_SYNC_) && sig != SIGSYS;
+	return info->si_code > 0 && info->si_code != SI_KERNEL && (SIG_BIT(sig) & SIG_MASK_SYNC_) &&
+	       sig != SIGSYS;
 }
 
 static void print_cause(int sig, const siginfo_t *info)
 {
 	if (has_address(sig, info))
-		user_log("%s (pid %d, thread %d) died: %s at address %016lx", current->comm, current_task->pid,
-			 current->tid, signal_name(sig), (unsigned long)info->si_addr);
+		user_log("%s (pid %d, thread %d) died: %s at address %016lx", current->comm,
+			 current_task->pid, current->tid, signal_name(sig),
+			 (unsigned long)info->si_addr);
 	else if (info->si_code <= 0)
-		user_log("%s (pid %d, thread %d) died: %s, sent by pid %d", current->comm, current_task->pid,
-			 current->tid, signal_name(sig), info->si_pid);
+		user_log("%s (pid %d, thread %d) died: %s, sent by pid %d", current->comm,
+			 current_task->pid, current->tid, signal_name(sig), info->si_pid);
 	else
-		user_log("%s (pid %d, thread %d) died: %s", current->comm, current_task->pid, current->tid,
-			 signal_name(sig));
+		user_log("%s (pid %d, thread %d) died: %s", current->comm, current_task->pid,
+			 current->tid, signal_name(sig));
 }
 
 void crash_report(struct trapframe *tf, int sig, const siginfo_t *info)

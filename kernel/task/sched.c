@@ -2,12 +2,13 @@
 /*
  * Switching threads on this core.
  *
- * The scheduling policy (sched_ops.h) decides who is next; this file owns the threads' states, the switch itself and
- * the time slices. A thread that blocks looks for the next one on its own stack and, when there is none, idles there:
- * the common case "blocks, sleeps, is woken" then takes no stack switch at all. `current` is NULL meanwhile.
+ * The scheduling policy (sched_ops.h) decides who is next; this file owns the threads' states, the
+ * switch itself and the time slices. A thread that blocks looks for the next one on its own stack
+ * and, when there is none, idles there: the common case "blocks, sleeps, is woken" then takes no
+ * stack switch at all. `current` is NULL meanwhile.
  *
- * States: RUNNABLE = in `runnable` and in the policy's index; RUNNING = `current`; WAITING = in neither;
- * DEAD = its stack is freed by the thread that runs next.
+ * States: RUNNABLE = in `runnable` and in the policy's index; RUNNING = `current`; WAITING = in
+ * neither; DEAD = its stack is freed by the thread that runs next.
  */
 #include "kernel/core/core.h"
 #include "kernel/msg/msg.h"
@@ -18,15 +19,16 @@
 #define TICK_NS (10 * NS_PER_MS)
 
 struct thread *current;
-static struct thread *stack_owner;   /* whose kernel stack we are on; NULL: the boot stack */
-static struct thread *to_free;       /* dead, and its stack is not in use any more after the next switch */
+static struct thread *stack_owner; /* whose kernel stack we are on; NULL: the boot stack */
+static struct thread
+	*to_free; /* dead, and its stack is not in use any more after the next switch */
 static uint64_t boot_rsp;
-static bool back_to_boot;            /* sched_run_ready waits on the boot stack */
+static bool back_to_boot; /* sched_run_ready waits on the boot stack */
 static const struct sched_ops *policy = &sched_fair;
 static struct list runnable = LIST_INIT(runnable);
 static unsigned nrunnable;
 static uint64_t switches, idle_ns;
-static uint64_t clock_ns;            /* up to here time was charged to somebody */
+static uint64_t clock_ns; /* up to here time was charged to somebody */
 static uint64_t slice_end_ns;
 static uint64_t loaded_fs, loaded_gs; /* what the processor has */
 
@@ -393,11 +395,14 @@ void thread_set_sched(struct thread *t, int new_policy, int rt_priority, int nic
 
 static bool ops_complete(const struct sched_ops *o)
 {
-	return o->version == SCHED_OPS_VERSION && o->enqueue && o->dequeue && o->pick && o->charge &&
-	       o->slice && o->preempts && o->adopt && o->release;
+	return o->version == SCHED_OPS_VERSION && o->enqueue && o->dequeue && o->pick &&
+	       o->charge && o->slice && o->preempts && o->adopt && o->release;
 }
 
-/* The links belong to one policy at a time: the old one lets go first, and takes all back when the new one refuses. */
+/*
+ * The links belong to one policy at a time: the old one lets go first, and takes all back when the
+ * new one refuses.
+ */
 err_t sched_replace(const struct sched_ops *ops)
 {
 	const struct sched_ops *old = policy;

@@ -23,7 +23,10 @@ static char *word_end(char *p, char *end)
 	return p;
 }
 
-/* Where the line ends; NULL when it is longer than what was read and even the interpreter's name is cut off. */
+/*
+ * Where the line ends; NULL when it is longer than what was read and even the interpreter's name is
+ * cut off.
+ */
 static char *line_end(char line[SCRIPT_LINE])
 {
 	char *limit = line + SCRIPT_LINE - 1, *nl = memchr(line, '\n', SCRIPT_LINE), *name;

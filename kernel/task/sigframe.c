@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frame of a signal handler on the program's stack, byte for byte as Linux 6.1 x86-64 lays it out, and the way
- * back. From high to low addresses:
+ * The frame of a signal handler on the program's stack, byte for byte as Linux 6.1 x86-64 lays it
+ * out, and the way back. From high to low addresses:
  *
  *   red zone (128 bytes, not on the alternate stack)
  *   FPU image, 64-byte aligned: XSAVE area, FP_XSTATE_MAGIC2; sw_reserved says so
- *   struct rt_sigframe: return address (the restorer), ucontext, siginfo; address + 8 is 16-byte aligned
+ *   struct rt_sigframe: return address (the restorer), ucontext, siginfo; address + 8 is 16-byte
+ *   aligned
  */
 #include <linux/signal.h>
 
@@ -90,7 +91,9 @@ err_t signal_altstack(uint64_t sp, const struct altstack *new_stack, struct alts
 
 /* ---- making a frame ---- */
 
-struct place { uint64_t frame, fp; };
+struct place {
+	uint64_t frame, fp;
+};
 
 /* Where frame and FPU image go; false when an alternate stack in use would overflow. */
 static bool find_place(const struct trapframe *tf, const struct sig_action *a, struct place *p)
@@ -110,7 +113,10 @@ static bool find_place(const struct trapframe *tf, const struct sig_action *a, s
 	return true;
 }
 
-/* The image goes out as it is, with Linux's description in the bytes that the processor leaves to software. */
+/*
+ * The image goes out as it is, with Linux's description in the bytes that the processor leaves to
+ * software.
+ */
 static err_t put_fpu(uint64_t at)
 {
 	struct _fpx_sw_bytes sw = { 0 };
@@ -128,23 +134,44 @@ static err_t put_fpu(uint64_t at)
 	return user_out(UADDR(at + fpu_size()), &magic2, sizeof(magic2));
 }
 
-static void fill_context(struct ucontext *uc, const struct trapframe *tf, const struct place *p, sigmask_t mask)
+static void fill_context(struct ucontext *uc, const struct trapframe *tf, const struct place *p,
+			 sigmask_t mask)
 {
 	struct thread *t = current;
 	struct sigcontext *c = &uc->uc_mcontext;
 
-	uc->uc_flags = (boot_info.cpu.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+	uc->uc_flags = (boot_info.cpu.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS |
+		       UC_STRICT_RESTORE_SS;
 	uc->uc_stack.ss_sp = (void *)t->altstack_sp;
 	uc->uc_stack.ss_size = t->altstack_size;
-	uc->uc_stack.ss_flags = (int)(sigframe_altstack_state(t, tf->rsp) | (t->altstack_flags & SS_AUTODISARM));
+	uc->uc_stack.ss_flags = (int)(sigframe_altstack_state(t, tf->rsp) |
+				      (t->altstack_flags & SS_AUTODISARM));
 	uc->uc_sigmask = mask;
 	*c = (struct sigcontext){
-		.r8 = tf->r8, .r9 = tf->r9, .r10 = tf->r10, .r11 = tf->r11,
-		.r12 = tf->r12, .r13 = tf->r13, .r14 = tf->r14, .r15 = tf->r15,
-		.rdi = tf->rdi, .rsi = tf->rsi, .rbp = tf->rbp, .rbx = tf->rbx,
-		.rdx = tf->rdx, .rax = tf->rax, .rcx = tf->rcx, .rsp = tf->rsp,
-		.rip = tf->rip, .eflags = tf->rflags, .cs = (uint16_t)tf->cs, .ss = (uint16_t)tf->ss,
-		.err = t->trap_error, .trapno = t->trap_no, .oldmask = mask, .cr2 = t->trap_addr,
+		.r8 = tf->r8,
+		.r9 = tf->r9,
+		.r10 = tf->r10,
+		.r11 = tf->r11,
+		.r12 = tf->r12,
+		.r13 = tf->r13,
+		.r14 = tf->r14,
+		.r15 = tf->r15,
+		.rdi = tf->rdi,
+		.rsi = tf->rsi,
+		.rbp = tf->rbp,
+		.rbx = tf->rbx,
+		.rdx = tf->rdx,
+		.rax = tf->rax,
+		.rcx = tf->rcx,
+		.rsp = tf->rsp,
+		.rip = tf->rip,
+		.eflags = tf->rflags,
+		.cs = (uint16_t)tf->cs,
+		.ss = (uint16_t)tf->ss,
+		.err = t->trap_error,
+		.trapno = t->trap_no,
+		.oldmask = mask,
+		.cr2 = t->trap_addr,
 		.fpstate = (struct _fpstate *)p->fp,
 	};
 }
@@ -173,7 +200,8 @@ static void disarm_altstack(struct thread *t)
 	t->altstack_flags = SS_DISABLE;
 }
 
-bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a, sigmask_t mask)
+bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a,
+		   sigmask_t mask)
 {
 	struct rt_sigframe f;
 	struct place p;
@@ -212,14 +240,19 @@ static void restore_registers(struct trapframe *tf, const struct sigcontext *c)
 	tf->rcx = c->rcx;
 	tf->rsp = c->rsp;
 	tf->rip = c->rip;
-	/* Only 64-bit code exists here: other selectors would fault on the way out, as they should. */
+	/*
+	 * Only 64-bit code exists here: other selectors would fault on the way out, as they should.
+	 */
 	tf->cs = c->cs | 3u;
 	tf->ss = c->ss | 3u;
 	tf->rflags = (tf->rflags & ~(uint64_t)RFLAGS_FIXED) | (c->eflags & RFLAGS_FIXED);
 	tf->orig_rax = UINT64_MAX;
 }
 
-/* How many bytes of XSAVE image stand at `at`: without Linux's marks only the FXSAVE part is believed. */
+/*
+ * How many bytes of XSAVE image stand at `at`: without Linux's marks only the FXSAVE part is
+ * believed.
+ */
 static err_t image_len(uint64_t at, uint32_t *len)
 {
 	struct _fpx_sw_bytes sw;
@@ -294,7 +327,8 @@ static void restore_altstack(uint64_t sp, const stack_t *s)
 static err_t pop(struct trapframe *tf, struct ucontext *uc)
 {
 	/* The restorer has taken the return address off the stack. */
-	TRY(user_in(uc, UADDR(tf->rsp - sizeof(uint64_t) + offsetof(struct rt_sigframe, uc)), sizeof(*uc)));
+	TRY(user_in(uc, UADDR(tf->rsp - sizeof(uint64_t) + offsetof(struct rt_sigframe, uc)),
+		    sizeof(*uc)));
 	TRY(restore_fpu((uint64_t)uc->uc_mcontext.fpstate));
 	signal_set_mask(current, uc->uc_sigmask);
 	restore_registers(tf, &uc->uc_mcontext);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Receiving signals: masks and actions, and what happens to pending ones on the way out to the program. */
+/*
+ * Receiving signals: masks and actions, and what happens to pending ones on the way out to the
+ * program.
+ */
 #include <asm/unistd_64.h>
 
 #include "base/str.h"
@@ -67,7 +70,8 @@ void signal_mask_restore(void)
 
 /* ---- actions ---- */
 
-err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action, struct sig_action *old)
+err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action,
+			struct sig_action *old)
 {
 	struct sig_action *a;
 	struct thread *th;
@@ -87,8 +91,8 @@ err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_ac
 		return OK;
 	/* POSIX: what becomes ignored is no longer pending. */
 	sigqueue_drop(&t->pending, SIG_BIT(sig));
-	TASK_FOR_EACH_THREAD (th, t)
-		sigqueue_drop(&th->pending, SIG_BIT(sig));
+	TASK_FOR_EACH_THREAD(th, t)
+	sigqueue_drop(&th->pending, SIG_BIT(sig));
 	return OK;
 }
 
@@ -141,7 +145,8 @@ static void kick_all(struct task *t)
 {
 	struct thread *th;
 
-	TASK_FOR_EACH_THREAD (th, t) {
+	TASK_FOR_EACH_THREAD(th, t)
+	{
 		thread_add_work(th, USER_WORK_SIGNAL);
 		if (th->wait_interruptible)
 			sched_wake(th, WAIT_SIGNAL);
@@ -211,11 +216,8 @@ static void restart_with_handler(struct trapframe *tf, const struct sig_action *
 			return;
 		}
 		break;
-	case E_RESTARTNOINTR:
-		again(tf, tf->orig_rax);
-		return;
-	default:
-		break;
+	case E_RESTARTNOINTR: again(tf, tf->orig_rax); return;
+	default: break;
 	}
 	tf->rax = (uint64_t)E_INTR;
 	tf->orig_rax = UINT64_MAX;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pending signals of a thread or process: a bit for each number, and a list of what is known about them.
- * A standard signal is kept once; real-time signals are all kept, in order. The bit may be set without information
- * (memory was short): then the receiver gets an empty one, but the signal itself is never lost.
+ * Pending signals of a thread or process: a bit for each number, and a list of what is known about
+ * them. A standard signal is kept once; real-time signals are all kept, in order. The bit may be
+ * set without information (memory was short): then the receiver gets an empty one, but the signal
+ * itself is never lost.
  */
 #include "base/str.h"
 #include "kernel/mem/kmem.h"
@@ -27,7 +28,7 @@ void sigqueue_drop(struct sig_queue *q, sigmask_t mask)
 	if (!(q->pending & mask))
 		return;
 	q->pending &= ~mask;
-	LIST_FOR_EACH_SAFE (l, &q->infos) {
+	LIST_FOR_EACH_SAFE(l, &q->infos) {
 		struct sig_info *i = list_entry(l, struct sig_info, node);
 
 		if (mask & SIG_BIT(i->info.si_signo))
@@ -80,7 +81,7 @@ void sigqueue_take(struct sig_queue *q, int sig, siginfo_t *out)
 	struct sig_info *found = NULL;
 	bool more = false;
 
-	LIST_FOR_EACH (l, &q->infos) {
+	LIST_FOR_EACH(l, &q->infos) {
 		struct sig_info *i = list_entry(l, struct sig_info, node);
 
 		if (i->info.si_signo != sig)
@@ -104,10 +105,11 @@ void sigqueue_take(struct sig_queue *q, int sig, siginfo_t *out)
 
 bool sigqueue_has_timer(const struct sig_queue *q, int sig, int timer_id)
 {
-	LIST_FOR_EACH (l, &q->infos) {
+	LIST_FOR_EACH(l, &q->infos) {
 		const struct sig_info *i = list_entry(l, struct sig_info, node);
 
-		if (i->info.si_signo == sig && i->info.si_code == SI_TIMER && i->info.si_tid == timer_id)
+		if (i->info.si_signo == sig && i->info.si_code == SI_TIMER &&
+		    i->info.si_tid == timer_id)
 			return true;
 	}
 	return false;

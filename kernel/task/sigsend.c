@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sending signals: who may, what is ignored, stopped or continued at once, and which thread is woken for it. */
+/*
+ * Sending signals: who may, what is ignored, stopped or continued at once, and which thread is
+ * woken for it.
+ */
 #include <linux/capability.h>
 
 #include "base/str.h"
@@ -10,7 +13,8 @@ bool signal_is_ignored(const struct task *t, int sig)
 {
 	uint64_t h = t->sighand->action[sig - 1].handler;
 
-	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (SIG_MASK_IGNORED_ & SIG_BIT(sig)));
+	return h == (uint64_t)SIG_IGN ||
+	       (h == (uint64_t)SIG_DFL && (SIG_MASK_IGNORED_ & SIG_BIT(sig)));
 }
 
 static bool kills(const struct task *t, int sig)
@@ -31,8 +35,8 @@ static void drop_everywhere(struct task *t, sigmask_t mask)
 	struct thread *th;
 
 	sigqueue_drop(&t->pending, mask);
-	TASK_FOR_EACH_THREAD (th, t)
-		sigqueue_drop(&th->pending, mask);
+	TASK_FOR_EACH_THREAD(th, t)
+	sigqueue_drop(&th->pending, mask);
 }
 
 static void go_on(struct task *t)
@@ -77,7 +81,8 @@ static struct thread *pick_thread(struct task *t, int sig)
 
 	if (current != NULL && current->task == t && wants(current, sig))
 		return current;
-	TASK_FOR_EACH_THREAD (th, t) {
+	TASK_FOR_EACH_THREAD(th, t)
+	{
 		if (!wants(th, sig))
 			continue;
 		if (th->state == THREAD_WAITING && th->wait_interruptible)
@@ -157,7 +162,9 @@ err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 
 void signal_force_send(struct task *t, int sig, const siginfo_t *info)
 {
-	/* Without a limit only memory can be missing, and then just the information is lost; a real-time
+	/*
+	 * Without a limit only memory can be missing, and then just the information is lost; a
+	 * real-time
 	 * signal of an exit or timer is lost with it, as in Linux. */
 	(void)!send(t, NULL, sig, info, false);
 }
@@ -166,7 +173,7 @@ unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
 {
 	unsigned n = 0;
 
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		struct task *t = list_entry(l, struct task, all);
 
 		if (t->pgid != pgid)
@@ -183,7 +190,7 @@ unsigned signal_send_all(int sig, const siginfo_t *info)
 {
 	unsigned n = 0;
 
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		struct task *t = list_entry(l, struct task, all);
 
 		if (t == current_task || t->pid == 1 || !signal_allowed(t, sig))
@@ -200,7 +207,8 @@ bool signal_allowed(struct task *t, int sig)
 
 	if (t == current_task || me->cap_effective & 1ull << CAP_KILL)
 		return true;
-	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid || me->uid == to->uid)
+	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid ||
+	    me->uid == to->uid)
 		return true;
 	return sig == SIGCONT && t->sid == current_task->sid;
 }
@@ -217,10 +225,11 @@ void signal_info_user(siginfo_t *info, int sig, int code)
 const char *signal_name(int sig)
 {
 	static const char *const names[] = {
-		"signal 0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
-		"SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
-		"SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
-		"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+		"signal 0", "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",   "SIGABRT",
+		"SIGBUS",   "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE",
+		"SIGALRM",  "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",   "SIGTSTP",
+		"SIGTTIN",  "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF",
+		"SIGWINCH", "SIGIO",   "SIGPWR",    "SIGSYS",
 	};
 
 	return sig >= 0 && (size_t)sig < ARRAY_SIZE(names) ? names[sig] : "real-time signal";

@@ -12,20 +12,33 @@
 #include "kernel/task/sched.h"
 #include "kernel/x86/x86.h"
 
-struct fdtable;      /* kernel/vfs/fd.h */
-struct fs_context;   /* kernel/vfs/vfs.h: root, working directory, umask */
+struct fdtable;    /* kernel/vfs/fd.h */
+struct fs_context; /* kernel/vfs/vfs.h: root, working directory, umask */
 struct file;
 struct tty;
 
 #define SIG_COUNT 64
 typedef uint64_t sigmask_t; /* bit n - 1 = signal n */
-#define SIG_BIT(n) (1ull << ((n) - 1))
+#define SIG_BIT(n) (1ull << ((n)-1))
 
-struct sig_action { uint64_t handler, flags, restorer; sigmask_t mask; };
-struct sighand { uint32_t refs; struct sig_action action[SIG_COUNT]; };
+struct sig_action {
+	uint64_t handler, flags, restorer;
+	sigmask_t mask;
+};
+struct sighand {
+	uint32_t refs;
+	struct sig_action action[SIG_COUNT];
+};
 
-struct sig_info { struct list node; siginfo_t info; };    /* one queued signal */
-struct sig_queue { sigmask_t pending; struct list infos; unsigned count; };
+struct sig_info {
+	struct list node;
+	siginfo_t info;
+}; /* one queued signal */
+struct sig_queue {
+	sigmask_t pending;
+	struct list infos;
+	unsigned count;
+};
 
 struct cred {
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
@@ -45,7 +58,7 @@ struct task {
 	struct list threads;           /* struct thread.in_task */
 	unsigned nthreads;
 	int pgid, sid;
-	struct tty *tty;               /* controlling terminal, or NULL */
+	struct tty *tty; /* controlling terminal, or NULL */
 	/* resources; each counts its users */
 	struct aspace *mm;
 	struct fdtable *files;
@@ -55,37 +68,44 @@ struct task {
 	struct rlimit64 rlimit[RLIM_NLIMITS];
 	/* signals for the whole process */
 	struct sig_queue pending;
-	struct waitq signal_wait;      /* woken on each new signal: signalfd, sigtimedwait */
+	struct waitq signal_wait; /* woken on each new signal: signalfd, sigtimedwait */
 	/* life */
 	enum task_state { TASK_ALIVE, TASK_ZOMBIE } state;
 	bool exiting, stopped, continued, stop_reported, execed, dumpable, is_subreaper;
 	int stop_signal, group_exit;
-	int wait_status;               /* as wait4 gives it, when zombie */
+	int wait_status; /* as wait4 gives it, when zombie */
 	int exit_signal, pdeath_signal;
-	struct waitq child_wait;       /* parent sleeps here: a child changed state */
-	struct waitq *vfork_done;      /* of our vfork parent, until exec or exit */
+	struct waitq child_wait;  /* parent sleeps here: a child changed state */
+	struct waitq *vfork_done; /* of our vfork parent, until exec or exit */
 	/* accounts */
 	uint64_t start_ns, utime_ns, stime_ns, cutime_ns, cstime_ns;
 	uint64_t minflt, majflt, cminflt, cmajflt, nvcsw, nivcsw;
 	uint64_t maxrss_pages, cmaxrss_pages, cnvcsw, cnivcsw;
-	uint64_t dead_ns, dead_ticks[2]; /* of threads that are gone: running time, samples in the program / kernel */
+	uint64_t dead_ns, dead_ticks
+				  /*
+			 * of threads that are gone: running time, samples in the program / kernel
+			 */
+				  [2];
 	/* names */
-	char comm[16];                 /* of the main thread, kept when it is gone */
-	char exe[256];                 /* path of the program */
-	struct file *exe_file;         /* for /proc/self/exe, may be NULL */
+	char comm[16];         /* of the main thread, kept when it is gone */
+	char exe[256];         /* path of the program */
+	struct file *exe_file; /* for /proc/self/exe, may be NULL */
 	/* timers */
-	struct itimer { struct timer timer; uint64_t interval_ns, deadline_ns; } itimer_real;
+	struct itimer {
+		struct timer timer;
+		uint64_t interval_ns, deadline_ns;
+	} itimer_real;
 	uint64_t itimer_virt_ns[2], itimer_prof_ns[2]; /* left, interval */
 	struct list posix_timers;
 	int next_timer_id;
 	/* inside kernel/task */
 	struct list hash_node;
-	struct thread *execing;        /* this thread is in execve and waits for the others to end */
+	struct thread *execing; /* this thread is in execve and waits for the others to end */
 	struct waitq exec_wait;
-	struct waitq stop_wait;        /* threads sleep here while the process is stopped */
-	unsigned nstopped;             /* how many */
-	int leader_status;             /* wait status of the main thread's own end */
-	uint64_t cpu_limit_next_ns;    /* when RLIMIT_CPU signals again */
+	struct waitq stop_wait;     /* threads sleep here while the process is stopped */
+	unsigned nstopped;          /* how many */
+	int leader_status;          /* wait status of the main thread's own end */
+	uint64_t cpu_limit_next_ns; /* when RLIMIT_CPU signals again */
 };
 
 enum thread_state { THREAD_RUNNABLE, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
@@ -95,7 +115,7 @@ struct thread {
 	int tid;
 	struct task *task;
 	void *kstack_top;
-	struct trapframe *regs;        /* at the top of the kernel stack */
+	struct trapframe *regs; /* at the top of the kernel stack */
 	struct fpu_area *fpu;
 	struct list in_task, in_table;
 	/* scheduler (state, queue and clocks belong to kernel/task, the index to comp/sched) */
@@ -117,32 +137,44 @@ struct thread {
 	uint64_t utime_ns, stime_ns;
 	/* signals */
 	sigmask_t blocked, saved_mask;
-	bool restore_mask;             /* sigsuspend, ppoll ...: saved_mask comes back after the handler was set up */
+	/* sigsuspend, ppoll ...: saved_mask comes back after the handler was set up */
+	bool restore_mask;
 	struct sig_queue pending;
-	uint64_t altstack_sp, altstack_size; uint32_t altstack_flags;
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
 	/* restart of an interrupted sleep */
-	struct { long (*fn)(struct thread *t); uint64_t arg[5]; } restart;
+	struct {
+		long (*fn)(struct thread *t);
+		uint64_t arg[5];
+	} restart;
 	/* futex */
-	struct list futex_node; struct futex_key futex_key; uint32_t futex_bitset;
-	const char *waiting_in;        /* name of the system call, for reports */
+	struct list futex_node;
+	struct futex_key futex_key;
+	uint32_t futex_bitset;
+	const char *waiting_in; /* name of the system call, for reports */
 	/* inside kernel/task */
-	struct list runnable_node;     /* in the host's list of runnable threads */
-	struct tree_node run_tree;     /* for the policy, as run_node */
-	bool queued;                   /* the policy has it */
-	uint32_t work;                 /* user_work while it does not run */
-	bool killed;                   /* ends at its next way out to the program */
+	struct list runnable_node; /* in the host's list of runnable threads */
+	struct tree_node run_tree; /* for the policy, as run_node */
+	bool queued;               /* the policy has it */
+	uint32_t work;             /* user_work while it does not run */
+	bool killed;               /* ends at its next way out to the program */
 	bool exiting;
 	bool wait_killable;
-	void (*start_fn)(void *arg);   /* kernel function to begin with; NULL: the program */
+	void (*start_fn)(void *arg); /* kernel function to begin with; NULL: the program */
 	void *start_arg;
-	struct aspace *dead_mm;        /* dropped when the thread has left its stack */
-	uint64_t set_child_tid;        /* the child stores its id there before it enters the program */
+	struct aspace *dead_mm; /* dropped when the thread has left its stack */
+	uint64_t set_child_tid; /* the child stores its id there before it enters the program */
 	struct vfork_wait *vfork_wait; /* the creator sleeps until exec or exit */
 	uint64_t ticks[2];             /* samples: in the program, in the kernel */
 	uint64_t nvcsw, nivcsw, minflt, majflt;
 	uint64_t trap_no, trap_error, trap_addr; /* of the last fault, for signal frames */
 	uint64_t last_fault_rip;
-	struct { bool waiting, acquired; uint64_t word; struct aspace *mm; int owner; } futex_state;
+	struct {
+		bool waiting, acquired;
+		uint64_t word;
+		struct aspace *mm;
+		int owner;
+	} futex_state;
 };
 
 err_t task_init(void) MUST_CHECK;
@@ -157,49 +189,81 @@ struct clone_args_k { /* clone, clone3, fork, vfork in one */
 	uint64_t flags, stack, tls, parent_tid, child_tid, pidfd;
 	int exit_signal;
 };
-/* Returns the new thread's id, or an error. The child starts as a copy of `tf` with rax 0. MAY_SWITCH (vfork). */
+/*
+ * Returns the new thread's id, or an error. The child starts as a copy of `tf` with rax 0.
+ * MAY_SWITCH (vfork).
+ */
 long task_clone(struct trapframe *tf, const struct clone_args_k *a);
-/* The first program: pid 1. Its address space is empty until exec; files and fs_context are the caller's to set. */
+/*
+ * The first program: pid 1. Its address space is empty until exec; files and fs_context are the
+ * caller's to set.
+ */
 err_t task_create_first(struct task **out) MUST_CHECK;
-/* Let its thread begin with fn(arg) in the kernel (which calls task_exec on current->regs). When fn returns, the
+/*
+ * Let its thread begin with fn(arg) in the kernel (which calls task_exec on current->regs). When fn
+ * returns, the
  * thread enters the program with current->regs. */
 void task_start_first(struct task *t, void (*fn)(void *arg), void *arg);
-/* A thread of the kernel's own (current_task is a process without program, pid 0). It ends when fn returns. */
+/*
+ * A thread of the kernel's own (current_task is a process without program, pid 0). It ends when fn
+ * returns.
+ */
 err_t kthread_start(const char *name, void (*fn)(void *arg), void *arg) MUST_CHECK;
-/* Replace the program of the current task (exec.c). argv and envp are kernel copies owned by the caller. On success the new
- * registers are in tf. Errors leave the old program untouched up to the point of no return; after it the task is killed. MAY_SWITCH */
-struct exec_strings { char **v; unsigned n; size_t bytes; };
-err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_flags, const struct exec_strings *argv,
-		const struct exec_strings *envp) MUST_CHECK;
+/*
+ * Replace the program of the current task (exec.c). argv and envp are kernel copies owned by the
+ * caller. On success the new
+ * registers are in tf. Errors leave the old program untouched up to the point of no return; after
+ * it the task is killed. MAY_SWITCH
+ */
+struct exec_strings {
+	char **v;
+	unsigned n;
+	size_t bytes;
+};
+err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_flags,
+		const struct exec_strings *argv, const struct exec_strings *envp) MUST_CHECK;
 
 /* ---- end ---- */
-NORETURN void thread_exit(int code);                 /* sys_exit */
-NORETURN void task_exit_group(int wait_status);      /* sys_exit_group, fatal signal; wait_status as wait4 gives it */
+NORETURN void thread_exit(int code); /* sys_exit */
+NORETURN void task_exit_group(
+	int wait_status); /* sys_exit_group, fatal signal; wait_status as wait4 gives it */
 /* wait4, waitid: as the calls; results in *out. E_CHILD, E_INTR... MAY_SWITCH */
-struct rusage_k { uint64_t utime_ns, stime_ns, maxrss_kb, minflt, majflt, nvcsw, nivcsw; };
-struct wait_out { int pid, status, uid, si_code; struct rusage_k ru; };
+struct rusage_k {
+	uint64_t utime_ns, stime_ns, maxrss_kb, minflt, majflt, nvcsw, nivcsw;
+};
+struct wait_out {
+	int pid, status, uid, si_code;
+	struct rusage_k ru;
+};
 long task_wait(int idtype, int id, unsigned options, struct wait_out *out);
 
 /* ---- signals (signal.c) ---- */
-err_t signal_send_task(struct task *t, int sig, const siginfo_t *info) MUST_CHECK;   /* info NULL: SI_KERNEL */
+err_t signal_send_task(struct task *t, int sig,
+		       const siginfo_t *info) MUST_CHECK; /* info NULL: SI_KERNEL */
 err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info) MUST_CHECK;
 unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
 /* A fault of the current thread: cannot be ignored or blocked. */
 void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error);
-bool signal_pending_current(void);           /* something deliverable */
+bool signal_pending_current(void); /* something deliverable */
 void signal_set_mask(struct thread *t, sigmask_t mask);
-/* ppoll, pselect, sigsuspend, epoll_pwait: install a temporary mask; the old one returns after a handler was set up or at once by
+/*
+ * ppoll, pselect, sigsuspend, epoll_pwait: install a temporary mask; the old one returns after a
+ * handler was set up or at once by
  * signal_mask_restore(). */
 void signal_mask_temporary(sigmask_t mask);
 void signal_mask_restore(void);
-err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action, struct sig_action *old) MUST_CHECK;
+err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action,
+			struct sig_action *old) MUST_CHECK;
 /* Take a pending signal out of `set` (sigtimedwait, signalfd); 0 when none. */
 int signal_take(sigmask_t set, siginfo_t *out);
-long signal_return(struct trapframe *tf);    /* rt_sigreturn */
+long signal_return(struct trapframe *tf); /* rt_sigreturn */
 /* May `current` send sig to t (kill's permission rule)? */
 bool signal_allowed(struct task *t, int sig);
 
-/* Information of a signal sent by the current task: kill (SI_USER), tgkill (SI_TKILL), sigqueue (SI_QUEUE). */
+/*
+ * Information of a signal sent by the current task: kill (SI_USER), tgkill (SI_TKILL), sigqueue
+ * (SI_QUEUE).
+ */
 void signal_info_user(siginfo_t *info, int sig, int code);
 /* All processes that `current` may signal, except itself and pid 1 (kill(-1)): number of them. */
 unsigned signal_send_all(int sig, const siginfo_t *info);
@@ -207,31 +271,44 @@ unsigned signal_send_all(int sig, const siginfo_t *info);
 const char *signal_name(int sig);
 /* Signals pending for the thread or its process and blocked by it (sigpending). */
 sigmask_t signal_pending_set(const struct thread *t);
-/* sigaltstack: new may be NULL; sp is the program's stack pointer. E_PERM (in use), E_NOMEM (too small), E_INVAL. */
-struct altstack { uint64_t sp, size; uint32_t flags; };
-err_t signal_altstack(uint64_t sp, const struct altstack *new_stack, struct altstack *old) MUST_CHECK;
+/*
+ * sigaltstack: new may be NULL; sp is the program's stack pointer. E_PERM (in use), E_NOMEM (too
+ * small), E_INVAL.
+ */
+struct altstack {
+	uint64_t sp, size;
+	uint32_t flags;
+};
+err_t signal_altstack(uint64_t sp, const struct altstack *new_stack,
+		      struct altstack *old) MUST_CHECK;
 /* Bytes that a signal frame takes on this processor (AT_MINSIGSTKSZ). */
 uint32_t signal_frame_size(void);
 
 /* ---- futex (futex.c): the call itself; deadline absolute monotonic ns ---- */
 long futex_wait(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline_ns, bool shared);
 long futex_wake(uaddr_t addr, uint32_t n, uint32_t bitset, bool shared);
-long futex_requeue(uaddr_t addr, uint32_t nwake, uint32_t nmove, uaddr_t addr2, bool cmp, uint32_t val, bool shared);
+long futex_requeue(uaddr_t addr, uint32_t nwake, uint32_t nmove, uaddr_t addr2, bool cmp,
+		   uint32_t val, bool shared);
 long futex_wake_op(uaddr_t addr, uint32_t n1, uaddr_t addr2, uint32_t n2, uint32_t op, bool shared);
 long futex_lock_pi(uaddr_t addr, uint64_t deadline_ns, bool shared, bool try);
 long futex_unlock_pi(uaddr_t addr, bool shared);
 void futex_robust_exit(struct thread *t);
 
-/* Timed waits restart with thread.restart: sys_restart_syscall calls fn. futex_wait and futex_lock_pi set it themselves. */
+/*
+ * Timed waits restart with thread.restart: sys_restart_syscall calls fn. futex_wait and
+ * futex_lock_pi set it themselves.
+ */
 
 /* ---- process groups and sessions (pgrp.c) ---- */
 err_t task_setpgid(int pid, int pgid) MUST_CHECK;
 long task_setsid(void);
 long task_getpgid(int pid);
 long task_getsid(int pid);
-bool pgrp_exists(int pgid, int sid);          /* a process group `pgid` in session `sid` */
+bool pgrp_exists(int pgid, int sid); /* a process group `pgid` in session `sid` */
 bool pgrp_is_orphaned(int pgid);
-/* Job control of a terminal: may the current task read (or write) while its group is in the background? OK, E_IO (orphaned, or
+/*
+ * Job control of a terminal: may the current task read (or write) while its group is in the
+ * background? OK, E_IO (orphaned, or
  * SIGTTIN blocked or ignored), E_RESTARTSYS (the signal was sent). */
 err_t pgrp_background(int sig) MUST_CHECK;
 
@@ -245,17 +322,26 @@ void task_times(const struct task *t, uint64_t *utime_ns, uint64_t *stime_ns);
 void task_rusage(const struct task *t, int who, struct rusage_k *out);
 
 /* ---- timers of the process (itimer.c, posix_timer.c) ---- */
-struct itimer_value { uint64_t interval_ns, value_ns; };   /* value 0: disarmed */
-#define ITIMER_REAL_ 0
+struct itimer_value {
+	uint64_t interval_ns, value_ns;
+}; /* value 0: disarmed */
+#define ITIMER_REAL_    0
 #define ITIMER_VIRTUAL_ 1
-#define ITIMER_PROF_ 2
+#define ITIMER_PROF_    2
 void itimer_get(struct task *t, int which, struct itimer_value *out);
 void itimer_set(struct task *t, int which, const struct itimer_value *v, struct itimer_value *old);
-/* timer_create: notify SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID (tid). E_INVAL, E_AGAIN, E_NOMEM. */
-struct posix_timer_spec { int clock, notify, signo, tid; uint64_t value; bool value_is_id; };
+/*
+ * timer_create: notify SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID (tid). E_INVAL, E_AGAIN, E_NOMEM.
+ */
+struct posix_timer_spec {
+	int clock, notify, signo, tid;
+	uint64_t value;
+	bool value_is_id;
+};
 err_t posix_timer_create(const struct posix_timer_spec *s, int *id) MUST_CHECK;
 /* value_ns is relative, or absolute on the timer's clock with TIMER_ABSTIME (1) in flags. */
-err_t posix_timer_settime(int id, int flags, const struct itimer_value *v, struct itimer_value *old) MUST_CHECK;
+err_t posix_timer_settime(int id, int flags, const struct itimer_value *v,
+			  struct itimer_value *old) MUST_CHECK;
 err_t posix_timer_gettime(int id, struct itimer_value *out) MUST_CHECK;
 long posix_timer_overrun(int id);
 err_t posix_timer_delete(int id) MUST_CHECK;
@@ -263,11 +349,14 @@ err_t posix_timer_delete(int id) MUST_CHECK;
 void posix_timer_clock_was_set(void);
 
 /* ---- hooks, set by the modules above; NULL: nothing to do ---- */
-extern void (*task_oom_hook)(struct task *t);  /* t is about to be killed for want of memory */
+extern void (*task_oom_hook)(struct task *t); /* t is about to be killed for want of memory */
 
 /* Random bytes (random.c): ChaCha20, seeded by RDRAND, TSC and boot data. */
 void random_bytes(void *buf, size_t len);
 void random_mix(const void *data, size_t len); /* writes to /dev/urandom; credits nothing */
 
-/* The next two are called on every exit of the last program, by kernel/linux: what the VM ends with. */
+/*
+ * The next two are called on every exit of the last program, by kernel/linux: what the VM ends
+ * with.
+ */
 extern void (*task_first_exited)(int wait_status); /* pid 1 is gone: the VM ends */

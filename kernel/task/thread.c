@@ -14,9 +14,12 @@
 static struct list threads_by_tid[TABLE_BUCKETS], tasks_by_pid[TABLE_BUCKETS];
 struct list all_tasks = LIST_INIT(all_tasks);
 static unsigned tasks;
-static int last_pid = 1; /* 1 is the first program's, whatever threads the kernel has started before */
+static int last_pid =
+	1; /* 1 is the first program's, whatever threads the kernel has started before */
 static bool pids_wrapped;
-/* Dead threads with their kernel stack and FPU area, which are what a new thread would cost most. The area's content
+/*
+ * Dead threads with their kernel stack and FPU area, which are what a new thread would cost most.
+ * The area's content
  * is old: clone copies over it, exec resets it. */
 static struct list cache = LIST_INIT(cache);
 static unsigned cached;
@@ -32,7 +35,7 @@ static unsigned bucket(int id)
 
 struct task *task_find(int pid)
 {
-	LIST_FOR_EACH (l, &tasks_by_pid[bucket(pid)]) {
+	LIST_FOR_EACH(l, &tasks_by_pid[bucket(pid)]) {
 		struct task *t = list_entry(l, struct task, hash_node);
 
 		if (t->pid == pid)
@@ -43,7 +46,7 @@ struct task *task_find(int pid)
 
 struct thread *thread_find(int tid)
 {
-	LIST_FOR_EACH (l, &threads_by_tid[bucket(tid)]) {
+	LIST_FOR_EACH(l, &threads_by_tid[bucket(tid)]) {
 		struct thread *t = list_entry(l, struct thread, in_table);
 
 		if (t->tid == tid)
@@ -67,7 +70,7 @@ static bool pid_in_use(int pid)
 {
 	if (thread_find(pid) != NULL)
 		return true;
-	LIST_FOR_EACH (l, &all_tasks) {
+	LIST_FOR_EACH(l, &all_tasks) {
 		const struct task *t = list_entry(l, struct task, all);
 
 		if (t->pid == pid || t->pgid == pid || t->sid == pid)
@@ -232,7 +235,8 @@ void task_unpublish(struct task *t)
 void task_free(struct task *t)
 {
 	sigqueue_flush(&t->pending);
-	waitq_detach_all(&t->signal_wait); /* a set shared with another process may watch a signalfd here */
+	waitq_detach_all(
+		&t->signal_wait); /* a set shared with another process may watch a signalfd here */
 	kmem_free(t);
 }
 

@@ -2,8 +2,9 @@
 /*
  * Time-outs of this core: a tree by deadline, and the one hardware deadline that serves it.
  *
- * Programming the hardware is dear, cancelling is frequent (most time-outs never fire). So the interrupt is only ever
- * moved to an earlier time; when one comes that nothing needs any more, it is programmed anew.
+ * Programming the hardware is dear, cancelling is frequent (most time-outs never fire). So the
+ * interrupt is only ever moved to an earlier time; when one comes that nothing needs any more, it
+ * is programmed anew.
  */
 #include "kernel/task/internal.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The vDSO as an object that programs map: page 0 is the time page, the image (kernel/x86/vdso) follows. */
+/*
+ * The vDSO as an object that programs map: page 0 is the time page, the image (kernel/x86/vdso)
+ * follows.
+ */
 #include <linux/elf.h>
 
 #include "base/fmt.h"
@@ -39,11 +42,17 @@ static void vdso_describe(struct vmobject *o, char *path, size_t size, uint64_t 
 }
 
 static const struct vmobject_ops vdso_ops = {
-	.page = vdso_page, .get = vdso_ref, .put = vdso_ref, .describe = vdso_describe,
+	.page = vdso_page,
+	.get = vdso_ref,
+	.put = vdso_ref,
+	.describe = vdso_describe,
 };
 static struct vmobject vdso_object = { .ops = &vdso_ops };
 
-/* The image lies in the kernel's own read-only data, which is never mapped to programs: they get a copy. */
+/*
+ * The image lies in the kernel's own read-only data, which is never mapped to programs: they get a
+ * copy.
+ */
 static err_t copy_page(uint64_t i)
 {
 	uint64_t off = (i - 1) * PAGE_SIZE, len = vdso_image_len - off;
@@ -75,10 +84,11 @@ err_t vdso_map(struct aspace *mm)
 {
 	uint64_t at = 0, image;
 
-	TRY(aspace_map(mm, &at, npages * PAGE_SIZE, VM_READ | VM_SPECIAL, MAP_AT_HINT, &vdso_object, 0, "[vvar]"));
+	TRY(aspace_map(mm, &at, npages * PAGE_SIZE, VM_READ | VM_SPECIAL, MAP_AT_HINT, &vdso_object,
+		       0, "[vvar]"));
 	image = at + PAGE_SIZE;
-	TRY(aspace_map(mm, &image, (npages - 1) * PAGE_SIZE, VM_READ | VM_EXEC | VM_SPECIAL, MAP_AT_FIXED,
-		       &vdso_object, 1, "[vdso]"));
+	TRY(aspace_map(mm, &image, (npages - 1) * PAGE_SIZE, VM_READ | VM_EXEC | VM_SPECIAL,
+		       MAP_AT_FIXED, &vdso_object, 1, "[vdso]"));
 	mm->vdso = image;
 	return OK;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sleeping and waking. Between the check of a condition and the sleep nothing else runs (R3): no wake-up is lost. */
+/*
+ * Sleeping and waking. Between the check of a condition and the sleep nothing else runs (R3): no
+ * wake-up is lost.
+ */
 #include "kernel/core/core.h"
 #include "kernel/msg/msg.h"
 #include "kernel/task/internal.h"
@@ -14,7 +17,9 @@ static void wait_timed_out(struct timer *timer)
 	sched_wake(container_of(timer, struct thread, wait_timer), WAIT_TIMEOUT);
 }
 
-struct wait_how { bool interruptible, killable; };
+struct wait_how {
+	bool interruptible, killable;
+};
 
 static wait_result_t sleep(struct thread *t, uint64_t deadline_ns, struct wait_how how)
 {
@@ -61,7 +66,10 @@ wait_result_t wait_on_killable(struct waitq *q, uint64_t deadline_ns)
 	return sleep_on(q, deadline_ns, (struct wait_how){ false, true });
 }
 
-/* A sleeper of wait_on leaves the queue when it is woken, so that the next wake-up reaches the next sleeper. */
+/*
+ * A sleeper of wait_on leaves the queue when it is woken, so that the next wake-up reaches the next
+ * sleeper.
+ */
 static void wake_entry(struct wait_entry *e)
 {
 	if (e->notify != NULL) {
@@ -78,7 +86,7 @@ unsigned wake_up(struct waitq *q, unsigned max)
 {
 	unsigned n = 0;
 
-	LIST_FOR_EACH_SAFE (pos, &q->waiters) {
+	LIST_FOR_EACH_SAFE(pos, &q->waiters) {
 		struct wait_entry *e = list_entry(pos, struct wait_entry, node);
 
 		if (e->exclusive && max == 0)

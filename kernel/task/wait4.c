@@ -46,8 +46,7 @@ bool task_notify_exit(struct task *t)
 	if (p->state != TASK_ALIVE || p->sighand == NULL)
 		return false;
 	a = &p->sighand->action[SIGCHLD - 1];
-	if (sig == SIGCHLD &&
-	    (a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT))) {
+	if (sig == SIGCHLD && (a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT))) {
 		unwanted = true;
 		if (a->handler == (uint64_t)SIG_IGN)
 			sig = 0;
@@ -94,7 +93,9 @@ static bool matches(const struct task *c, int idtype, int id, unsigned options)
 
 static void fill(const struct task *c, struct wait_out *out, int status, int code)
 {
-	*out = (struct wait_out){ .pid = c->pid, .status = status, .uid = (int)c->cred.uid, .si_code = code };
+	*out = (struct wait_out){
+		.pid = c->pid, .status = status, .uid = (int)c->cred.uid, .si_code = code
+	};
 	task_rusage(c, 0, &out->ru);
 	/* What a parent is told of a child includes the child's own children. */
 	out->ru.utime_ns += c->cutime_ns;
@@ -162,7 +163,7 @@ static long scan(int idtype, int id, unsigned options, struct wait_out *out)
 {
 	bool any = false;
 
-	LIST_FOR_EACH (l, &current_task->children) {
+	LIST_FOR_EACH(l, &current_task->children) {
 		struct task *c = list_entry(l, struct task, sibling);
 
 		if (!matches(c, idtype, id, options))

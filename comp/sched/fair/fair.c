@@ -2,37 +2,42 @@
 /*
  * Fair shares by nice value, real-time priorities above them.
  *
- * A thread's vruntime is the time it ran, scaled by its weight: the one with the least goes next, so that over time
- * all runnable threads of one weight get the same. A thread that slept is placed at most SLEEPER_BONUS behind the
- * others: it goes first, but cannot claim the time it slept through. SCHED_FIFO and SCHED_RR have one queue for each
- * priority. SCHED_IDLE has the least weight of all, so that it starves nobody and is not starved.
+ * A thread's vruntime is the time it ran, scaled by its weight: the one with the least goes next,
+ * so that over time all runnable threads of one weight get the same. A thread that slept is placed
+ * at most SLEEPER_BONUS behind the others: it goes first, but cannot claim the time it slept
+ * through. SCHED_FIFO and SCHED_RR have one queue for each priority. SCHED_IDLE has the least
+ * weight of all, so that it starves nobody and is not starved.
  */
 #include "base/bitmap.h"
 #include "base/tree.h"
 #include "kernel/task/sched_ops.h"
 
-#define SLICE_NS       4000000ull
-#define SLEEPER_BONUS  3000000ull
-#define WAKE_MARGIN    1000000ull /* a woken thread must be so far behind to take the processor at once */
-#define RT_PRIORITIES  100u
-#define WEIGHT_IDLE    3u
+#define SLICE_NS      4000000ull
+#define SLEEPER_BONUS 3000000ull
+#define WAKE_MARGIN \
+	1000000ull /* a woken thread must be so far behind to take the processor at once */
+#define RT_PRIORITIES 100u
+#define WEIGHT_IDLE   3u
 
-/* 2^32 / weight, weight = 1024 / 1.25^nice, as in Linux: one step is ten per cent of the processor. */
+/*
+ * 2^32 / weight, weight = 1024 / 1.25^nice, as in Linux: one step is ten per cent of the processor.
+ */
 static const uint32_t inverse_weight[40] = {
-	48388, 59856, 76040, 92818, 118348, 147320, 184698, 229616, 287308, 360437,
-	449829, 563644, 704093, 875809, 1099582, 1376151, 1717300, 2157191, 2708050, 3363326,
-	4194304, 5237765, 6557202, 8165337, 10153587, 12820798, 15790321, 19976592, 24970740, 31350126,
-	39045157, 49367440, 61356676, 76695844, 95443717, 119304647, 148102320, 186737708, 238609294, 286331153,
+	48388,    59856,    76040,    92818,     118348,    147320,    184698,    229616,
+	287308,   360437,   449829,   563644,    704093,    875809,    1099582,   1376151,
+	1717300,  2157191,  2708050,  3363326,   4194304,   5237765,   6557202,   8165337,
+	10153587, 12820798, 15790321, 19976592,  24970740,  31350126,  39045157,  49367440,
+	61356676, 76695844, 95443717, 119304647, 148102320, 186737708, 238609294, 286331153,
 };
 #define INVERSE_IDLE (0xffffffffu / WEIGHT_IDLE)
 
-static struct tree shares;                    /* by vruntime */
-static struct thread *lone;                   /* the only one: then the tree is empty. The common case by far */
+static struct tree shares;  /* by vruntime */
+static struct thread *lone; /* the only one: then the tree is empty. The common case by far */
 static struct list rt[RT_PRIORITIES];
 static uint64_t rt_used[BITMAP_WORDS(RT_PRIORITIES)];
 static unsigned rt_count;
 static bool ready;
-static uint64_t floor_vruntime;               /* never falls: where newcomers begin */
+static uint64_t floor_vruntime; /* never falls: where newcomers begin */
 
 static bool realtime(const struct thread *t)
 {
@@ -78,7 +83,9 @@ static void rt_enqueue(struct thread *t, enum sched_why why)
 	struct list *q = &rt[rt_index(t)];
 
 	init_once();
-	/* POSIX: who was preempted stays first of its priority, unless its SCHED_RR slice is over. */
+	/*
+	 * POSIX: who was preempted stays first of its priority, unless its SCHED_RR slice is over.
+	 */
 	if (why == SCHED_PREEMPTED && t->policy == SCHED_FIFO)
 		list_push_front(q, &t->run_node);
 	else
@@ -89,7 +96,10 @@ static void rt_enqueue(struct thread *t, enum sched_why why)
 
 static void rt_remove(struct thread *t)
 {
-	/* The priority may have changed since: the list is empty if its neighbours are the same node. */
+	/*
+	 * The priority may have changed since: the list is empty if its neighbours are the same
+	 * node.
+	 */
 	struct list *next = t->run_node.next;
 
 	list_remove(&t->run_node);
@@ -152,8 +162,7 @@ static void place(struct thread *t, enum sched_why why)
 		if (before(t->vruntime, floor_vruntime))
 			t->vruntime = floor_vruntime;
 		break;
-	case SCHED_PREEMPTED:
-		break;
+	case SCHED_PREEMPTED: break;
 	}
 }
 
@@ -186,7 +195,8 @@ static struct thread *fair_pick(void)
 	struct thread *t;
 
 	if (rt_count != 0) {
-		t = list_entry(list_first(&rt[bitmap_find_set(rt_used, 0, RT_PRIORITIES)]), struct thread, run_node);
+		t = list_entry(list_first(&rt[bitmap_find_set(rt_used, 0, RT_PRIORITIES)]),
+			       struct thread, run_node);
 		rt_remove(t);
 		return t;
 	}
@@ -215,12 +225,9 @@ static void fair_charge(struct thread *t, uint64_t ns)
 static uint64_t fair_slice(const struct thread *t)
 {
 	switch (t->policy) {
-	case SCHED_FIFO:
-		return UINT64_MAX;
-	case SCHED_RR:
-		return SCHED_RR_SLICE_NS;
-	default:
-		return SLICE_NS;
+	case SCHED_FIFO: return UINT64_MAX;
+	case SCHED_RR: return SCHED_RR_SLICE_NS;
+	default: return SLICE_NS;
 	}
 }
 
@@ -237,7 +244,7 @@ static bool fair_preempts(const struct thread *woken, const struct thread *runni
 
 static err_t fair_adopt(const struct list *runnable)
 {
-	LIST_FOR_EACH (l, runnable) {
+	LIST_FOR_EACH(l, runnable) {
 		struct thread *t = list_entry(l, struct thread, runnable_node);
 
 		if (realtime(t))

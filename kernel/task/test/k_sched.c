@@ -170,8 +170,8 @@ KTEST(task_thousand_threads_leave_nothing)
 	EXPECT_EQ(running, 0);
 	EXPECT_EQ(kernel_task.nthreads, before);
 	EXPECT_EQ(sched_runnable(), 0);
-	TASK_FOR_EACH_THREAD (t, &kernel_task)
-		EXPECT(t->state != THREAD_DEAD);
+	TASK_FOR_EACH_THREAD(t, &kernel_task)
+	EXPECT(t->state != THREAD_DEAD);
 }
 
 static err_t refuse(const struct list *runnable)

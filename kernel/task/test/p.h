@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Linux programs that test themselves: TAP on standard output, on the host and in the guest alike. */
+/*
+ * Linux programs that test themselves: TAP on standard output, on the host and in the guest alike.
+ */
 #pragma once
 
 #include <errno.h>
@@ -14,17 +16,18 @@
 
 static int p_number, p_failed;
 
-#define OK(cond, ...)                                                                          \
-	do {                                                                                   \
-		bool ok_ = (cond);                                                             \
-		p_number++;                                                                    \
-		p_failed += !ok_;                                                              \
-		printf("%s %d - ", ok_ ? "ok" : "not ok", p_number);                           \
-		printf(__VA_ARGS__);                                                           \
-		printf("\n");                                                                  \
-		if (!ok_)                                                                      \
-			printf("# %s:%d: %s (errno %s)\n", __FILE__, __LINE__, #cond, strerror(errno)); \
-		fflush(stdout);                                                                \
+#define OK(cond, ...)                                                                 \
+	do {                                                                          \
+		bool ok_ = (cond);                                                    \
+		p_number++;                                                           \
+		p_failed += !ok_;                                                     \
+		printf("%s %d - ", ok_ ? "ok" : "not ok", p_number);                  \
+		printf(__VA_ARGS__);                                                  \
+		printf("\n");                                                         \
+		if (!ok_)                                                             \
+			printf("# %s:%d: %s (errno %s)\n", __FILE__, __LINE__, #cond, \
+			       strerror(errno));                                      \
+		fflush(stdout);                                                       \
 	} while (0)
 
 static int p_done(void)

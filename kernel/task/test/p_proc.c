@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processes: fork, vfork, exec, wait, groups, orphans, and what a program finds at its start. */
-#define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -10,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -74,8 +74,9 @@ static void wait_kinds(void)
 	OK(waitpid(a, &status, WNOHANG) == 0, "WNOHANG: still running");
 	OK(write(fds[1], "x", 1) == 1, "let it end");
 	memset(&info, 0, sizeof(info));
-	OK(waitid(P_PID, (id_t)a, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == a && info.si_status == 3 &&
-		   info.si_code == CLD_EXITED && info.si_signo == SIGCHLD, "waitid with WNOWAIT");
+	OK(waitid(P_PID, (id_t)a, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == a &&
+		   info.si_status == 3 && info.si_code == CLD_EXITED && info.si_signo == SIGCHLD,
+	   "waitid with WNOWAIT");
 	OK(waitpid(a, &status, 0) == a && exited(status, 3), "and again without");
 	fflush(stdout);
 	a = fork();
@@ -83,14 +84,16 @@ static void wait_kinds(void)
 		for (;;)
 			pause();
 	kill(a, SIGSTOP);
-	OK(waitpid(a, &status, WUNTRACED) == a && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP, "WUNTRACED");
+	OK(waitpid(a, &status, WUNTRACED) == a && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP,
+	   "WUNTRACED");
 	OK(waitpid(a, &status, WUNTRACED | WNOHANG) == 0, "a stop is reported once");
 	kill(a, SIGCONT);
 	OK(waitpid(a, &status, WCONTINUED) == a && WIFCONTINUED(status), "WCONTINUED");
 	kill(a, SIGSTOP);
 	waitpid(a, &status, WUNTRACED);
 	kill(a, SIGKILL);
-	OK(waitpid(a, &status, 0) == a && killed(status, SIGKILL), "SIGKILL ends a stopped process");
+	OK(waitpid(a, &status, 0) == a && killed(status, SIGKILL),
+	   "SIGKILL ends a stopped process");
 	fflush(stdout);
 	a = fork();
 	if (a == 0) {
@@ -112,7 +115,10 @@ static void wait_kinds(void)
 			;
 		_exit(0);
 	}
-	OK(wait4(a, &status, 0, &ru) == a && ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_usec >= 40000 && ru.ru_maxrss > 0,
+	OK(wait4(a, &status, 0, &ru) == a &&
+		   ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_usec >=
+			   40000 &&
+		   ru.ru_maxrss > 0,
 	   "wait4 gives the child's use");
 }
 
@@ -141,7 +147,8 @@ static void child_signals(void)
 		_exit(8);
 	while (chld == 0)
 		usleep(100);
-	OK(chld_code == CLD_EXITED && chld_pid == pid && chld_status == 8, "SIGCHLD tells who and how");
+	OK(chld_code == CLD_EXITED && chld_pid == pid && chld_status == 8,
+	   "SIGCHLD tells who and how");
 	waitpid(pid, &status, 0);
 	chld = 0;
 	pid = fork();
@@ -167,7 +174,8 @@ static void child_signals(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(0);
-	OK(waitpid(pid, &status, 0) == -1 && errno == ECHILD, "SIGCHLD ignored: nothing to wait for");
+	OK(waitpid(pid, &status, 0) == -1 && errno == ECHILD,
+	   "SIGCHLD ignored: nothing to wait for");
 	a.sa_handler = SIG_DFL;
 	a.sa_flags = SA_NOCLDWAIT;
 	sigaction(SIGCHLD, &a, NULL);
@@ -195,7 +203,8 @@ static void vforks(void)
 	OK(posix_spawn(&pid, self, NULL, NULL, argv, environ) == 0, "posix_spawn");
 	OK(waitpid(pid, &status, 0) == pid && exited(status, 21), "its status");
 	char *const none[] = { "x", NULL };
-	OK(posix_spawn(&pid, "/does/not/exist", NULL, NULL, none, environ) == ENOENT, "posix_spawn of nothing");
+	OK(posix_spawn(&pid, "/does/not/exist", NULL, NULL, none, environ) == ENOENT,
+	   "posix_spawn of nothing");
 	OK(system("exit 6") >> 8 == 6, "system");
 }
 
@@ -333,14 +342,19 @@ static void start_values(void)
 	bool has_load = false;
 
 	OK(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_CLKTCK) == 100, "AT_PAGESZ, AT_CLKTCK");
-	OK(getauxval(AT_UID) == getuid() && getauxval(AT_EGID) == getegid() && getauxval(AT_SECURE) == 0, "AT_UID, AT_EGID, AT_SECURE");
+	OK(getauxval(AT_UID) == getuid() && getauxval(AT_EGID) == getegid() &&
+		   getauxval(AT_SECURE) == 0,
+	   "AT_UID, AT_EGID, AT_SECURE");
 	for (unsigned i = 0; i < getauxval(AT_PHNUM); i++)
 		has_load |= ph[i].p_type == PT_LOAD;
 	OK(has_load && getauxval(AT_PHENT) == sizeof(*ph), "AT_PHDR shows the program headers");
-	OK(getauxval(AT_RANDOM) != 0 && getauxval(AT_EXECFN) != 0 && strcmp((char *)getauxval(AT_EXECFN), self) == 0, "AT_RANDOM, AT_EXECFN");
+	OK(getauxval(AT_RANDOM) != 0 && getauxval(AT_EXECFN) != 0 &&
+		   strcmp((char *)getauxval(AT_EXECFN), self) == 0,
+	   "AT_RANDOM, AT_EXECFN");
 	OK(strcmp((char *)getauxval(AT_PLATFORM), "x86_64") == 0, "AT_PLATFORM");
 	OK(memcmp((void *)getauxval(AT_SYSINFO_EHDR), ELFMAG, 4) == 0, "the vDSO is there");
-	OK(getauxval(AT_MINSIGSTKSZ) >= 1000 && getauxval(AT_HWCAP) != 0, "AT_MINSIGSTKSZ, AT_HWCAP");
+	OK(getauxval(AT_MINSIGSTKSZ) >= 1000 && getauxval(AT_HWCAP) != 0,
+	   "AT_MINSIGSTKSZ, AT_HWCAP");
 	static int bss[5000];
 	bool zero = true;
 	for (int i = 0; i < 5000; i++)
@@ -460,7 +474,106 @@ static void groups(void)
 	OK(killed(status, SIGTERM), "kill(0) reaches the group");
 	OK(p_child(pdeath) == 0, "PR_SET_PDEATHSIG");
 	OK(kill(999999, 0) == -1 && errno == ESRCH, "kill: ESRCH");
-	OK(kill(getpid(), 0) == 0 && kill(getpid(), 65) == -1 && errno == EINVAL, "kill: signal 0, bad signal");
+	OK(kill(getpid(), 0) == 0 && kill(getpid(), 65) == -1 && errno == EINVAL,
+	   "kill: signal 0, bad signal");
+}
+
+static void copy_self(const char *to, mode_t mode)
+{
+	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0700);
+	static char buf[65536];
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, (size_t)n) != n)
+			abort();
+	fchmod(out, mode);
+	close(in);
+	close(out);
+}
+
+static void privileges(void)
+{
+	char dir[] = "/tmp/p_suidXXXXXX", path[64];
+	char *const argv[] = { "p_proc", "suid", NULL };
+	struct rlimit none = { 0, 0 };
+	struct statvfs fs;
+	int status;
+	pid_t pid;
+
+	if (getuid() != 0 || mkdtemp(dir) == NULL || statvfs(dir, &fs) != 0 ||
+	    (fs.f_flag & ST_NOSUID)) {
+		OK(true, "set-user-id # SKIP not root, or /tmp is nosuid");
+		OK(true, "PR_SET_NO_NEW_PRIVS # SKIP");
+		OK(true, "RLIMIT_NPROC # SKIP");
+		return;
+	}
+	chmod(dir, 0755);
+	snprintf(path, sizeof(path), "%s/suid", dir);
+	copy_self(path, 04755);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(12345) != 0)
+			_exit(99);
+		execve(path, argv, environ);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	OK(exited(status, 7), "set-user-id: effective root, real user, AT_SECURE (%x)", status);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(12345) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+			_exit(99);
+		execve(path, argv, environ);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	OK(exited(status, 2), "PR_SET_NO_NEW_PRIVS keeps it from that (%x)", status);
+	unlink(path);
+	rmdir(dir);
+	pid = fork();
+	if (pid == 0) {
+		setrlimit(RLIMIT_NPROC, &none);
+		if (setuid(12345) != 0)
+			_exit(99);
+		_exit(fork() == -1 && errno == EAGAIN ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	OK(exited(status, 0), "RLIMIT_NPROC: EAGAIN");
+}
+
+static int burns(void)
+{
+	struct rlimit one = { 1, 2 };
+
+	setrlimit(RLIMIT_CPU, &one);
+	for (;;)
+		;
+	return 0;
+}
+
+static void limits(void)
+{
+	int s = p_child(burns);
+
+	OK(killed(s, SIGXCPU), "RLIMIT_CPU: SIGXCPU");
+	struct rlimit q = { 4, 4 };
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		sigset_t set;
+		int n = 0;
+
+		sigfillset(&set);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		setrlimit(RLIMIT_SIGPENDING, &q);
+		while (n < 1000 && sigqueue(getpid(), SIGRTMIN, (union sigval){ 0 }) == 0)
+			n++;
+		_exit(errno == EAGAIN && n <= 4 ? 0 : 1);
+	}
+	waitpid(pid, &s, 0);
+	OK(exited(s, 0), "RLIMIT_SIGPENDING: EAGAIN");
 }
 
 static int child_thread(void *arg)
@@ -475,12 +588,16 @@ static void clones(void)
 	int done = 0, status;
 
 	pid_t pid = clone(child_thread, stack + sizeof(stack), CLONE_VM | SIGCHLD, &done);
-	OK(pid > 0 && waitpid(pid, &status, 0) == pid && exited(status, 6) && done == 1, "clone with CLONE_VM");
+	OK(pid > 0 && waitpid(pid, &status, 0) == pid && exited(status, 6) && done == 1,
+	   "clone with CLONE_VM");
 	pid = clone(child_thread, stack + sizeof(stack), CLONE_VM, &done);
-	OK(waitpid(pid, &status, 0) == -1 && errno == ECHILD, "without a signal plain wait does not see it");
+	OK(waitpid(pid, &status, 0) == -1 && errno == ECHILD,
+	   "without a signal plain wait does not see it");
 	OK(waitpid(pid, &status, __WCLONE) == pid, "__WCLONE does");
-	OK(syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) == -1 && errno == EINVAL, "CLONE_THREAD alone: EINVAL");
-	OK(syscall(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0) == -1 && errno == EINVAL, "CLONE_SIGHAND alone: EINVAL");
+	OK(syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) == -1 && errno == EINVAL,
+	   "CLONE_THREAD alone: EINVAL");
+	OK(syscall(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0) == -1 && errno == EINVAL,
+	   "CLONE_SIGHAND alone: EINVAL");
 }
 
 int main(int argc, char **argv)
@@ -490,6 +607,9 @@ int main(int argc, char **argv)
 		return atoi(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "state") == 0)
 		return check_state();
+	if (argc == 2 && strcmp(argv[1], "suid") == 0)
+		return (geteuid() == 0) | (getuid() == 12345) << 1 |
+		       (getauxval(AT_SECURE) == 1) << 2;
 	if (argc > 2 && strcmp(argv[1], "count") == 0)
 		return argc % 251;
 	start_values();
@@ -502,5 +622,7 @@ int main(int argc, char **argv)
 	orphans();
 	groups();
 	clones();
+	privileges();
+	limits();
 	return p_done();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Signals: handlers and their frames, masks, alternate stacks, restarting, real-time queues, default actions. */
-#define _GNU_SOURCE
+/*
+ * Signals: handlers and their frames, masks, alternate stacks, restarting, real-time queues,
+ * default actions.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -41,9 +43,11 @@ static void basics(void)
 {
 	install(SIGUSR1, handler, 0);
 	raise(SIGUSR1);
-	OK(hits == 1 && last_sig == SIGUSR1 && last_code == SI_TKILL, "raise calls the handler with SI_TKILL");
+	OK(hits == 1 && last_sig == SIGUSR1 && last_code == SI_TKILL,
+	   "raise calls the handler with SI_TKILL");
 	kill(getpid(), SIGUSR1);
-	OK(hits == 2 && last_code == SI_USER && last_pid == getpid(), "kill gives SI_USER and the sender");
+	OK(hits == 2 && last_code == SI_USER && last_pid == getpid(),
+	   "kill gives SI_USER and the sender");
 	install(SIGUSR1, handler, SA_RESETHAND);
 	raise(SIGUSR1);
 	struct sigaction a;
@@ -81,7 +85,8 @@ static void realtime(void)
 	for (int i = 0; i < 5; i++)
 		sigqueue(getpid(), SIGRTMIN + 1, (union sigval){ .sival_int = i });
 	for (int i = 0; i < 5; i++)
-		if (sigwaitinfo(&set, &info) != SIGRTMIN + 1 || info.si_value.sival_int != i || info.si_code != SI_QUEUE)
+		if (sigwaitinfo(&set, &info) != SIGRTMIN + 1 || info.si_value.sival_int != i ||
+		    info.si_code != SI_QUEUE)
 			in_order = false;
 	OK(in_order, "real-time signals queue in order");
 	OK(sigtimedwait(&set, &info, &zero) == -1 && errno == EAGAIN, "sigtimedwait times out");
@@ -99,7 +104,8 @@ static void frame(int sig, siginfo_t *info, void *ctx)
 		OK(info->si_addr == (void *)0x1234, "si_addr is the address");
 		OK((uint64_t)uc->uc_mcontext.gregs[REG_CR2] == 0x1234, "cr2 in the frame");
 		OK(uc->uc_mcontext.gregs[REG_TRAPNO] == 14, "trap number 14 in the frame");
-		OK((uc->uc_mcontext.gregs[REG_ERR] & ~1) == 6, "error code: a write by the program");
+		OK((uc->uc_mcontext.gregs[REG_ERR] & ~1) == 6,
+		   "error code: a write by the program");
 		uc->uc_mcontext.gregs[REG_RIP] += 3; /* over movb $1, (%rdi) */
 		uc->uc_mcontext.gregs[REG_RBX] = 0x55aa;
 	}
@@ -110,7 +116,10 @@ static void faults(void)
 	uint64_t rbx = 0;
 
 	install(SIGSEGV, frame, 0);
-	__asm__ volatile("movq $0x1234, %%rdi; .byte 0xc6, 0x07, 0x01" : "=b"(rbx) : : "rdi", "memory");
+	__asm__ volatile("movq $0x1234, %%rdi; .byte 0xc6, 0x07, 0x01"
+			 : "=b"(rbx)
+			 :
+			 : "rdi", "memory");
 	OK(hits == 1 && last_code == SEGV_MAPERR, "SIGSEGV with SEGV_MAPERR");
 	OK(rbx == 0x55aa, "registers changed in the frame come back");
 }
@@ -133,7 +142,8 @@ static void fault_kinds(void)
 	install(SIGSEGV, jumper, 0);
 	if (sigsetjmp(jump, 1) == 0)
 		*(volatile char *)ro = 1;
-	OK(last_sig == SIGSEGV && last_code == SEGV_ACCERR, "write to read-only memory: SEGV_ACCERR");
+	OK(last_sig == SIGSEGV && last_code == SEGV_ACCERR,
+	   "write to read-only memory: SEGV_ACCERR");
 	install(SIGFPE, jumper, 0);
 	if (sigsetjmp(jump, 1) == 0)
 		__asm__ volatile("idivl %0" : : "m"(zero), "a"(1), "d"(0));
@@ -149,7 +159,8 @@ static void fault_kinds(void)
 	install(SIGSEGV, jumper, 0);
 	if (sigsetjmp(jump, 1) == 0)
 		__asm__ volatile("hlt");
-	OK(last_sig == SIGSEGV && last_code == SI_KERNEL, "privileged instruction: SIGSEGV, SI_KERNEL");
+	OK(last_sig == SIGSEGV && last_code == SI_KERNEL,
+	   "privileged instruction: SIGSEGV, SI_KERNEL");
 	if (sigsetjmp(jump, 1) == 0)
 		*(volatile char *)0x8000000000000000ull = 1;
 	OK(last_sig == SIGSEGV && last_code == SI_KERNEL, "non-canonical address: SI_KERNEL");
@@ -214,7 +225,9 @@ static void vector_registers(int sig)
 
 	for (int i = 0; i < 16; i++)
 		x[i] = i * 1.5;
-	__asm__ volatile("xorps %%xmm0, %%xmm0; xorps %%xmm1, %%xmm1; xorps %%xmm15, %%xmm15" ::"m"(x) : "xmm0", "xmm1", "xmm15");
+	__asm__ volatile(
+		"xorps %%xmm0, %%xmm0; xorps %%xmm1, %%xmm1; xorps %%xmm15, %%xmm15" ::"m"(x)
+		: "xmm0", "xmm1", "xmm15");
 	hits++;
 }
 
@@ -225,11 +238,13 @@ static void fpu(void)
 
 	sigaction(SIGUSR1, &a, NULL);
 	hits = 0;
-	__asm__ volatile("movq %2, %%xmm0; movq %2, %%xmm15; movq %%rbx, %%rdi; movl $10, %%esi; movl $62, %%eax; syscall;"
-			 "movq %%xmm0, %0; movq %%xmm15, %1"
-			 : "=&r"(out0), "=&r"(out15)
-			 : "r"(in), "b"((uint64_t)getpid())
-			 : "rax", "rdi", "rsi", "rcx", "r11", "xmm0", "xmm15", "memory");
+	__asm__ volatile(
+		"movq %2, %%xmm0; movq %2, %%xmm15; movq %%rbx, %%rdi; movl $10, %%esi; movl $62, %%eax;"
+		"syscall;"
+		"movq %%xmm0, %0; movq %%xmm15, %1"
+		: "=&r"(out0), "=&r"(out15)
+		: "r"(in), "b"((uint64_t)getpid())
+		: "rax", "rdi", "rsi", "rcx", "r11", "xmm0", "xmm15", "memory");
 	OK(hits == 1 && out0 == in && out15 == in, "vector registers survive a handler");
 }
 
@@ -261,7 +276,8 @@ static void restarts(void)
 	OK(read(fds[0], &c, 1) == 1 && hits == 1, "read with SA_RESTART goes on");
 	waitpid(pid, NULL, 0);
 	alarm_in(10000);
-	OK(nanosleep(&ts, &rem) == -1 && errno == EINTR && rem.tv_nsec > 0, "nanosleep: EINTR and the rest");
+	OK(nanosleep(&ts, &rem) == -1 && errno == EINTR && rem.tv_nsec > 0,
+	   "nanosleep: EINTR and the rest");
 	struct pollfd p = { fds[0], POLLIN, 0 };
 	alarm_in(10000);
 	OK(poll(&p, 1, 1000) == -1 && errno == EINTR, "poll is never restarted");
@@ -280,7 +296,8 @@ static void restarts(void)
 	ts.tv_nsec = 100000000;
 	OK(nanosleep(&ts, &rem) == 0, "nanosleep goes on after SIGSTOP and SIGCONT");
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	OK((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 >= 99, "for its whole time");
+	OK((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 >= 99,
+	   "for its whole time");
 	waitpid(pid, NULL, 0);
 	/* sigsuspend and ppoll: the mask is in force during the wait only */
 	sigset_t none, block, old;

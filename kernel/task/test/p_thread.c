@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads, futexes behind the pthread objects, and timers. */
-#define _GNU_SOURCE
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -97,7 +96,8 @@ static void timeouts(void)
 	pthread_mutex_unlock(&lock);
 	ts = in_ms(CLOCK_MONOTONIC, 20);
 	pthread_mutex_lock(&lock);
-	OK(pthread_cond_clockwait(&cond, &lock, CLOCK_MONOTONIC, &ts) == ETIMEDOUT, "on the monotonic clock too");
+	OK(pthread_cond_clockwait(&cond, &lock, CLOCK_MONOTONIC, &ts) == ETIMEDOUT,
+	   "on the monotonic clock too");
 	pthread_mutex_unlock(&lock);
 	sem_init(&sem, 0, 0);
 	ts = in_ms(CLOCK_REALTIME, 10);
@@ -233,8 +233,11 @@ static void robust_waiter(void)
 /* Between processes, in shared memory. */
 static void shared(void)
 {
-	struct { pthread_mutex_t m; pthread_cond_t c; int value; } *s =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct {
+		pthread_mutex_t m;
+		pthread_cond_t c;
+		int value;
+	} *s = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_mutexattr_t ma;
 	pthread_condattr_t ca;
 	int status;
@@ -434,7 +437,9 @@ static void tick_thread(union sigval v)
 static void timers(void)
 {
 	struct sigaction a = { .sa_sigaction = tick, .sa_flags = SA_SIGINFO };
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 77 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+			       .sigev_signo = SIGRTMIN,
+			       .sigev_value.sival_int = 77 };
 	struct itimerspec its = { { 0, 5000000 }, { 0, 5000000 } }, left;
 	timer_t id;
 
@@ -452,13 +457,16 @@ static void timers(void)
 	usleep(31000);
 	ticks = 0;
 	sigprocmask(SIG_UNBLOCK, &s, NULL);
-	OK(ticks == 1 && timer_getoverrun(id) >= 4, "missed ticks are overruns (%d)", timer_getoverrun(id));
+	OK(ticks == 1 && timer_getoverrun(id) >= 4, "missed ticks are overruns (%d)",
+	   timer_getoverrun(id));
 	OK(timer_delete(id) == 0 && timer_delete(id) == -1, "timer_delete");
-	ev = (struct sigevent){ .sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = 78,
+	ev = (struct sigevent){ .sigev_notify = SIGEV_THREAD,
+				.sigev_value.sival_int = 78,
 				.sigev_notify_function = tick_thread };
 	ticks = 0;
 	its = (struct itimerspec){ { 0, 0 }, { 0, 5000000 } };
-	OK(timer_create(CLOCK_REALTIME, &ev, &id) == 0 && timer_settime(id, 0, &its, NULL) == 0, "SIGEV_THREAD");
+	OK(timer_create(CLOCK_REALTIME, &ev, &id) == 0 && timer_settime(id, 0, &its, NULL) == 0,
+	   "SIGEV_THREAD");
 	for (int i = 0; i < 1000 && ticks == 0; i++)
 		usleep(1000);
 	OK(ticks == 1, "its function is called");
@@ -496,7 +504,8 @@ static void processor_timers(void)
 	usleep(30000);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &c1);
 	clock_gettime(CLOCK_MONOTONIC, &m1);
-	OK((c1.tv_sec - c0.tv_sec) * 1000000000 + c1.tv_nsec - c0.tv_nsec < 20000000, "sleeping takes no processor time");
+	OK((c1.tv_sec - c0.tv_sec) * 1000000000 + c1.tv_nsec - c0.tv_nsec < 20000000,
+	   "sleeping takes no processor time");
 }
 
 static void raw_futex(void)
@@ -504,15 +513,21 @@ static void raw_futex(void)
 	uint32_t w = 1;
 	struct timespec ts = { 0, 5000000 };
 
-	OK(syscall(SYS_futex, &w, FUTEX_WAIT, 0, NULL) == -1 && errno == EAGAIN, "FUTEX_WAIT: EAGAIN");
-	OK(syscall(SYS_futex, &w, FUTEX_WAIT, 1, &ts) == -1 && errno == ETIMEDOUT, "FUTEX_WAIT: ETIMEDOUT");
-	OK(syscall(SYS_futex, (char *)&w + 1, FUTEX_WAIT, 1, &ts) == -1 && errno == EINVAL, "unaligned: EINVAL");
-	OK(syscall(SYS_futex, 8, FUTEX_WAIT, 1, &ts) == -1 && errno == EFAULT, "not mapped: EFAULT");
+	OK(syscall(SYS_futex, &w, FUTEX_WAIT, 0, NULL) == -1 && errno == EAGAIN,
+	   "FUTEX_WAIT: EAGAIN");
+	OK(syscall(SYS_futex, &w, FUTEX_WAIT, 1, &ts) == -1 && errno == ETIMEDOUT,
+	   "FUTEX_WAIT: ETIMEDOUT");
+	OK(syscall(SYS_futex, (char *)&w + 1, FUTEX_WAIT, 1, &ts) == -1 && errno == EINVAL,
+	   "unaligned: EINVAL");
+	OK(syscall(SYS_futex, 8, FUTEX_WAIT, 1, &ts) == -1 && errno == EFAULT,
+	   "not mapped: EFAULT");
 	OK(syscall(SYS_futex, &w, FUTEX_WAKE, 1) == 0, "FUTEX_WAKE: nobody");
 	OK(syscall(SYS_futex, &w, 99, 1) == -1 && errno == ENOSYS, "unknown: ENOSYS");
 	w = 0x3fffffff;
-	OK(syscall(SYS_futex, &w, FUTEX_LOCK_PI, 0, NULL) == -1 && errno == ESRCH, "FUTEX_LOCK_PI: no such owner");
-	OK(syscall(SYS_futex, &w, FUTEX_UNLOCK_PI, 0, NULL) == -1 && errno == EPERM, "FUTEX_UNLOCK_PI: not the owner");
+	OK(syscall(SYS_futex, &w, FUTEX_LOCK_PI, 0, NULL) == -1 && errno == ESRCH,
+	   "FUTEX_LOCK_PI: no such owner");
+	OK(syscall(SYS_futex, &w, FUTEX_UNLOCK_PI, 0, NULL) == -1 && errno == EPERM,
+	   "FUTEX_UNLOCK_PI: not the owner");
 }
 
 int main(int argc, char **argv)

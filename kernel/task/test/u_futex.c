@@ -138,7 +138,9 @@ static void model_requeue(unsigned from, unsigned to, unsigned nwake, unsigned n
 	unsigned wake = least(nwake, length[from]), move = least(nmove, length[from] - wake);
 
 	nwoken = 0;
-	assert_int_equal(futex_requeue(addr(from), nwake, nmove, addr(to), true, words[from], false), wake + move);
+	assert_int_equal(futex_requeue(addr(from), nwake, nmove, addr(to), true, words[from],
+				       false),
+			 wake + move);
 	expect_woken(from, wake);
 	for (unsigned i = 0; i < move; i++) {
 		unsigned t = model_pop(from);
@@ -167,7 +169,8 @@ static void random_against_model(void **state)
 			break;
 		case 2:
 			nwoken = 0;
-			assert_int_equal(futex_wake(addr(w), n, UINT32_MAX, false), least(n, length[w]));
+			assert_int_equal(futex_wake(addr(w), n, UINT32_MAX, false),
+					 least(n, length[w]));
 			expect_woken(w, least(n, length[w]));
 			break;
 		default:
@@ -207,12 +210,14 @@ static void wake_op(void **state)
 	words[1] = 7;
 	/* word 1: add 1; wake one of word 0; the old value 7 is > 6, so wake one of word 1 too */
 	assert_int_equal(futex_wake_op(addr(0), 1, addr(1), 1,
-				       FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_GT, 6), false), 2);
+				       FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_GT, 6), false),
+			 2);
 	assert_int_equal(words[1], 8);
 	sleep_on(0, 0);
 	sleep_on(1, 1);
 	assert_int_equal(futex_wake_op(addr(0), 1, addr(1), 1,
-				       FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_LT, -5), false), 1);
+				       FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_LT, -5), false),
+			 1);
 	assert_int_equal(words[1], 1);
 	assert_int_equal(futex_wake_op(addr(0), 1, addr(1), 1, 15u << 24, false), E_NOSYS);
 }

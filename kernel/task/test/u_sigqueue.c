@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pending signals: what is kept, in which order it comes out, and what a full queue or no memory does. */
+/*
+ * Pending signals: what is kept, in which order it comes out, and what a full queue or no memory
+ * does.
+ */
 #include "kernel/task/test/host.h"
 
 static bool no_memory;

@@ -83,7 +83,8 @@ static void sleeper_is_bounded(void **state)
 
 static void who_preempts_whom(void **state)
 {
-	struct thread normal = make(SCHED_NORMAL), batch = make(SCHED_BATCH), idle = make(SCHED_IDLE);
+	struct thread normal = make(SCHED_NORMAL), batch = make(SCHED_BATCH),
+		      idle = make(SCHED_IDLE);
 	struct thread fifo = make(SCHED_FIFO), rr = make(SCHED_RR);
 
 	(void)state;
@@ -102,12 +103,9 @@ static void who_preempts_whom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(conforms),
-		cmocka_unit_test(equal_threads_share_equally),
-		cmocka_unit_test(nice_is_weight),
-		cmocka_unit_test(extremes),
-		cmocka_unit_test(sleeper_is_bounded),
-		cmocka_unit_test(who_preempts_whom),
+		cmocka_unit_test(conforms),           cmocka_unit_test(equal_threads_share_equally),
+		cmocka_unit_test(nice_is_weight),     cmocka_unit_test(extremes),
+		cmocka_unit_test(sleeper_is_bounded), cmocka_unit_test(who_preempts_whom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
