@@ -17,6 +17,8 @@
 #define SPIN_NS  2000000ull
 #define NAP_NS   10000000ull
 
+#define HANDSHAKE_NS 100000000ull
+
 #define NPORTS 5u
 
 static struct serial_port *ports[NPORTS]; /* by enum boot_port; NULL: none */
@@ -324,6 +326,18 @@ static void flush_all(void)
 		com1_port()->ops->tx_flush(com1_port());
 }
 
+/* A program that ends at once may be faster than the device says which ports it has. */
+static void await_handshake(void)
+{
+	struct serial_port *control = ports[BOOT_PORT_CONTROL];
+	uint64_t end = time_mono_ns() + HANDSHAKE_NS;
+
+	while (control != NULL && !control->present && time_mono_ns() < end) {
+		vserial_poll();
+		cpu_relax();
+	}
+}
+
 /* As a shell shows it. */
 static unsigned exit_code(int wait_status)
 {
@@ -337,9 +351,9 @@ void console_exit(int wait_status)
 	struct serial_port *control = ports[BOOT_PORT_CONTROL];
 	char text[32];
 
-	vserial_poll();
 	flush_all();
 	drain();
+	await_handshake();
 	if (control == NULL || !control->present)
 		power_off(BOOT_EXIT_STATUS + (exit_code(wait_status) & 0x1f));
 	fmt_snprintf(text, sizeof(text), "exit=%d", wait_status);

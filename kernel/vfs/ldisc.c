@@ -503,7 +503,7 @@ static void receive(struct tty *t, uint8_t c)
 
 /* May a byte come? While a line is being edited yes: keys that end or erase it must work (others
  * are then dropped). */
-static bool has_room(const struct tty *t)
+bool ldisc_has_room(const struct tty *t)
 {
 	if (L(t, ICANON) && t->canon == t->tail)
 		return true;
@@ -514,7 +514,7 @@ size_t ldisc_input(struct tty *t, const uint8_t *data, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && has_room(t))
+	while (i < n && ldisc_has_room(t))
 		receive(t, data[i++]);
 	if (t->driver->flush != NULL)
 		t->driver->flush(t);
@@ -614,7 +614,7 @@ static err_t read_line(struct tty *t, struct uio *to, size_t *done)
 
 err_t ldisc_read(struct tty *t, struct uio *to, size_t *done)
 {
-	bool full = !has_room(t);
+	bool full = !ldisc_has_room(t);
 	uint32_t n = count(t);
 	err_t err;
 
@@ -622,7 +622,7 @@ err_t ldisc_read(struct tty *t, struct uio *to, size_t *done)
 		err = read_line(t, to, done);
 	else
 		err = copy_out(t, to, n < to->left ? n : (uint32_t)to->left, done);
-	if (full && has_room(t) && t->driver->unthrottle != NULL)
+	if (full && ldisc_has_room(t) && t->driver->unthrottle != NULL)
 		t->driver->unthrottle(t);
 	return err;
 }

@@ -87,6 +87,18 @@ static size_t pages_drop(uint8_t **pages, uint32_t n)
 	return freed;
 }
 
+/* Pages behind the head's up to the tail's, which in a full pipe may be one and the same. */
+static size_t drop_empty(struct pipe *p)
+{
+	uint32_t at = ALIGN_UP(p->head, (uint32_t)PAGE_SIZE);
+	uint32_t end = ALIGN_DOWN(p->tail, (uint32_t)PAGE_SIZE) + p->size;
+	size_t freed = 0;
+
+	for (; (int32_t)(end - at) > 0; at += PAGE_SIZE)
+		freed += pages_drop(pipe_slot(p, at), 1);
+	return freed;
+}
+
 /* Give back pages without data, of pipes that nobody is just copying from or to. */
 static size_t pipe_reclaim(size_t want)
 {
@@ -94,13 +106,9 @@ static size_t pipe_reclaim(size_t want)
 
 	LIST_FOR_EACH(pos, &all_pipes) {
 		struct pipe *p = list_entry(pos, struct pipe, all);
-		uint32_t end = ALIGN_DOWN(p->tail, (uint32_t)PAGE_SIZE) + p->size;
 
-		if (p->copying)
-			continue;
-		for (uint32_t at = ALIGN_UP(p->head, (uint32_t)PAGE_SIZE); at != end;
-		     at += PAGE_SIZE)
-			freed += pages_drop(pipe_slot(p, at), 1);
+		if (!p->copying)
+			freed += drop_empty(p);
 		if (freed >= want)
 			break;
 	}

@@ -103,7 +103,8 @@ err_t console_open_standard(struct file *std[3]) MUST_CHECK;
 void console_attach(struct task *t);
 /* The first program is about to enter user mode: tells the host. */
 void console_ready(void);
-/* A line for the host: "killed-by=oom". Lost when there is no control port. */
+/* A line for the host (abi/control.h), without its end: "killed-by=oom". Lost when there is no
+ * control port. */
 void console_control(const char *line);
 /* Status of the first program to the host when all its output has been taken, then power off. */
 NORETURN void console_exit(int wait_status);

@@ -236,7 +236,7 @@ static uint32_t master_poll(struct file *f, struct poll_table *t)
 		ready |= EPOLLPRI | EPOLLIN | EPOLLRDNORM;
 	if (p->slave_closed)
 		ready |= EPOLLHUP;
-	if (ldisc_input_count(&p->slave) < TTY_INPUT / 2)
+	if (ldisc_has_room(&p->slave))
 		ready |= EPOLLOUT | EPOLLWRNORM;
 	return ready;
 }

@@ -67,6 +67,8 @@ struct tty {
 void ldisc_init(struct tty *t);
 /* Bytes from outside. Answers how many were taken; the driver keeps the rest until unthrottle. */
 size_t ldisc_input(struct tty *t, const uint8_t *data, size_t n);
+/* Would one more byte be taken? Drivers are told by unthrottle when this becomes true. */
+bool ldisc_has_room(const struct tty *t);
 /* The settings changed from `old` to t->termios. */
 void ldisc_settings_changed(struct tty *t, const struct termios2 *old);
 /* Can a read return now? (`for_poll`: with VMIN bytes) */

@@ -26,6 +26,7 @@ wait_result_t fake_wait_result;
 int fake_signal, fake_signal_pgrp;
 sigmask_t fake_pending;
 long fake_frames, fake_objects;
+size_t (*fake_reclaim)(size_t want);
 enum log_level log_level = LOG_WARN;
 
 static struct sighand sighand;
@@ -93,7 +94,7 @@ void frame_put(paddr_t pa)
 
 void mem_register_reclaim(size_t (*fn)(size_t want))
 {
-	(void)fn;
+	fake_reclaim = fn;
 }
 
 size_t x86_copy_from_user(void *dst, uint64_t src, size_t len)

@@ -30,6 +30,9 @@ extern sigmask_t fake_pending;
 extern long fake_frames;  /* frames handed out and not returned */
 extern long fake_objects; /* kmem allocations alive */
 
+/* What memory would call when it runs out. */
+extern size_t (*fake_reclaim)(size_t want);
+
 void fake_reset(void);
 /* Move the clock; timers due fire. */
 void fake_time_passes(uint64_t ns);

@@ -196,6 +196,25 @@ static void test_random_transfers(void **state)
 	}
 }
 
+static void test_memory_goes_back(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_write(w, big, 65536), 65536);
+	assert_int_equal(fake_frames, 16);
+	assert_int_equal(fake_reclaim(1000), 0); /* all in use */
+	assert_int_equal(fake_read(r, back, 5000), 5000);
+	assert_int_equal(fake_reclaim(1000), 1);
+	assert_int_equal(fake_write(w, big, 4096), 4096);
+	assert_int_equal(fake_write(w, big + 4096, 904), 904);
+	assert_int_equal(fake_reclaim(1000), 0); /* full: head and tail share a page */
+	assert_int_equal(fake_read(r, back, 65536), 65536);
+	assert_memory_equal(back, big + 5000, 60536);
+	assert_memory_equal(back + 60536, big, 5000);
+	assert_int_equal(fake_reclaim(1000), 16);
+	assert_int_equal(fake_frames, 0);
+	assert_int_equal(fake_write(w, big, 10), 10);
+}
+
 /* ---- FIFOs ---- */
 
 static struct inode fifo;
@@ -261,6 +280,7 @@ int main(void)
 		T(test_blocking_read),
 		T(test_size),
 		T(test_random_transfers),
+		T(test_memory_goes_back),
 		T(test_fifo),
 		T(test_fifo_without_writer),
 	};
