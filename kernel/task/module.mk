@@ -8,7 +8,7 @@ SRCS := sched.c wait.c timer.c thread.c clone.c exit.c wait4.c pgrp.c account.c 
 KTESTS := test/k_sched.c
 # Run by test/task/prog.t, on the host and in the guest.
 PROGS := test/p_signal.c test/p_thread.c test/p_proc.c
-UNIT := test/u_sigqueue.c test/u_timer.c test/u_script.c test/u_futex.c
+UNIT := test/u_random.c test/u_sigqueue.c test/u_timer.c test/u_script.c test/u_futex.c
 UNIT_SRCS_u_sigqueue := sigqueue.c
 UNIT_SRCS_u_timer := timer.c
 UNIT_SRCS_u_script := script.c
