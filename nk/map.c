@@ -9,7 +9,9 @@
 #include "nk/hw.h"
 
 /* Called for each page: the cursor stays in registers. */
-#define HOT static inline __attribute__((always_inline))
+/* Has a loop of HOT functions: gets the registers for itself. */
+#define LOOP static __attribute__((noinline))
+#define HOT  static inline __attribute__((always_inline))
 
 #define RIGHTS    (NK_R | NK_W | NK_X)
 #define MAPS_MAX  (UINT32_MAX - NK_MAX_PAGES)
@@ -83,15 +85,28 @@ HOT struct nk_frame *counted(struct cursor *c, uint64_t entry)
 	return f != NULL && f->type != NK_T_IMAGE ? f : NULL;
 }
 
+/* A frame that is mapped nowhere yet: by far the most, and seen in one look at its descriptor. */
+HOT bool frame_fresh(const struct nk_frame *f)
+{
+	static const struct nk_frame fresh = { .type = NK_T_PLAIN };
+
+	return __builtin_memcmp(f, &fresh, sizeof(fresh)) == 0;
+}
+
 HOT void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
 {
 	struct nk_frame *f = counted(c, entry);
+	unsigned writable = (entry & NK_PTE_W) != 0;
 
 	if (f == NULL)
 		return;
+	if (frame_fresh(f)) {
+		*f = (struct nk_frame){ .type = type, .wmaps = writable, .maps = 1 };
+		return;
+	}
 	f->type = type;
 	f->maps++;
-	f->wmaps += (entry & NK_PTE_W) != 0;
+	f->wmaps += writable;
 }
 
 HOT void entry_unref(struct cursor *c, uint64_t entry)
@@ -134,8 +149,8 @@ HOT bool frame_usual(const struct nk_frame *f, uint64_t pa, enum nk_type type, b
 }
 
 /* The pages of one level-1 table (NULL: not there yet) from its entry `slot`. */
-static err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned n,
-			   const uint64_t *slot)
+LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned n,
+			 const uint64_t *slot)
 {
 	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
 	bool writable = op->rights & NK_W;
@@ -150,7 +165,8 @@ static err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsign
 		if (pa == UINT64_MAX)
 			continue;
 		f = frame_lookup_cached(&c, pa);
-		if (!frame_usual(f, pa, type, writable))
+		if (!(f != NULL && (pa & PAGE_MASK) == 0 && frame_fresh(f)) &&
+		    !frame_usual(f, pa, type, writable))
 			TRY(frame_reason(op, pa, f));
 		if (slot != NULL && NK_PTE_THERE(slot[i]))
 			return E_EXIST;
@@ -181,8 +197,8 @@ err_t map_check(const struct nk_op *op)
 }
 
 /* Write the entries; returns how many more are in use. */
-static int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint64_t *slot,
-		   uint64_t va)
+LOOP int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint64_t *slot,
+		 uint64_t va)
 {
 	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
 	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
