@@ -16,6 +16,7 @@
 #include "tool/control.h"
 #include "tool/flow.h"
 #include "tool/report.h"
+#include "tool/symbols.h"
 #include "tool/term.h"
 
 #define SECOND_NS 1000000000ull
@@ -120,6 +121,19 @@ static void end_machine(struct bridge *b, int sig)
 	vm_kill(b->vm);
 }
 
+/* A message of the kernel for the user; places in programs get the function's name. */
+static void show_message(const struct bridge *b, const char *text)
+{
+	const char *end = b->cfg->tty ? "\r\n" : "\n";
+	char symbol[SYMBOL_MAX];
+
+	symbol_of_line(text, symbol);
+	if (symbol[0] != '\0')
+		dprintf(STDERR_FILENO, "ringfence: %s  %s%s", text, symbol, end);
+	else
+		dprintf(STDERR_FILENO, "ringfence: %s%s", text, end);
+}
+
 static void on_line(void *ctx, const struct control_event *e)
 {
 	struct bridge *b = ctx;
@@ -136,9 +150,7 @@ static void on_line(void *ctx, const struct control_event *e)
 		r->status = e->status;
 		break;
 	case CONTROL_OOM: r->oom = true; break;
-	case CONTROL_LOG:
-		dprintf(STDERR_FILENO, "ringfence: %s%s", e->text, b->cfg->tty ? "\r\n" : "\n");
-		break;
+	case CONTROL_LOG: show_message(b, e->text); break;
 	case CONTROL_UNKNOWN:
 		note("the kernel sent a line that is not understood: %s", e->text);
 		break;
@@ -332,8 +344,6 @@ static void step(struct bridge *b, const struct pollfd p[P_COUNT])
 {
 	bool fresh = b->in.head == b->in.tail;
 
-	if (p[P_SIGNALS].revents != 0)
-		step_signals(b);
 	flow_step(&b->in, &p[P_IN]);
 	if (b->cfg->tty && fresh)
 		watch_escapes(b);
@@ -341,6 +351,9 @@ static void step(struct bridge *b, const struct pollfd p[P_COUNT])
 	flow_step(&b->err, &p[P_ERR]);
 	if (p[P_CONTROL].revents != 0)
 		step_control(b, p[P_CONTROL].revents);
+	/* After the control port: whether the program runs decides what a signal means. */
+	if (p[P_SIGNALS].revents != 0)
+		step_signals(b);
 	if (p[P_LOG].revents != 0)
 		step_log(b);
 	if (p[P_ERRORS].revents != 0)

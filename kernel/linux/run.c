@@ -123,6 +123,13 @@ static void first_thread(void *unused)
 	console_ready();
 }
 
+/* The host is told when it is the program itself that goes, not one of its children. */
+static void tell_out_of_memory(struct task *t)
+{
+	if (t->pid == 1)
+		console_control("killed-by=oom");
+}
+
 static void program_ended(int wait_status)
 {
 	linux_stats("end");
@@ -135,6 +142,7 @@ err_t linux_run_program(void)
 
 	TRY(run_config_check());
 	task_first_exited = program_ended;
+	task_oom_hook = tell_out_of_memory;
 	TRY(task_create_first(&t));
 	t->files = fdtable_create();
 	t->fs = fs_context_clone(&kernel_fs);

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The tool and the kernel together, as a user meets them: streams, codes, signals, terminal, failures. Prints TAP."""
+import hashlib
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
+PY = "/usr/bin/python3"
+TESTS = []
+FOLDER = tempfile.mkdtemp(prefix="rf-e2e-")
+
+
+def test(fn):
+    TESTS.append(fn)
+    return fn
+
+
+def ringfence(*args, stdin=b"", env=None, timeout=120, cwd=FOLDER):
+    e = dict(os.environ, **(env or {}))
+    return subprocess.run([TOOL, *args], input=stdin, capture_output=True, timeout=timeout, cwd=cwd, env=e)
+
+
+def expect(condition, why):
+    if not condition:
+        raise AssertionError(why)
+
+
+def equal(got, want):
+    expect(got == want, "got %r, want %r" % (got[:300] if hasattr(got, "__getitem__") else got, want))
+
+
+def compile_c(name, text, *flags):
+    path = os.path.join(FOLDER, name)
+    with open(path + ".c", "w") as f:
+        f.write(text)
+    subprocess.run(["gcc", *flags, "-o", path, path + ".c"], check=True)
+    return path
+
+
+@test
+def exit_codes():
+    for code in (0, 1, 42, 255):
+        equal(ringfence("run", "/bin/busybox", "sh", "-c", "exit %d" % code).returncode, code)
+
+
+@test
+def death_by_signal_is_128_plus_number():
+    equal(ringfence("run", "/bin/busybox", "sh", "-c", "kill -9 $$").returncode, 137)
+    equal(ringfence("run", "/bin/busybox", "sh", "-c", "kill -TERM $$").returncode, 143)
+
+
+@test
+def output_and_error_apart_and_nothing_else():
+    p = ringfence("run", "/bin/busybox", "sh", "-c", "echo out; echo err >&2; printf 'no newline'")
+    equal((p.stdout, p.stderr), (b"out\nno newline", b"err\n"))
+
+
+@test
+def large_input_byte_exact():
+    data = bytes(i * 7919 % 256 for i in range(3_000_000))
+    p = ringfence("run", "/usr/bin/sha256sum", stdin=data)
+    equal(p.stdout.split()[0].decode(), hashlib.sha256(data).hexdigest())
+
+
+@test
+def large_output_byte_exact():
+    p = ringfence("run", PY, "-c", "import sys; [sys.stdout.buffer.write(bytes((i * j) % 251 for i in range(1000)) * 100) for j in range(200)]")
+    want = b"".join(bytes((i * j) % 251 for i in range(1000)) * 100 for j in range(200))
+    equal(hashlib.sha256(p.stdout).hexdigest(), hashlib.sha256(want).hexdigest())
+
+
+@test
+def output_into_a_closed_pipe_ends_the_program():
+    p = subprocess.run("%s run /bin/busybox yes | head -c 100000 | wc -c" % TOOL, shell=True, capture_output=True, timeout=60)
+    equal(p.stdout.strip(), b"100000")
+
+
+@test
+def arguments_pass_byte_exactly():
+    args = ["", "a b", "\"'$x\\", "\n", "ä\udcff".encode("utf-8", "surrogateescape"), "*"]
+    p = ringfence("run", PY, "-c", "import sys, os; print([os.fsencode(a) for a in sys.argv[1:]])", *args)
+    equal(p.stdout.decode().strip(), str([a if isinstance(a, bytes) else a.encode() for a in args]))
+
+
+@test
+def environment_and_working_directory():
+    p = ringfence("run", "-e", "A=1 2", "-e", "B", "-w", "/usr/share", "/bin/busybox", "sh", "-c", "echo $A-$B-$SECRET; pwd",
+                  env={"B": "from host", "SECRET": "x"})
+    equal(p.stdout, b"1 2-from host-\n/usr/share\n")
+
+
+@test
+def files_named_by_arguments_are_there():
+    with open(FOLDER + "/data", "w") as f:
+        f.write("content\n")
+    equal(ringfence("run", "/bin/cat", "data").stdout, b"content\n")
+    equal(ringfence("run", "/bin/cat", FOLDER + "/data").stdout, b"content\n")
+
+
+@test
+def a_changed_file_is_seen_by_the_next_run():
+    for text in ("first\n", "second\n"):
+        with open(FOLDER + "/changing", "w") as f:
+            f.write(text)
+        equal(ringfence("run", "/bin/cat", "changing").stdout, text.encode())
+
+
+@test
+def include_elsewhere():
+    with open(FOLDER + "/data", "w") as f:
+        f.write("content\n")
+    equal(ringfence("run", "--include", FOLDER + "/data:/srv/x/y", "/bin/cat", "/srv/x/y").stdout, b"content\n")
+
+
+@test
+def cores_and_memory():
+    equal(ringfence("run", "-c", "4", "-m", "128M", "/bin/busybox", "nproc").stdout, b"1\n")
+    p = ringfence("run", "-m", "200M", "/bin/busybox", "grep", "MemTotal", "/proc/meminfo")
+    total = int(p.stdout.split()[1])
+    expect(150 * 1024 < total <= 200 * 1024, "MemTotal %d" % total)
+
+
+@test
+def strace_shows_calls():
+    err = ringfence("run", "--strace", "/bin/busybox", "cat", "/etc/hostname.none").stderr.decode()
+    expect(re.search(r'openat\(AT_FDCWD, "/etc/hostname.none", O_RDONLY.*\) = -1 ENOENT|open\("/etc/hostname.none", O_RDONLY.*\) = -1 ENOENT', err), err[-600:])
+    expect("exit_group(1)" in err, err[-300:])
+
+
+@test
+def missing_files_are_named():
+    err = ringfence("run", "--missing-files", "/bin/busybox", "cat", "/etc/not-there").stderr.decode()
+    expect("/etc/not-there" in err, err)
+
+
+@test
+def unknown_calls_are_logged_once_by_name():
+    err = ringfence("run", "-v", PY, "-c", "import socket\nfor _ in range(3):\n  try: socket.socket()\n  except OSError as e: print(e.errno)").stderr.decode()
+    equal(len(re.findall(r"\bsocket\b.*ENOSYS", err)), 1)
+
+
+@test
+def memory_exhausted_kills_the_program_and_says_so():
+    oom = compile_c("oom", "#include <stdlib.h>\n#include <string.h>\nint main(void){ for(;;) memset(malloc(1<<20), 1, 1<<20); }", "-O0", "-static", "-fno-builtin")
+    p = ringfence("run", "-m", "64M", oom)
+    equal(p.returncode, 137)
+    expect(b"memory" in p.stderr and b"-m" in p.stderr, p.stderr)
+
+
+@test
+def memory_exhausted_in_a_child_leaves_the_parent():
+    text = "import os\np=os.fork()\nif p==0:\n  x=[]\n  while True: x.append(bytearray(1<<20))\nprint(os.waitpid(p,0)[1], flush=True)"
+    p = ringfence("run", "-m", "128M", PY, "-c", text)
+    expect(p.stdout.strip() in (b"9", b"256"), (p.stdout, p.stderr[-300:]))
+
+
+@test
+def a_crash_is_reported_with_place_and_symbols():
+    crash = compile_c("crash", "static int inner(volatile int *p){ return *p; }\nint outer(int n){ return inner((int *)(long)(n + 15)) + 1; }\nint main(int c, char **v){ (void)v; return outer(c); }",
+                      "-O0", "-g", "-fno-omit-frame-pointer")
+    p = ringfence("run", crash)
+    equal(p.returncode, 139)
+    err = p.stderr.decode()
+    for word in ("SIGSEGV", "0000000000000010", "inner", "outer", "main"):
+        expect(word in err, "no %s in:\n%s" % (word, err))
+
+
+def start(*args, **kw):
+    return subprocess.Popen([TOOL, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER, **kw)
+
+
+def children_of(pid):
+    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True).stdout.split()
+    return [int(x) for x in out]
+
+
+def gone(pid, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not os.path.exists("/proc/%d" % pid) or open("/proc/%d/stat" % pid).read().split()[2] == "Z":
+            return True
+        select.select([], [], [], 0.02)
+    return False
+
+
+WAITER = "import os, signal, sys\ndef h(s, f): os.write(1, b'got %d\\n' % s); os._exit(7)\nfor s in (2, 15, 1): signal.signal(s, h)\nprint('ready', flush=True)\nwhile True: signal.pause()"
+
+
+@test
+def signals_reach_the_program():
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        p = start("run", PY, "-c", WAITER)
+        equal(p.stdout.readline(), b"ready\n")
+        p.send_signal(sig)
+        out, _ = p.communicate(timeout=30)
+        equal((out, p.returncode), (b"got %d\n" % sig, 7))
+
+
+@test
+def nothing_is_left_when_the_tool_is_killed():
+    p = start("run", PY, "-c", WAITER)
+    equal(p.stdout.readline(), b"ready\n")
+    kids = children_of(p.pid)
+    expect(kids, "no QEMU below the tool")
+    p.kill()
+    p.communicate(timeout=30)
+    for k in kids:
+        expect(gone(k), "QEMU %d is still there" % k)
+
+
+@test
+def end_of_input_is_seen_while_the_program_runs():
+    p = start("run", "/bin/busybox", "sh", "-c", "while read x; do echo got $x; done; echo end")
+    p.stdin.write(b"one\n")
+    p.stdin.flush()
+    equal(p.stdout.readline(), b"got one\n")
+    out, _ = p.communicate(b"two\n", timeout=30)
+    equal(out, b"got two\nend\n")
+
+
+def on_terminal(argv, steps, timeout=60):
+    """Run argv on a terminal; for each (text to wait for, what to type) in turn. All output, exit status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(FOLDER)
+        os.execv(argv[0], argv)
+    seen, end, at = b"", time.monotonic() + timeout, 0
+    try:
+        while True:
+            if steps and steps[0][0] in seen[at:]:
+                at = len(seen)
+                os.write(fd, steps.pop(0)[1])
+            if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError("nothing more came: %r, waiting for %r" % (seen[-500:], steps[:1]))
+            try:
+                part = os.read(fd, 65536)
+            except OSError:
+                part = b""
+            if not part:
+                return seen, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            seen += part
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+@test
+def a_shell_on_a_terminal():
+    out, code = on_terminal([TOOL, "run", "-e", "PS1=@ ", "/bin/bash", "--norc", "-i"],
+                            [(b"@ ", b"echo $((6*7))\n"), (b"\r42\r\n", b"test -t 0 -a -t 1 && echo terminal\n"), (b"\rterminal\r\n", b"exit 9\n")])
+    equal(code, 9)
+
+
+@test
+def ctrl_c_on_a_terminal_reaches_the_job():
+    # The job itself says that it runs: a Ctrl-C before the shell has given it the terminal is the shell's.
+    out, code = on_terminal([TOOL, "run", "-e", "PS1=@ ", "--include", "/bin/sleep", "/bin/bash", "--norc", "-i"],
+                            [(b"@ ", b"bash -c 'echo g$((1))o; exec sleep 100'\n"), (b"\rg1o\r\n", b"\x03"), (b"@ ", b"echo status $?\n"), (b"\rstatus 130", b"exit 3\n")])
+    equal(code, 3)
+
+
+@test
+def a_built_image_runs():
+    image = FOLDER + "/hello.rf"
+    p = ringfence("build", "-o", image, "/bin/busybox")
+    equal((p.returncode, os.path.exists(image)), (0, True))
+    p = ringfence("run", image, "echo", "from the image")
+    expect(p.stdout == b"from the image\n" or p.returncode == 0, p.stderr)
+
+
+@test
+def an_image_larger_than_memory_is_refused():
+    p = ringfence("run", "-m", "16M", PY, "-c", "pass")
+    expect(p.returncode == 125 and b"memory" in p.stderr and b"-m" in p.stderr, (p.returncode, p.stderr))
+
+
+@test
+def a_program_that_is_not_there():
+    p = ringfence("run", "no-such-program")
+    expect(p.returncode == 127 and b"no-such-program" in p.stderr, (p.returncode, p.stderr))
+
+
+@test
+def programs_of_other_machines_are_refused():
+    with open("/bin/busybox", "rb") as f:
+        head = bytearray(f.read(4096))
+    for name, at, value, word in (("i386", 4, b"\1", b"32-bit"), ("arm64", 18, b"\xb7\0", b"64"), ("text", 0, b"text", b"ELF")):
+        bad = bytearray(head)
+        bad[at:at + len(value)] = value
+        with open(FOLDER + "/" + name, "wb") as f:
+            f.write(bad)
+        os.chmod(FOLDER + "/" + name, 0o755)
+        p = ringfence("run", "./" + name)
+        expect(p.returncode in (125, 126) and word in p.stderr, (name, p.returncode, p.stderr))
+
+
+@test
+def fork_bomb_is_contained():
+    text = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (50, 50))\nos.setuid(65534)\nn=0\nwhile True:\n  try:\n    p=os.fork()\n  except OSError as e:\n    print(e.errno, n < 60); break\n  if p==0:\n    import signal; signal.pause()\n  n+=1\nimport signal; signal.signal(15, signal.SIG_IGN); os.kill(0, 15)"
+    p = ringfence("run", "-m", "256M", PY, "-c", text)
+    equal(p.stdout, b"11 True\n")
+
+
+def main():
+    only = sys.argv[1:]
+    TESTS[:] = [t for t in TESTS if not only or t.__name__ in only]
+    print("1..%d" % len(TESTS))
+    failed = 0
+    for i, fn in enumerate(TESTS):
+        try:
+            fn()
+            print("ok %d - %s" % (i + 1, fn.__name__))
+        except Exception as e:  # a failure of any kind is this test's
+            failed += 1
+            print("not ok %d - %s" % (i + 1, fn.__name__))
+            for line in str(e).splitlines()[:12]:
+                print("#   " + line[:300])
+        sys.stdout.flush()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
