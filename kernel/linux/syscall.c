@@ -111,8 +111,6 @@ const char *syscall_missing_name(unsigned nr)
 		{ __NR_kexec_load, "kexec_load" }, { __NR_add_key, "add_key" },
 		{ __NR_request_key, "request_key" }, { __NR_keyctl, "keyctl" },
 		{ __NR_ioprio_set, "ioprio_set" }, { __NR_ioprio_get, "ioprio_get" },
-		{ __NR_inotify_init, "inotify_init" }, { __NR_inotify_add_watch, "inotify_add_watch" },
-		{ __NR_inotify_rm_watch, "inotify_rm_watch" }, { __NR_inotify_init1, "inotify_init1" },
 		{ __NR_migrate_pages, "migrate_pages" }, { __NR_unshare, "unshare" },
 		{ __NR_splice, "splice" }, { __NR_tee, "tee" }, { __NR_vmsplice, "vmsplice" },
 		{ __NR_move_pages, "move_pages" }, { __NR_accept4, "accept4" },

@@ -9,6 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/fd.h"
+#include "kernel/vfs/inotify.h"
 #include "kernel/vfs/internal.h"
 
 err_t vfs_stat(int dirfd, const char *name, unsigned look, struct kstat *out)
@@ -133,6 +134,21 @@ static void chown_clears_bits(const struct inode *i, struct attr_change *c)
 	}
 }
 
+/* As Linux: the size or the time of writing alone tell of a change of the contents. */
+static uint32_t change_event(const struct attr_change *c)
+{
+	uint32_t mask = (c->valid & ATTR_SIZE) != 0 ? IN_MODIFY : 0;
+
+	if ((c->valid & (ATTR_MODE | ATTR_UID | ATTR_GID)) != 0)
+		mask |= IN_ATTRIB;
+	switch (c->valid & (ATTR_ATIME | ATTR_MTIME)) {
+	case ATTR_ATIME | ATTR_MTIME: return mask | IN_ATTRIB;
+	case ATTR_ATIME: return mask | IN_ACCESS;
+	case ATTR_MTIME: return mask | IN_MODIFY;
+	default: return mask;
+	}
+}
+
 err_t vfs_setattr(const struct path *p, struct attr_change *c, unsigned what)
 {
 	struct inode *i = p->dentry->inode;
@@ -159,7 +175,9 @@ err_t vfs_setattr(const struct path *p, struct attr_change *c, unsigned what)
 		return E_PERM;
 	if ((c->valid & ATTR_SIZE) != 0)
 		TRY(inode_drop_privileges(i));
-	return i->ops->setattr(i, c);
+	TRY(i->ops->setattr(i, c));
+	notify_path(p, change_event(c));
+	return OK;
 }
 
 /* ---- extended attributes ---- */
@@ -203,7 +221,11 @@ err_t vfs_setxattr(const struct path *p, const char *name, const void *buf, size
 	if (size > XATTR_SIZE_MAX)
 		return E_2BIG;
 	TRY(xattr_rule(p, name, true));
-	return i->ops->setxattr != NULL ? i->ops->setxattr(i, name, buf, size, flags) : E_OPNOTSUPP;
+	if (i->ops->setxattr == NULL)
+		return E_OPNOTSUPP;
+	TRY(i->ops->setxattr(i, name, buf, size, flags));
+	notify_path(p, IN_ATTRIB);
+	return OK;
 }
 
 err_t vfs_listxattr(const struct path *p, char *buf, size_t size, size_t *len)

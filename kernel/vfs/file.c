@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/vfs/inotify.h"
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/lock.h"
 #include "kernel/vfs/object.h"
@@ -77,6 +78,8 @@ void file_put(struct file *f)
 	BUG_ON(f->refs == 0);
 	if (--f->refs > 0)
 		return;
+	if ((f->flags & O_PATH) == 0)
+		notify_path(&f->path, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epoll_items))
 		epoll_file_gone(f);
 	if (f->ops != NULL && f->ops->release != NULL)
@@ -138,6 +141,8 @@ static err_t inode_read(struct file *f, uint64_t off, struct uio *to, size_t *do
 	err = i->ops->read(i, off, to, done);
 	if ((f->flags & O_NOATIME) == 0)
 		path_accessed(&f->path, i);
+	if (*done > 0)
+		notify_path(&f->path, IN_ACCESS);
 	return err;
 }
 
@@ -158,6 +163,8 @@ static err_t inode_write(struct file *f, uint64_t off, struct uio *from, size_t 
 	from->left = len;
 	err = i->ops->write(i, off, from, done);
 	from->left += beyond;
+	if (*done > 0)
+		notify_path(&f->path, IN_MODIFY);
 	return err;
 }
 
@@ -412,7 +419,9 @@ err_t file_readdir(struct file *f, dir_emit emit, void *ctx)
 			return OK;
 		f->pos = DIR_POS_FS;
 	}
-	return i->ops->readdir(i, f->pos - DIR_POS_FS, emit_shifted, &s);
+	TRY(i->ops->readdir(i, f->pos - DIR_POS_FS, emit_shifted, &s));
+	notify_path(&f->path, IN_ACCESS);
+	return OK;
 }
 
 /* ---- the rest ---- */
@@ -532,7 +541,9 @@ err_t file_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 		if (room < end)
 			return file_size_limit(UINT64_MAX, &room);
 	}
-	return i->ops->allocate(i, mode, off, len);
+	TRY(i->ops->allocate(i, mode, off, len));
+	notify_path(&f->path, IN_MODIFY);
+	return OK;
 }
 
 err_t file_set_flags(struct file *f, uint32_t flags)

@@ -66,7 +66,7 @@ err_t file_write(struct file *f, struct uio *from, size_t *done) MUST_CHECK;
 err_t file_pread(struct file *f, uint64_t off, struct uio *to, size_t *done) MUST_CHECK;
 err_t file_pwrite(struct file *f, uint64_t off, struct uio *from, size_t *done) MUST_CHECK;
 long file_seek(struct file *f, int64_t off, int whence);
-/* For file_ops.seek: a file that has no position, but says 0 to every seek as some of Linux's do. */
+/* For file_ops.seek: a file without a position that says 0 to every seek, as some of Linux's do. */
 long file_seek_nowhere(struct file *f, int64_t off, int whence);
 long file_ioctl(struct file *f, unsigned cmd, uint64_t arg);
 err_t file_stat(struct file *f, struct kstat *out) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/vfs/inotify.h"
 #include "kernel/vfs/internal.h"
 
 /* A name found by its directory. */
@@ -70,6 +71,7 @@ static err_t create_entry(struct name *n, uint32_t mode, uint64_t rdev)
 	if (dir->ops->create == NULL)
 		return E_PERM;
 	TRY(dir->ops->create(dir, n->last, n->len, mode, rdev, &i));
+	notify_name(dir, IN_CREATE | notify_isdir(i), 0, n->last, n->len);
 	inode_put(i);
 	return OK;
 }
@@ -128,8 +130,10 @@ err_t vfs_symlink(const char *target, int dirfd, const char *name)
 	dir = n.dir.dentry->inode;
 	err = dir->ops->symlink != NULL ? dir->ops->symlink(dir, n.last, n.len, target, &i)
 					: E_PERM;
-	if (err == OK)
+	if (err == OK) {
+		notify_name(dir, IN_CREATE, 0, n.last, n.len);
 		inode_put(i);
+	}
 	name_release(&n);
 	return err;
 }
@@ -144,7 +148,10 @@ static err_t link_checked(const struct path *old, struct name *n)
 		return E_PERM;
 	if (i->nlink == 0 && !i->linkable)
 		return E_NOENT;
-	return dir->ops->link(dir, n->last, n->len, i);
+	TRY(dir->ops->link(dir, n->last, n->len, i));
+	notify_path(old, IN_ATTRIB);
+	notify_name(dir, IN_CREATE, 0, n->last, n->len);
+	return OK;
 }
 
 err_t vfs_link(int olddir, const char *oldname, int newdir, const char *newname, unsigned look)
@@ -194,6 +201,8 @@ static err_t unlink_checked(struct name *n, bool dir)
 		return E_PERM;
 	TRY(di->ops->unlink(di, n->last, n->len, dir));
 	dentry_unlinked(n->d);
+	notify_unlinked(victim);
+	notify_name(di, IN_DELETE | (is_dir ? IN_ISDIR : 0), 0, n->last, n->len);
 	return OK;
 }
 
@@ -272,6 +281,15 @@ static err_t rename_permissions(const struct name *from, const struct name *to, 
 	return may_move(from, to, from->d);
 }
 
+static void notify_moved(const struct name *from, const struct name *to, struct inode *i)
+{
+	uint32_t cookie = inotify_watches != 0 ? inotify_new_cookie() : 0, dir = notify_isdir(i);
+
+	notify_name(from->dir.dentry->inode, IN_MOVED_FROM | dir, cookie, from->last, from->len);
+	notify_name(to->dir.dentry->inode, IN_MOVED_TO | dir, cookie, to->last, to->len);
+	notify_name(i, IN_MOVE_SELF | dir, 0, "", 0);
+}
+
 static err_t rename_apply(struct name *from, struct name *to, unsigned flags)
 {
 	struct inode *fi = from->dir.dentry->inode, *ti = to->dir.dentry->inode;
@@ -286,13 +304,19 @@ static err_t rename_apply(struct name *from, struct name *to, unsigned flags)
 	err = fi->ops->rename(fi, from->last, from->len, ti, to->last, to->len, flags);
 	if (err != OK || (flags & RENAME_EXCHANGE) != 0) {
 		kmem_free(name);
-		if (err == OK)
+		if (err == OK) {
 			dentry_exchange(from->d, to->d);
+			notify_moved(from, to, from->d->inode);
+			notify_moved(to, from, to->d->inode);
+		}
 		return err;
 	}
 	if (to->d != NULL)
 		dentry_unlinked(to->d);
 	dentry_rename(from->d, to->dir.dentry, name, to->len);
+	notify_moved(from, to, from->d->inode);
+	if (to->d != NULL)
+		notify_unlinked(to->d->inode);
 	return OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernel/core/core.h"
 #include "kernel/vfs/device.h"
+#include "kernel/vfs/inotify.h"
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/poll.h"
 
@@ -96,6 +97,10 @@ static err_t open_checked(const struct path *p, uint32_t flags, bool created, st
 		file_put(f);
 		return err;
 	}
+	if ((flags & O_TRUNC) != 0 && !created && S_ISREG(i->mode))
+		notify_path(p, IN_MODIFY);
+	if ((flags & O_PATH) == 0)
+		notify_path(p, IN_OPEN);
 	*out = f;
 	return OK;
 }
@@ -121,6 +126,7 @@ static err_t create_last(struct walk *w, uint32_t mode)
 	mode = (mode & 07777 & ~current_fs()->umask) | S_IFREG;
 	TRY(dir->ops->create(dir, w->last, w->last_len, mode, 0, &i));
 	inode_put(i);
+	notify_name(dir, IN_CREATE, 0, w->last, w->last_len);
 	/* By name again: the cache has one way in. */
 	TRY(lookup_child(w->cur.dentry, w->last, w->last_len, &d));
 	dentry_put(w->cur.dentry);

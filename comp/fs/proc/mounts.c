@@ -2,6 +2,7 @@
 /* /proc/PID/mounts and mountinfo. */
 #include <linux/fs.h>
 
+#include "base/str.h"
 #include "comp/fs/proc/local.h"
 #include "kernel/mem/kmem.h"
 
@@ -41,10 +42,32 @@ static void line_mounts(struct text *t, const struct mount *m, const char *place
 	text_printf(t, "%s 0 0\n", m->super->options);
 }
 
+/* Where in its file system a (bind) mount begins; its end alone if that is very deep. */
+static void put_root(struct text *t, const struct dentry *d)
+{
+	char *buf = kmem_alloc(PAGE_SIZE), *at;
+
+	if (buf == NULL) {
+		t->failed = true;
+		return;
+	}
+	at = buf + PAGE_SIZE - 1;
+	*at = '\0';
+	for (; d->parent != d && at - buf > d->len; d = d->parent) {
+		at -= d->len + 1;
+		*at = '/';
+		memcpy(at + 1, d->name, d->len);
+	}
+	text_escaped(t, *at != '\0' ? at : "/");
+	kmem_free(buf);
+}
+
 static void line_mountinfo(struct text *t, const struct mount *m, const char *place)
 {
-	text_printf(t, "%u %u %u:%u / ", m->id, m->parent != NULL ? m->parent->id : 1,
+	text_printf(t, "%u %u %u:%u ", m->id, m->parent != NULL ? m->parent->id : 1,
 		    dev_major(m->super->dev), dev_minor(m->super->dev));
+	put_root(t, m->root);
+	text_puts(t, " ");
 	text_escaped(t, place);
 	text_puts(t, " ");
 	mount_options(t, m);

@@ -44,6 +44,9 @@ FIXED(file_max, "9223372036854775807")
 FIXED(nr_open, "1048576")
 FIXED(pipe_max_size, "1048576")
 FIXED(somaxconn, "4096")
+FIXED(inotify_events, "16384")
+FIXED(inotify_watches, "65536")
+FIXED(inotify_instances, "1048576") /* as many as descriptors */
 
 static err_t hostname(const struct proc_ref *r, struct text *t)
 {
@@ -191,7 +194,15 @@ static const struct proc_entry vm_entries[] = {
 	END,
 };
 
+static const struct proc_entry inotify_entries[] = {
+	FILE_R("max_queued_events", inotify_events),
+	FILE_R("max_user_instances", inotify_instances),
+	FILE_R("max_user_watches", inotify_watches),
+	END,
+};
+
 static const struct proc_entry fs_entries[] = {
+	DIR("inotify", inotify_entries),
 	FILE_R("file-max", file_max),
 	FILE_R("file-nr", file_nr),
 	FILE_R("nr_open", nr_open),

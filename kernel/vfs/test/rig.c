@@ -122,18 +122,22 @@ static struct host_frame *host_frame(paddr_t pa)
 	return NULL;
 }
 
+static struct host_frame *host_frame_make(void *page)
+{
+	struct host_frame *f = malloc(sizeof(*f));
+
+	*f = (struct host_frame){ .pa = dm_paddr(page), .refs = 1 };
+	return f;
+}
+
 paddr_t frame_alloc(unsigned flags)
 {
 	struct host_frame *f;
-	void *p;
 
 	if (fail_now())
 		return PADDR_NONE;
-	p = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
-	f = malloc(sizeof(*f));
-	memset(p, (flags & FRAME_ZERO) != 0 ? 0 : 0xa5, PAGE_SIZE);
-	f->pa = dm_paddr(p);
-	f->refs = 1;
+	f = host_frame_make(aligned_alloc(PAGE_SIZE, PAGE_SIZE));
+	memset(dm_ptr(f->pa), (flags & FRAME_ZERO) != 0 ? 0 : 0xa5, PAGE_SIZE);
 	list_push_back(frame_bucket(f->pa), &f->node);
 	rig_frames++;
 	return f->pa;
@@ -211,6 +215,11 @@ uint64_t time_mono_ns(void)
 uint64_t time_real_ns(void)
 {
 	return 1700000000000000000ull + time_mono_ns();
+}
+
+void waitq_init(struct waitq *q)
+{
+	list_init(&q->waiters);
 }
 
 wait_result_t wait_on(struct waitq *q, uint64_t deadline_ns, bool interruptible)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "comp/fs/tmpfs/tmpfs.h"
 #include "kernel/mem/frame.h"
+#include "kernel/vfs/inotify.h"
 #include "kernel/vfs/lock.h"
 
 static int setup(void **state)
@@ -445,14 +446,119 @@ static void test_anonymous(void **state)
 	file_put(f);
 }
 
+/* ---- inotify ---- */
+
+/* The next event, at most; its mask, or the error. */
+static long next_event(struct file *f, char *name)
+{
+	char buf[sizeof(struct inotify_event) + 272];
+	struct inotify_event *e = (struct inotify_event *)buf;
+	size_t room = sizeof(*e), done = 0;
+	struct uio to;
+	err_t err;
+
+	/* As long as it does not fit, a little more. */
+	do {
+		uio_kernel(&to, buf, room);
+		err = file_read(f, &to, &done);
+		room += 16;
+	} while (err == E_INVAL && room <= sizeof(buf));
+	if (err != OK)
+		return err;
+	memcpy(name, e->name, e->len);
+	name[e->len] = '\0';
+	return e->mask;
+}
+
+static void expect_event(struct file *f, long mask, const char *name)
+{
+	char got[300];
+
+	assert_int_equal(next_event(f, got), mask);
+	if (mask > 0)
+		assert_string_equal(got, name);
+}
+
+static long watch(struct file *f, const char *name, uint32_t mask)
+{
+	struct path p;
+	long wd;
+
+	assert_int_equal(path_lookup(AT_FDCWD_, name, LOOK_FOLLOW, &p), OK);
+	wd = inotify_add(f, &p, mask);
+	path_put(&p);
+	return wd;
+}
+
+static void test_inotify(void **state)
+{
+	struct file *f, *w;
+
+	(void)state;
+	assert_int_equal(inotify_create(1, &f), E_INVAL);
+	assert_int_equal(inotify_create(IN_NONBLOCK, &f), OK);
+	assert_int_equal(vfs_mkdir(AT_FDCWD_, "/d", 0755), OK);
+	assert_int_equal(vfs_mkdir(AT_FDCWD_, "/e", 0755), OK);
+	assert_int_equal(watch(f, "/d", IN_CREATE | IN_MOVE | IN_DELETE | IN_CLOSE_WRITE), 1);
+	assert_int_equal(watch(f, "/d", IN_MASK_CREATE | IN_CREATE), E_EXIST);
+	assert_int_equal(watch(f, "/d", 0), E_INVAL);
+	expect_event(f, E_AGAIN, "");
+	w = open_ok("/d/f", O_CREAT | O_WRONLY);
+	expect_event(f, IN_CREATE, "f");
+	file_put(w);
+	expect_event(f, IN_CLOSE_WRITE, "f");
+	assert_int_equal(vfs_rename(AT_FDCWD_, "/d/f", AT_FDCWD_, "/e/g", 0), OK);
+	expect_event(f, IN_MOVED_FROM, "f");
+	expect_event(f, E_AGAIN, "");
+	assert_int_equal(watch(f, "/e/g", IN_DELETE_SELF | IN_ONLYDIR), E_NOTDIR);
+	assert_int_equal(watch(f, "/e/g", IN_DELETE_SELF), 2);
+	assert_int_equal(vfs_rename(AT_FDCWD_, "/e", AT_FDCWD_, "/d/e", 0), OK);
+	expect_event(f, IN_MOVED_TO | IN_ISDIR, "e");
+	assert_int_equal(vfs_unlink(AT_FDCWD_, "/d/e/g", false), OK);
+	expect_event(f, IN_DELETE_SELF, "");
+	expect_event(f, IN_IGNORED, "");
+	assert_int_equal(inotify_remove(f, 2), E_INVAL);
+	assert_int_equal(inotify_remove(f, 1), OK);
+	expect_event(f, IN_IGNORED, "");
+	assert_int_equal(inotify_watches, 0);
+	assert_int_equal(watch(f, "/d", IN_ALL_EVENTS), 3); /* goes with the file */
+	file_put(f);
+	assert_int_equal(inotify_watches, 0);
+}
+
+static void test_inotify_overflow(void **state)
+{
+	struct file *f;
+	char name[300];
+	long mask;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(inotify_create(IN_NONBLOCK, &f), OK);
+	assert_int_equal(watch(f, "/", IN_CREATE | IN_DELETE), 1);
+	for (unsigned i = 0; i < INOTIFY_MAX_EVENTS; i++) {
+		assert_int_equal(vfs_mkdir(AT_FDCWD_, "/x", 0755), OK);
+		assert_int_equal(vfs_unlink(AT_FDCWD_, "/x", true), OK);
+	}
+	while ((mask = next_event(f, name)) > 0 && mask != IN_Q_OVERFLOW)
+		n++;
+	assert_int_equal(n, INOTIFY_MAX_EVENTS);
+	assert_int_equal(mask, IN_Q_OVERFLOW);
+	expect_event(f, E_AGAIN, "");
+	file_put(f);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_positions),   T(test_append),     T(test_modes),
-		T(test_size_limit),  T(test_copy),       T(test_remove_while_reading),
-		T(test_descriptors), T(test_dup),        T(test_posix_locks),
-		T(test_lock_waits),  T(test_file_locks), T(test_anonymous),
+		T(test_positions),   T(test_append),
+		T(test_modes),       T(test_size_limit),
+		T(test_copy),        T(test_remove_while_reading),
+		T(test_descriptors), T(test_dup),
+		T(test_posix_locks), T(test_lock_waits),
+		T(test_file_locks),  T(test_anonymous),
+		T(test_inotify),     T(test_inotify_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
