@@ -201,7 +201,8 @@ def check_format(names):
 
 
 def check_cppcheck(names):
-    sources = [f for f in names if f.endswith(".c")]
+    # Programs for tests do on purpose what it warns of.
+    sources = [f for f in names if f.endswith(".c") and "test" not in f.split("/")]
     if not sources:
         return
     out = subprocess.run(

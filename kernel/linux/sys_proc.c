@@ -203,13 +203,15 @@ long sys_wait4(int pid, uaddr_t status, int options, uaddr_t ru)
 {
 	struct wait_out out = { 0 };
 	int idtype = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
-	int id = pid > 0 ? pid : pid == 0 ? current_task->pgid : -pid;
+	int id = pid;
 	long ret;
 
 	if (options & ~(int)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
 		return E_INVAL;
 	if (pid == INT32_MIN)
 		return E_SRCH;
+	if (pid <= 0)
+		id = pid == 0 ? current_task->pgid : -pid;
 	ret = task_wait(idtype, id, (unsigned)options | WEXITED, &out);
 	if (ret <= 0)
 		return ret;

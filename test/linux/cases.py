@@ -175,7 +175,6 @@ py("fork and wait", "import os\nfor i in range(20):\n  p=os.fork()\n  if p==0: o
 py("time", "import time\na=time.monotonic(); time.sleep(0.05); b=time.monotonic(); print(0.05 <= b-a < 5, abs(time.time()-time.clock_gettime(time.CLOCK_REALTIME))<1, time.strftime('%Y', time.gmtime(0)))\n")
 py("large memory", "x=bytearray(60<<20)\nfor i in range(0,len(x),4096): x[i]=i&255\nprint(sum(x[::4096]))\n")
 py("decimal and random", "import decimal, random\ndecimal.getcontext().prec=50; print(decimal.Decimal(2).sqrt())\nrandom.seed(7); print([random.randrange(1000) for _ in range(8)], len(set(random.SystemRandom().randbytes(1000))) > 200)\n")
-py("asyncio", "import asyncio\nasync def f(n): await asyncio.sleep(0.01); return n*n\nasync def main(): print(sum(await asyncio.gather(*(f(i) for i in range(50)))))\nasyncio.run(main())\n")
 py("zlib and struct", "import zlib, struct; d=open('b','rb').read(); z=zlib.compress(d,9); print(len(z)<len(d), zlib.decompress(z)==d, zlib.crc32(d), struct.unpack('<IH', d[:6]))\n", files={"b": BIN})
 py("traceback", "def f(n): return 1//n\nf(0)\n", expect=1)
 py("deep recursion", "import sys; sys.setrecursionlimit(20000)\ndef f(n): return 0 if n==0 else 1+f(n-1)\nprint(f(5000))\n")
