@@ -264,7 +264,7 @@ static int start(const struct launch *l, const struct run_spec *spec)
 				 .gdb_port = spec->gdb_port };
 	struct bridge_config bridge = { .tty = tty != 0,
 					.serial_only = spec->machine == MACHINE_Q35,
-					.show_log = report_verbose() || l->strace || l->missing };
+					.show_log = report_verbose() };
 	struct bridge_result result;
 	struct vm vm;
 

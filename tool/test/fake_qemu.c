@@ -11,6 +11,7 @@
  *   control                    print control lines and input as they come; "q" in the input ends it
  *   config-dump                print the run configuration
  *   hang                       do nothing until killed
+ *   kvm-works kvm-hangs        what happens to a probe guest on KVM; programs run as without it
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@
 
 #include "abi/boot.h"
 #include "abi/control.h"
+#include "tool/flow.c" /* the same rules for slow readers as in QEMU: nobody waits for another */
+#include "tool/probe_guest.h"
 
 #define STRINGS_MAX 4096
 
@@ -179,43 +182,33 @@ static void read_control(bool *eof)
 	}
 }
 
-/* Move what is there; false at the end. */
-static bool move(int from, int to)
-{
-	char buffer[16384];
-	ssize_t n = read(from, buffer, sizeof(buffer));
-
-	if (n > 0)
-		put(to, buffer, (size_t)n);
-	return n > 0;
-}
-
 static void serve(void)
 {
-	bool eof = false, open_out[2] = { true, true };
+	static struct flow in, out[2];
+	bool eof = false;
 
-	while (open_out[0] || open_out[1]) {
-		struct pollfd p[4] = {
-			{ .fd = port[BOOT_PORT_CONTROL], .events = POLLIN },
-			{ .fd = to_program >= 0 ? port[BOOT_PORT_STDIN] : -1, .events = POLLIN },
-			{ .fd = open_out[0] ? from_program[0] : -1, .events = POLLIN },
-			{ .fd = open_out[1] ? from_program[1] : -1, .events = POLLIN },
-		};
+	flow_init(&in, port[BOOT_PORT_STDIN], to_program);
+	flow_init(&out[0], from_program[0], port[BOOT_PORT_STDOUT]);
+	flow_init(&out[1], from_program[1], port[BOOT_PORT_STDERR]);
+	while (!flow_done(&out[0]) || !flow_done(&out[1])) {
+		struct pollfd p[4] = { { .fd = port[BOOT_PORT_CONTROL], .events = POLLIN } };
 
+		flow_want(&in, &p[1]);
+		flow_want(&out[0], &p[2]);
+		flow_want(&out[1], &p[3]);
 		if (poll(p, 4, -1) < 0)
 			continue;
 		/* Input before control lines, as QEMU delivers it. */
-		if (p[1].revents != 0 && !move(port[BOOT_PORT_STDIN], to_program))
-			to_program = -1;
+		flow_step(&in, &p[1]);
+		flow_step(&out[0], &p[2]);
+		flow_step(&out[1], &p[3]);
 		if (p[0].revents != 0)
 			read_control(&eof);
-		if (eof && to_program >= 0) {
+		if (eof && in.head == in.tail && to_program >= 0) {
+			in.ended = true;
 			close(to_program);
 			to_program = -1;
 		}
-		for (int i = 0; i < 2; i++)
-			if (p[2 + i].revents != 0)
-				open_out[i] = move(from_program[i], port[BOOT_PORT_STDOUT + i]);
 	}
 }
 
@@ -224,8 +217,8 @@ static void run_program(void)
 	char line[64];
 	int status;
 
-	start_program();
 	put_text(port[BOOT_PORT_CONTROL], "ready\n");
+	start_program();
 	serve();
 	waitpid(program, &status, 0);
 	snprintf(line, sizeof(line), "exit=%d\n", status & 0xff7f); /* no core files in the guest */
@@ -302,6 +295,18 @@ static void behave(const char *how)
 		pause();
 }
 
+/* On KVM, and without a run configuration: the tool wants to know whether KVM works. */
+static bool is_probe(int argc, char **argv)
+{
+	bool kvm = false, config_given = false;
+
+	for (int i = 1; i < argc; i++) {
+		kvm = kvm || strcmp(argv[i], "kvm") == 0;
+		config_given = config_given || strcmp(argv[i], "-fw_cfg") == 0;
+	}
+	return kvm && !config_given;
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = getenv("FAKE_QEMU");
@@ -319,7 +324,15 @@ int main(int argc, char **argv)
 		fprintf(stderr, "qemu-system-x86_64: -M: no such machine\n");
 		return 1;
 	}
+	if (is_probe(argc, argv) && how != NULL && strncmp(how, "kvm-", 4) == 0) {
+		if (strcmp(how, "kvm-works") == 0)
+			quit(PROBE_VALUE);
+		for (;;)
+			pause();
+	}
 	parse(argc, argv);
+	if (how != NULL && strncmp(how, "kvm-", 4) == 0)
+		how = NULL;
 	if (how != NULL && *how != '\0')
 		behave(how);
 	run_program();

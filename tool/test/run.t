@@ -84,6 +84,25 @@ wait $pid 2>/dev/null
 while kill -0 "$qemu" 2>/dev/null; do :; done
 ok 'QEMU dies with a tool that is killed'
 
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then # the double does not use it
+	rf run -v echo ok
+	like 'KVM is not taken if a guest does not run on it' "$err" 'TCG.*a probe guest failed on KVM'
+	FAKE_QEMU=kvm-works rf run -v echo ok
+	like 'the answer is remembered' "$err" 'TCG.*remembered since this boot'
+	sed -i 1s/.*/of-another-boot/ "$XDG_CACHE_HOME/ringfence/accel"
+	FAKE_QEMU=kvm-hangs rf run -v echo ok
+	like 'until the next boot; a guest that hangs does not count' "$err" 'TCG.*within a second'
+	rm "$XDG_CACHE_HOME/ringfence/accel"
+	FAKE_QEMU=kvm-works rf run -v echo ok
+	like 'KVM is taken if a guest runs on it' "$err" 'KVM: a probe guest reached long mode'
+	is 'and the program runs' "$out" ok
+else
+	rf run -v echo ok
+	like 'no KVM' "$err" 'accelerator: TCG \(software\): .*/dev/kvm'
+fi
+run -v echo ok
+like 'the word of the user counts' "$err" 'TCG.*as asked for'
+
 for end in 'panic 125 kernel panicked' 'config 125 does not understand' 'nomem 125 not enough memory' \
 	'noprog 126 could not be started' 'silent 125 without the program' 'refuse 125 could not start'; do
 	read -r how expected words <<<"$end"

@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "tool/cache.h"
 #include "tool/catalog.h"
 #include "tool/libs.h"
 #include "tool/rootfs.h"
@@ -311,6 +314,59 @@ static void catalog_names(void **state)
 	}
 }
 
+/* An image in the cache, last used `age` seconds ago. */
+static void make_image(const char *key, size_t size, long age)
+{
+	char *name = xasprintf("cache/ringfence/images/%s.erofs", key);
+	char *content = xmalloc(size + 1);
+	struct timespec times[2] = { { .tv_sec = time(NULL) - age },
+				     { .tv_sec = time(NULL) - age } };
+
+	memset(content, 'x', size);
+	content[size] = '\0';
+	make_file(name, content, 0600);
+	assert_int_equal(utimensat(AT_FDCWD, at(name), times, 0), 0);
+	free(content);
+	free(name);
+}
+
+static bool has_image(const char *key)
+{
+	int fd = cache_open_image(key);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void cache_keeps_what_was_used_last(void **state)
+{
+	struct rootfs fs;
+
+	(void)state;
+	fresh(&fs);
+	rootfs_release(&fs);
+	setenv("XDG_CACHE_HOME", at("cache"), 1);
+	assert_string_equal(cache_dir(), at("cache/ringfence"));
+	make_image("old", 100000, 3000);
+	make_image("older", 100000, 4000);
+	make_image("new", 100000, 2000);
+	assert_true(has_image("older")); /* which uses it */
+	make_file("made", "image", 0600);
+	assert_true(cache_store_image(at("made"), "latest"));
+	make_file("cache/ringfence/tmp-1-stale", "x", 0600);
+	assert_int_equal(utimensat(AT_FDCWD, at("cache/ringfence/tmp-1-stale"),
+				   (struct timespec[2]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0),
+			 0);
+	cache_trim("latest", 250000);
+	assert_true(has_image("latest") && has_image("older") && has_image("new"));
+	assert_false(has_image("old"));
+	assert_false(path_exists(at("cache/ringfence/tmp-1-stale")));
+	cache_trim("latest", 1);
+	assert_true(has_image("latest"));
+	assert_false(has_image("new") || has_image("older"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +379,7 @@ int main(void)
 		cmocka_unit_test(libraries_in_the_loader_s_order),
 		cmocka_unit_test(catalog_files),
 		cmocka_unit_test(catalog_names),
+		cmocka_unit_test(cache_keeps_what_was_used_last),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
