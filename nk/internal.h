@@ -89,6 +89,11 @@ unsigned tables_missing(uint64_t root, uint64_t va, uint64_t end);
 void table_count(uint64_t root, uint64_t va, const uint64_t *table, int added);
 
 /* ---- tlb.c: what must leave the TLB before the outer kernel runs again ---- */
+/*
+ * Can there be translations of va? A space that is not loaded has none in the TLB: no
+ * process-context identifiers are in use.
+ */
+bool tlb_may_hold(uint64_t root, uint64_t va);
 void tlb_drop_page(uint64_t root, uint64_t va);
 void tlb_drop_all(void);
 void tlb_flush(void);

@@ -248,6 +248,34 @@ err_t unmap_check(const struct nk_op *op)
 	return range_check(op, op->space);
 }
 
+/* Empty `run` entries from va's on; returns how many were there. */
+LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *table, unsigned run)
+{
+	unsigned first = table_index(va, 1), end = first + run;
+	uint32_t there = frame_lookup(frame_address(table))->maps;
+	struct cursor c = *cursor;
+	bool loaded = tlb_may_hold(root, va);
+	int removed = 0;
+
+	/* A sparse table is not read to its end: the number of its entries is known. */
+	for (unsigned i = first; (uint32_t)removed < there; i++) {
+		uint64_t e;
+
+		i = nk_used_entry(table, i, end);
+		if (i >= end)
+			break;
+		e = table[i];
+		entry_unref(&c, e);
+		if (loaded && (e & NK_PTE_P))
+			tlb_drop_page(root, va + (i - first) * PAGE_SIZE);
+		table[i] = 0;
+		removed++;
+	}
+	nk_stat.pages += (unsigned)removed;
+	*cursor = c;
+	return removed;
+}
+
 void unmap_apply(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
@@ -257,22 +285,9 @@ void unmap_apply(const struct nk_op *op)
 	for (unsigned left = op->n; left > 0;) {
 		uint64_t *table = table_find(root, va);
 		unsigned run = run_length(va, left);
-		int added = 0;
 
-		for (unsigned i = 0; table != NULL && i < run; i++) {
-			uint64_t *slot = &table[table_index(va, 1) + i];
-
-			if (!NK_PTE_THERE(*slot))
-				continue;
-			entry_unref(&c, *slot);
-			if (*slot & NK_PTE_P)
-				tlb_drop_page(root, va + i * PAGE_SIZE);
-			*slot = 0;
-			added--;
-			nk_stat.pages++;
-		}
 		if (table != NULL)
-			table_count(root, va, table, added);
+			table_count(root, va, table, -unmap_run(&c, root, va, table, run));
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
@@ -389,14 +404,18 @@ static err_t clone_entries_check(const struct nk_op *op, uint64_t va, unsigned r
 	struct cursor c = CURSOR_NEW;
 	unsigned first = table_index(va, 1);
 
-	for (unsigned i = first; i < first + run; i++) {
-		uint64_t e = from != NULL ? from[i] : 0;
+	unsigned end = first + run;
 
-		if (to != NULL && NK_PTE_THERE(to[i]))
-			return E_EXIST;
-		if (!NK_PTE_THERE(e) || frame_is_image(e & NK_PTE_ADDR))
-			continue;
-		if (counts_full(frame_lookup_cached(&c, e & NK_PTE_ADDR), e & NK_PTE_W))
+	if (to != NULL && nk_used_entry(to, first, end) != end)
+		return E_EXIST;
+	if (from == NULL)
+		return OK;
+	for (unsigned i = first; (i = nk_used_entry(from, i, end)) < end; i++) {
+		uint64_t e = from[i];
+		const struct nk_frame *f = frame_lookup_cached(&c, e & NK_PTE_ADDR);
+
+		/* Few frames are near the limit: only then it matters whose it is. */
+		if (f != NULL && counts_full(f, e & NK_PTE_W) && !frame_is_image(e & NK_PTE_ADDR))
 			return refuse("too many mappings of one frame");
 	}
 	return OK;
@@ -429,14 +448,12 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 	uint64_t *to = table_make(op->space2.v, va);
 	uint64_t mask = op->rights & NK_W ? ~0ull : ~NK_PTE_W;
 	struct cursor c = CURSOR_NEW;
-	unsigned first = table_index(va, 1);
+	unsigned first = table_index(va, 1), end = first + run;
 	int added = 0;
 
-	for (unsigned i = first; i < first + run; i++) {
+	for (unsigned i = first; (i = nk_used_entry(from, i, end)) < end; i++) {
 		uint64_t e = from[i];
 
-		if (!NK_PTE_THERE(e))
-			continue;
 		if (e & ~mask)
 			entry_change(&c, op->space.v, va + (i - first) * PAGE_SIZE, &from[i],
 				     e & mask & ~(NK_PTE_ADDR | PTE_SEEN));

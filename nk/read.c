@@ -23,6 +23,14 @@ uint64_t nk_entry(nk_space_t space, uint64_t va)
 	return slot != NULL ? *slot : 0;
 }
 
+/* Entries of va's table of `level` that can concern addresses below `end`: up to this index. */
+static unsigned last_index(uint64_t va, uint64_t end, unsigned level)
+{
+	unsigned shift = PAGE_SHIFT + 9 * level;
+
+	return va >> shift == (end - 1) >> shift ? table_index(end - 1, level) + 1 : TABLE_LEN;
+}
+
 /*
  * One descent, skipping what a table has empty before the next entry; only the end of a table below
  * the top starts a new descent.
@@ -34,23 +42,28 @@ uint64_t nk_next_table(nk_space_t space, uint64_t va, uint64_t end)
 	va &= ~(CHUNK_SIZE - 1);
 	while (va < end) {
 		const uint64_t *table = frame_ptr(root);
-		unsigned level = 4, i;
 
-		for (;;) {
+		for (unsigned level = 4;; level--) {
 			uint64_t size = PAGE_SIZE << (9 * (level - 1));
+			unsigned first = table_index(va, level), i;
 
-			for (i = table_index(va, level); i < TABLE_LEN && !is_table(table[i]);
-			     i++) {
+			i = nk_used_entry(table, first, last_index(va, end, level));
+			if (i != first) {
+				va = (va & ~(size - 1)) + (i - first) * size;
+				if (va >= end || va == 0)
+					return end;
+				if (i == TABLE_LEN)
+					break;
+			}
+			if (!is_table(table[i])) { /* a large page: not a program's */
 				va = (va & ~(size - 1)) + size;
 				if (va >= end || va == 0)
 					return end;
-			}
-			if (i == TABLE_LEN)
 				break;
+			}
 			if (level == 2)
 				return va;
 			table = frame_ptr(table[i] & NK_PTE_ADDR);
-			level--;
 		}
 	}
 	return end;

@@ -13,13 +13,14 @@ static unsigned npages;
 static bool all;
 static uint64_t pages[TLB_PAGES];
 
+bool tlb_may_hold(uint64_t root, uint64_t va)
+{
+	return va >= DM_BASE || root == hw_root();
+}
+
 void tlb_drop_page(uint64_t root, uint64_t va)
 {
-	/*
-	 * A space that is not loaded has nothing in the TLB: no process-context identifiers are in
-	 * use.
-	 */
-	if (va < DM_BASE && root != hw_root())
+	if (all || !tlb_may_hold(root, va))
 		return;
 	if (npages == TLB_PAGES)
 		all = true;

@@ -15,8 +15,8 @@
 
 #include "nk/test/model.h"
 
-#define STEPS        100000u
-#define SPACES       4u /* of programs; number 0 stands for the kernel's windows */
+#define STEPS        60000u /* with batches and hostile ones about 140,000 operations */
+#define SPACES       4u     /* of programs; number 0 stands for the kernel's windows */
 #define REGION_PAGES 16u
 #define FRAMES       48u /* that are mapped again and again */
 
