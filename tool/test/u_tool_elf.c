@@ -36,7 +36,9 @@ static void not_for_us(void **state)
 	assert_string_equal(why, "not an ELF file");
 }
 
-/* Every prefix of a real file, and every byte of its headers changed: refused or read, never worse. */
+/*
+ * Every prefix of a real file, and every byte of its headers changed: refused or read, never worse.
+ */
 static void damaged_files(void **state)
 {
 	struct elf_info info;
