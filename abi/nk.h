@@ -178,6 +178,26 @@ extern const volatile struct nk_status nk_status;
 #define NK_PTE_HELD (1ull << 9)  /* frame kept, no access (PROT_NONE): P is clear */
 #define NK_PTE_NX   (1ull << 63)
 /*
+ * Index of the first entry of table[i..end) that is not empty, `end` when all are. (Of a program's
+ * half or level 1: an entry that is not there is 0.) Most tables are sparse: this looks at eight
+ * entries at a time.
+ */
+static inline unsigned nk_used_entry(const uint64_t *table, unsigned i, unsigned end)
+{
+	if (i < end && table[i] != 0)
+		return i;
+	for (; i + 8 <= end; i += 8) {
+		const uint64_t *t = &table[i];
+
+		if ((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) != 0)
+			break;
+	}
+	while (i < end && table[i] == 0)
+		i++;
+	return i;
+}
+
+/*
  * Physical addresses have at most 46 bits here: what the direct map holds. (A mask of 52 bits would
  * hold the bytes of LLDT.)
  */
