@@ -36,10 +36,10 @@ UNIT_FLAGS := $(HFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=u
 # ---- modules: every folder of these that has a module.mk ----
 
 MODULES := $(patsubst %/module.mk,%,$(wildcard \
-	base/module.mk nk/module.mk nk/*/module.mk kernel/*/module.mk \
+	base/module.mk nk/module.mk boot/module.mk kernel/*/module.mk \
 	comp/*/module.mk comp/*/*/module.mk tool/module.mk user/*/module.mk \
 	build-tools/module.mk test/module.mk test/*/module.mk bench/module.mk demo/module.mk))
-KERNEL_MODULES := $(filter base nk nk/% kernel/% comp/%,$(MODULES))
+KERNEL_MODULES := $(filter base nk boot kernel/% comp/%,$(MODULES))
 
 MODULE_VARS := SRCS DEPS UNIT KTESTS PROGS TOOL_LIBS
 # A file named in module m: in the module's folder, or else from the root of the repository.
@@ -62,7 +62,7 @@ kernel_srcs += $(filter-out $(kernel_srcs),kernel/core/symtab.c)
 ktest_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_KTESTS_$m)))
 KERNEL_OBJS := $(call objs,$(kernel_srcs))
 KTEST_OBJS := $(call objs,$(ktest_srcs))
-KERNEL_LD ?= nk/boot/kernel.ld
+KERNEL_LD ?= boot/kernel.ld
 
 # base for programs of the host; mem.c is libc's there.
 base_host_srcs := $(addprefix base/,$(filter-out mem.c,$(M_SRCS_base)))

@@ -62,7 +62,7 @@ enum boot_exit {
  */
 
 /*
- * ---- boot record: one per core, read-only to its kernel, at boot_info (defined by nk/boot) ----
+ * ---- boot record: one per core, read-only to its kernel, at boot_info (defined by boot/) ----
  */
 
 #define BOOT_RANGES 16

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Starting the other cores: INIT, start-up IPI, and a second one for who did not hear the first. */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define ICR_LOW        0x300
 #define ICR_HIGH       0x310

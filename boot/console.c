@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 #include "base/fmt.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define COM1           0x3f8
 #define COM1_STATUS    0x3fd

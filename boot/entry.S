@@ -5,7 +5,7 @@
  * KERNEL_BASE.
  */
 #include "abi/layout.h"
-#include "nk/boot/layout.h"
+#include "boot/layout.h"
 
 #define PA(symbol) ((symbol) - KERNEL_BASE)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of nk/boot share. Boot runs before nk takes over and is not mapped afterwards. */
+/* What the files of boot/ share. Boot runs before nk takes over and is not mapped afterwards. */
 #pragma once
 
-#include "nk/boot/layout.h"
+#include "boot/layout.h"
 #include "nk/internal.h"
 
 /* What was found out before memory is split; constant while the other cores start. */

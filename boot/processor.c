@@ -4,7 +4,7 @@
  * later.
  */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 #include "nk/tables.h"
 
 #define CR0_MP (1ull << 1)

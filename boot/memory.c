@@ -5,7 +5,7 @@
  * not.
  */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define LOW_4G     (1ull << 32)
 #define MIN_CHUNKS 2u /* of a core, if there are several */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* QEMU's firmware configuration device: by DMA where it has it, else byte by byte. */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define PORT_SELECT 0x510
 #define PORT_DATA   0x511

@@ -4,7 +4,7 @@
  * the boot core.
  */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define LOW_4G        (1ull << 32)
 #define LAPIC_DEFAULT 0xfee00000u

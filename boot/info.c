@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the loader hands over: PVH start_info or Multiboot2 tags. All that is needed is copied. */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 #define PVH_MAGIC        0x336ec578
 #define MULTIBOOT2_MAGIC 0x36d76289

@@ -4,7 +4,7 @@
  * runs this for itself, in boot's tables, where its chunk is mapped at its own address.
  */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 #include "nk/tables.h"
 
 #define LARGE_SIZE  CHUNK_SIZE

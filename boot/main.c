@@ -4,7 +4,7 @@
  * nk take over.
  */
 #include "base/str.h"
-#include "nk/boot/boot.h"
+#include "boot/boot.h"
 
 extern const char kernel_loaded_end[];
 
