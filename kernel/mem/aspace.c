@@ -78,8 +78,10 @@ static void collect_frames(struct aspace *a)
 		struct slice s;
 
 		while (slice_next(a->space, &pos, v->end, &s)) {
-			for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++)
-				if (NK_PTE_THERE(s.entry[i]))
+			unsigned n = slice_pages(&s);
+
+			for (unsigned i = 0; (i = nk_used_entry(s.entry, i, n)) < n; i++)
+				if (is_ours(pte_frame(s.entry[i])))
 					batch_put(pte_frame(s.entry[i]));
 		}
 	}

@@ -50,11 +50,8 @@ void batch_commit(void)
 
 void batch_put(paddr_t pa)
 {
-	struct frame *f;
+	struct frame *f = frame_at(pa);
 
-	if (!is_ours(pa))
-		return;
-	f = frame_at(pa);
 	BUG_ON(f->refs == 0);
 	if (f->refs > 1) {
 		f->refs--; /* somebody else holds it, so it stays */

@@ -32,6 +32,8 @@ struct fill {
 	bool write;                /* pages are to be the area's own */
 	bool touched;              /* the program writes to the page now */
 	bool all;                  /* every page of the window is wanted */
+	const uint64_t *table;     /* of the window, good while nk did nothing: */
+	uint64_t crossings;
 };
 
 static paddr_t frame[WINDOW_LIMIT];
@@ -96,6 +98,16 @@ static void set_copy(struct fill *f, uint64_t pages)
 	f->copy_hi = f->page + pages * PAGE_SIZE;
 }
 
+/* The entry of a page of the window. */
+static inline uint64_t entry_of(struct fill *f, uint64_t va)
+{
+	if (__builtin_expect(f->crossings != nk_status.crossings, 0)) {
+		f->table = nk_table_of(f->a->space, f->page);
+		f->crossings = nk_status.crossings;
+	}
+	return f->table != NULL ? f->table[(va >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)] : 0;
+}
+
 /* The window grows while faults follow each other. */
 static bool choose_window(struct fill *f)
 {
@@ -142,12 +154,8 @@ static void drop_frames(uint64_t n)
 /* Read the entries that are replaced; those that may not be are left out. */
 static void read_old(struct fill *f, uint64_t n, bool replace)
 {
-	const uint64_t *table = nk_table_of(f->a->space, f->lo);
-
 	for (uint64_t i = 0; i < n; i++) {
-		old_entry[i] = table != NULL
-				       ? table[((f->lo >> PAGE_SHIFT) + i) & (CHUNK_FRAMES - 1)]
-				       : 0;
+		old_entry[i] = entry_of(f, f->lo + i * PAGE_SIZE);
 		if (!replace && NK_PTE_THERE(old_entry[i]) && !paddr_is_none(frame[i])) {
 			frame_put(frame[i]);
 			frame[i] = PADDR_NONE;
@@ -163,15 +171,13 @@ static void settle(struct fill *f, uint64_t n)
 	int64_t count = 0;
 
 	for (uint64_t i = 0; i < n; i++) {
-		paddr_t old = pte_frame(old_entry[i]);
-
 		if (paddr_is_none(frame[i]))
 			continue;
 		count += is_ours(frame[i]);
-		if (!NK_PTE_THERE(old_entry[i]) || !is_ours(old))
+		if (!NK_PTE_THERE(old_entry[i]) || !is_ours(pte_frame(old_entry[i])))
 			continue;
 		count--;
-		frame_put(old);
+		frame_put(pte_frame(old_entry[i]));
 	}
 	aspace_count_pages(f->a, count);
 }
@@ -285,7 +291,7 @@ static err_t own_from_entry(struct fill *f, uint64_t e, enum wish wish, paddr_t 
 /* The frame for a page of a private area; PADDR_NONE where the entry is right as it is. */
 static err_t own_page(struct fill *f, uint64_t va, enum wish wish, paddr_t *out)
 {
-	uint64_t e = nk_entry(f->a->space, va);
+	uint64_t e = entry_of(f, va);
 
 	if (NK_PTE_THERE(e))
 		return own_from_entry(f, e, wish, out);
@@ -367,7 +373,7 @@ static enum fault_result serve_read(struct fill *f, bool in_order, bool window_i
 		uint64_t va = f->lo + i * PAGE_SIZE;
 
 		frame[i] = va == f->page ? wanted : PADDR_NONE;
-		if (va == f->page || !going_on || NK_PTE_THERE(nk_entry(f->a->space, va)))
+		if (va == f->page || !going_on || NK_PTE_THERE(entry_of(f, va)))
 			continue;
 		going_on = object_page(f, va, write, &frame[i]) != E_NOMEM;
 	}
@@ -380,7 +386,12 @@ enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool
 			      unsigned window)
 {
 	struct fill f = {
-		.a = a, .v = v, .page = ALIGN_DOWN(va, PAGE_SIZE), .write = write, .touched = write
+		.a = a,
+		.v = v,
+		.page = ALIGN_DOWN(va, PAGE_SIZE),
+		.write = write,
+		.touched = write,
+		.crossings = UINT64_MAX,
 	};
 	enum fault_result r;
 	bool in_order = false;

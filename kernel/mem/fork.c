@@ -84,7 +84,7 @@ static void survey_slice(struct survey *r, const struct vma *v, const struct sli
 	}
 	if (fork_mode(v) != FORK_COW || (v->flags & VM_WRITE) == 0)
 		return;
-	for (uint64_t i = 0; i < PAGES(s->hi - s->lo); i++) {
+	for (unsigned i = 0, n = slice_pages(s); (i = nk_used_entry(s->entry, i, n)) < n; i++) {
 		if ((s->entry[i] & want) != want)
 			continue;
 		if (r->hot < HOT_MAX)
@@ -142,11 +142,9 @@ static int64_t take_references(struct slice *s)
 	uint64_t first = UINT64_MAX, last = 0, base = s->lo;
 	int64_t n = 0;
 
-	for (uint64_t i = 0; i < PAGES(s->hi - base); i++) {
+	for (unsigned i = 0, end = slice_pages(s); (i = nk_used_entry(s->entry, i, end)) < end; i++) {
 		paddr_t pa = pte_frame(s->entry[i]);
 
-		if (!NK_PTE_THERE(s->entry[i]))
-			continue;
 		if (first == UINT64_MAX)
 			first = i;
 		last = i + 1;

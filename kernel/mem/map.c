@@ -183,11 +183,9 @@ static void protect_slice(const struct vma *v, const struct slice *s)
 	uint32_t rights = 0;
 	bool open = false, change = false;
 
-	for (uint64_t i = 0; i < n; i++) {
+	for (unsigned i = 0; (i = nk_used_entry(s->entry, i, (unsigned)n)) < n; i++) {
 		uint32_t want;
 
-		if (!NK_PTE_THERE(s->entry[i]))
-			continue;
 		want = entry_rights(v, s->entry[i]);
 		if (open && want != rights) {
 			if (change)

@@ -53,8 +53,12 @@ static inline struct frame *frame_at(paddr_t pa)
 /* frame_is_ours() without a call, for loops over many entries. */
 static inline bool is_ours(paddr_t pa)
 {
-	return (pa.v - chunk_recent.start < chunk_recent.bytes || chunk_is_online(pa)) &&
-	       (frame_at(pa)->flags & FRAME_IS_OURS) != 0;
+	if (pa.v - chunk_recent.start >= chunk_recent.bytes) {
+		/* A program's text: by far the most that is not in a range of ours. */
+		if (pa.v - boot_info.image.v < boot_info.image_len || !chunk_is_online(pa))
+			return false;
+	}
+	return (frame_at(pa)->flags & FRAME_IS_OURS) != 0;
 }
 
 /* ---- accounts ---- */
@@ -79,7 +83,7 @@ struct nk_op *batch_add(enum nk_op_kind kind, nk_space_t space, uint64_t va, uin
  * Then drops the references that were handed to batch_put().
  */
 void batch_commit(void);
-/* Drop the reference of an entry that this batch removes, once it is done. */
+/* Drop the reference of an entry that this batch removes (a frame of ours), once it is done. */
 void batch_put(paddr_t pa);
 /* Is one being put together? */
 bool batch_open(void);
@@ -173,6 +177,11 @@ struct slice {
 	const uint64_t *entry; /* of va `lo` */
 	uint64_t lo, hi;
 };
+static inline unsigned slice_pages(const struct slice *s)
+{
+	return (unsigned)PAGES(s->hi - s->lo);
+}
+
 /* Next slice of [*pos, end) that has a table; moves *pos behind it. False at the end. */
 bool slice_next(nk_space_t space, uint64_t *pos, uint64_t end, struct slice *out);
 /* Tables that mappings for [start, end) can take at most. */

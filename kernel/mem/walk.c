@@ -41,10 +41,10 @@ void aspace_count_pages(struct aspace *a, int64_t n)
 /* Narrow a slice to the entries that are there; false when there are none. */
 static bool slice_trim(struct slice *s)
 {
-	while (s->lo < s->hi && !NK_PTE_THERE(s->entry[0])) {
-		s->entry++;
-		s->lo += PAGE_SIZE;
-	}
+	unsigned first = nk_used_entry(s->entry, 0, slice_pages(s));
+
+	s->entry += first;
+	s->lo += first * PAGE_SIZE;
 	while (s->hi > s->lo && !NK_PTE_THERE(s->entry[PAGES(s->hi - s->lo) - 1]))
 		s->hi -= PAGE_SIZE;
 	return s->lo < s->hi;
@@ -55,17 +55,20 @@ void pages_drop(struct aspace *a, uint64_t start, uint64_t end)
 	struct slice s;
 
 	while (slice_next(a->space, &start, end, &s)) {
+		int64_t removed = 0;
+
 		if (!slice_trim(&s))
 			continue;
 		batch_add(NK_UNMAP, a->space, s.lo, PAGES(s.hi - s.lo), 0);
-		for (uint64_t i = 0; i < PAGES(s.hi - s.lo); i++) {
+		for (unsigned i = 0, n = slice_pages(&s); (i = nk_used_entry(s.entry, i, n)) < n; i++) {
 			paddr_t pa = pte_frame(s.entry[i]);
 
-			if (!NK_PTE_THERE(s.entry[i]) || !is_ours(pa))
+			if (!is_ours(pa))
 				continue;
 			batch_put(pa);
-			aspace_count_pages(a, -1);
+			removed++;
 		}
+		aspace_count_pages(a, -removed);
 	}
 	batch_commit();
 }
