@@ -15,7 +15,7 @@ run   libc6-dev            headers for the tool
 run   linux-libc-dev       the Linux interface: numbers and structures
 run   libelf-dev           tool: programs and their libraries
 run   libcyaml-dev         tool: manifests and catalogue
-run libyaml-dev               the YAML parser itself, for places in error messages
+run   libyaml-dev          tool: the YAML parser itself, for places in error messages
 run   libcjson-dev         tool: talks to QEMU
 run   libcapstone-dev      scan of the kernel; system calls of a program
 run   qemu-system-x86      the machine

@@ -180,8 +180,8 @@ def start(*args, **kw):
 
 
 def children_of(pid):
-    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True).stdout.split()
-    return [int(x) for x in out]
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(x) for x in f.read().split()]
 
 
 def gone(pid, seconds=10):
