@@ -73,6 +73,12 @@ err_t walk_last(struct walk *w, bool follow, bool *again) MUST_CHECK;
 err_t lookup_child(struct dentry *dir, const char *name, size_t len,
 		   struct dentry **out) MUST_CHECK;
 
+/* A directory of procfs: what is not there cannot be made, which is E_NOENT as in Linux. */
+static inline bool dir_is_fixed(const struct inode *dir)
+{
+	return dir->super->volatile_names && dir->ops->create == NULL;
+}
+
 /* ---- perm.c ---- */
 
 struct fs_context *current_fs(void);

@@ -57,8 +57,8 @@ static err_t name_for_creation(int dirfd, const char *path, bool directory, stru
 	err = name_kind(n) != LAST_NAME ? E_EXIST : name_entry(n);
 	if (err == OK)
 		err = E_EXIST;
-	else if (err == E_NOENT)
-		err = n->slash && !directory ? E_NOENT : may_create(&n->dir);
+	else if (err == E_NOENT && !(n->slash && !directory) && !dir_is_fixed(n->dir.dentry->inode))
+		err = may_create(&n->dir);
 	if (err != OK)
 		name_release(n);
 	return err;

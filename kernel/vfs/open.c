@@ -143,7 +143,7 @@ static err_t open_or_create(struct walk *w, uint32_t flags, uint32_t mode, bool 
 	if (w->last_kind != LAST_NAME || w->need_dir)
 		return E_ISDIR;
 	err = lookup_child(w->cur.dentry, w->last, w->last_len, &d);
-	if (err == E_NOENT) {
+	if (err == E_NOENT && !dir_is_fixed(w->cur.dentry->inode)) {
 		*created = true;
 		return create_last(w, mode);
 	}

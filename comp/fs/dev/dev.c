@@ -27,6 +27,7 @@ static struct inode *devpts_root; /* of the first mount, the one at /dev/pts; re
 static err_t devpts_mount(struct super *s, const char *source, const char *options,
 			  struct inode **root)
 {
+	s->volatile_names = true; /* the pty driver removes them below the cache of names */
 	TRY(tmpfs_mount(s, source, options, root));
 	if (devpts_root == NULL)
 		devpts_root = inode_get(*root);
