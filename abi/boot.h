@@ -8,7 +8,7 @@
  * Run configuration: bytes of the fw_cfg file below, or the second Multiboot2 module:
  * NUL-terminated strings `key=value`, in any order, except that arg= and env= keep their order.
  * Keys:
- *   exe=PATH        absolute path of the program in the root image (required)
+ *   exe=PATH        the program, as execve gets it: a path from cwd or the root (required)
  *   arg=STRING      one per argument, argv[0] first (at least one)
  *   env=NAME=VALUE  one per variable
  *   cwd=PATH        working directory (default "/")

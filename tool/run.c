@@ -78,6 +78,17 @@ static int open_kernel(const char *path)
 	return fd;
 }
 
+/*
+ * The path that execve would get here: as typed when it has a slash, which is what a script sees as
+ * $0. With another working directory it would be another file.
+ */
+static const char *exec_path(const struct run_spec *spec, const struct pack *pack)
+{
+	bool typed = strchr(spec->program, '/') != NULL && spec->workdir == NULL;
+
+	return typed ? spec->program : pack->exe;
+}
+
 static void launch_from_program(struct launch *l, const struct run_spec *spec)
 {
 	char *catalog_dir = places_catalog();
@@ -91,7 +102,7 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 	for (size_t i = 0; i < pack.files.notes.n; i++)
 		note("catalog entry: %s", pack.files.notes.v[i]);
 	image_open(&pack.files.fs, &image);
-	*l = (struct launch){ .exe = xstrdup(pack.exe),
+	*l = (struct launch){ .exe = xstrdup(exec_path(spec, &pack)),
 			      .cwd = xstrdup(pack.cwd),
 			      .image_fd = image.fd,
 			      .image_size = image.size,

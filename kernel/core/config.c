@@ -44,14 +44,14 @@ const char *cmdline_get(const char *key)
 
 /* ---- run configuration ---- */
 
-enum value_kind { TEXT, PATH, NUMBER, OCTAL, FLAG, SIZE, ENV };
+enum value_kind { TEXT, NAME, PATH, NUMBER, OCTAL, FLAG, SIZE, ENV };
 
 static const struct run_key {
 	const char *name;
 	enum value_kind kind;
 	bool many;
 } run_keys[] = {
-	{ "exe", PATH, false },       { "arg", TEXT, true },       { "env", ENV, true },
+	{ "exe", NAME, false },       { "arg", TEXT, true },       { "env", ENV, true },
 	{ "cwd", PATH, false },       { "uid", NUMBER, false },    { "gid", NUMBER, false },
 	{ "umask", OCTAL, false },    { "hostname", TEXT, false }, { "tty", SIZE, false },
 	{ "tty-out", NUMBER, false }, { "strace", FLAG, false },   { "missing", FLAG, false },
@@ -102,6 +102,7 @@ static bool value_ok(enum value_kind kind, const char *value)
 
 	switch (kind) {
 	case TEXT: return true;
+	case NAME: return value[0] != '\0';
 	case PATH: return value[0] == '/';
 	case NUMBER: return str_to_u64(value, 10, &n);
 	case OCTAL: return str_to_u64(value, 8, &n) && n <= 0777;

@@ -53,7 +53,7 @@ def on_host(case, folder):
 
 
 def guest_argv(case, folder, cores, extra):
-    argv = [TOOL, "run", "-c", str(cores), "-w", folder]
+    argv = [TOOL, "run", "-c", str(cores)]
     if case.memory:
         argv += ["-m", case.memory]
     for name in case.include:
