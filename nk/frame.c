@@ -12,10 +12,17 @@
 /* First frame of the pool; each frame's first word is the next one's address. */
 uint64_t nk_pool_head;
 
+struct nk_frame *frame_known(uint64_t pa)
+{
+	struct nk_frame *frames =
+		frame_ptr((pa & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE);
+
+	return &frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
+}
+
 struct nk_frame *frame_lookup(uint64_t pa)
 {
 	const uint64_t *table = frame_ptr(nk_record.root);
-	struct nk_frame *frames;
 
 	if (pa >= PA_END)
 		return NULL;
@@ -27,8 +34,7 @@ struct nk_frame *frame_lookup(uint64_t pa)
 			return NULL;
 		table = frame_ptr(e & NK_PTE_ADDR);
 	}
-	frames = frame_ptr((pa & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE);
-	return &frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
+	return frame_known(pa);
 }
 
 void frame_protect(uint64_t pa, bool writable)
@@ -50,7 +56,7 @@ uint64_t pool_take(enum nk_type level)
 {
 	uint64_t pa = nk_pool_head;
 	uint64_t *words = frame_ptr(pa);
-	struct nk_frame *f = frame_lookup(pa);
+	struct nk_frame *f = frame_known(pa);
 
 	nk_pool_head = words[0];
 	words[0] = 0;

@@ -61,6 +61,8 @@ struct cursor {
 /* ---- frame.c ---- */
 /* Descriptor of a frame of an online chunk, or NULL. */
 struct nk_frame *frame_lookup(uint64_t pa);
+/* The same, for what is known to be a frame of an online chunk: a table, a pool frame. */
+struct nk_frame *frame_known(uint64_t pa);
 /* Make the frame read-only (or writable again) in the direct map. */
 void frame_protect(uint64_t pa, bool writable);
 /* Page-table pool: frames full of zeros. pool_take() must not be called on an empty pool. */

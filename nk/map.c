@@ -148,6 +148,11 @@ HOT bool frame_usual(const struct nk_frame *f, uint64_t pa, enum nk_type type, b
 	return !counts_full(f, writable);
 }
 
+HOT bool image_usual(uint64_t pa, enum nk_type type, bool writable)
+{
+	return frame_is_image(pa) && (pa & PAGE_MASK) == 0 && type == NK_T_USER && !writable;
+}
+
 /* The pages of one level-1 table (NULL: not there yet) from its entry `slot`. */
 LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned n,
 			 const uint64_t *slot)
@@ -164,9 +169,9 @@ LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned
 
 		if (pa == UINT64_MAX)
 			continue;
-		f = frame_lookup_cached(&c, pa);
+		f = frame_is_image(pa) ? NULL : frame_lookup_cached(&c, pa);
 		if (!(f != NULL && (pa & PAGE_MASK) == 0 && frame_fresh(f)) &&
-		    !frame_usual(f, pa, type, writable))
+		    !image_usual(pa, type, writable) && !frame_usual(f, pa, type, writable))
 			TRY(frame_reason(op, pa, f));
 		if (slot != NULL && NK_PTE_THERE(slot[i]))
 			return E_EXIST;
@@ -211,7 +216,8 @@ LOOP int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint
 		if (pages[i] == UINT64_MAX)
 			continue;
 		/* The new reference first: the old one may be to the same frame. */
-		entry_ref(&c, pages[i] | bits, type);
+		if (!frame_is_image(pages[i]))
+			entry_ref(&c, pages[i] | bits, type);
 		slot[i] = pages[i] | bits;
 		nk_stat.pages++;
 		if (!NK_PTE_THERE(old)) {
@@ -252,7 +258,7 @@ err_t unmap_check(const struct nk_op *op)
 LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *table, unsigned run)
 {
 	unsigned first = table_index(va, 1), end = first + run;
-	uint32_t there = frame_lookup(frame_address(table))->maps;
+	uint32_t there = frame_known(frame_address(table))->maps;
 	struct cursor c = *cursor;
 	bool loaded = tlb_may_hold(root, va);
 	int removed = 0;
@@ -265,7 +271,8 @@ LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *
 		if (i >= end)
 			break;
 		e = table[i];
-		entry_unref(&c, e);
+		if (!frame_is_image(e & NK_PTE_ADDR))
+			entry_unref(&c, e);
 		if (loaded && (e & NK_PTE_P))
 			tlb_drop_page(root, va + (i - first) * PAGE_SIZE);
 		table[i] = 0;
@@ -412,10 +419,10 @@ static err_t clone_entries_check(const struct nk_op *op, uint64_t va, unsigned r
 		return OK;
 	for (unsigned i = first; (i = nk_used_entry(from, i, end)) < end; i++) {
 		uint64_t e = from[i];
-		const struct nk_frame *f = frame_lookup_cached(&c, e & NK_PTE_ADDR);
 
-		/* Few frames are near the limit: only then it matters whose it is. */
-		if (f != NULL && counts_full(f, e & NK_PTE_W) && !frame_is_image(e & NK_PTE_ADDR))
+		if (frame_is_image(e & NK_PTE_ADDR))
+			continue;
+		if (counts_full(frame_lookup_cached(&c, e & NK_PTE_ADDR), e & NK_PTE_W))
 			return refuse("too many mappings of one frame");
 	}
 	return OK;
@@ -458,7 +465,8 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 			entry_change(&c, op->space.v, va + (i - first) * PAGE_SIZE, &from[i],
 				     e & mask & ~(NK_PTE_ADDR | PTE_SEEN));
 		to[i] = e & mask;
-		entry_ref(&c, to[i], NK_T_USER);
+		if (!frame_is_image(e & NK_PTE_ADDR))
+			entry_ref(&c, to[i], NK_T_USER);
 		added++;
 	}
 	nk_stat.pages += added;

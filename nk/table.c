@@ -41,7 +41,7 @@ uint64_t *table_make(uint64_t root, uint64_t va)
 
 			*slot = pa | (va < DM_BASE ? PTE_TABLE_USER : PTE_TABLE_KERNEL);
 			if (l < 4)
-				frame_lookup(table_pa)->maps++;
+				frame_known(table_pa)->maps++;
 		}
 		table_pa = *slot & NK_PTE_ADDR;
 		table = frame_ptr(table_pa);
@@ -85,7 +85,7 @@ static void table_free(uint64_t root, uint64_t va, unsigned level)
 	uint64_t pa = *slot & NK_PTE_ADDR;
 
 	*slot = 0;
-	frame_lookup(pa)->type = NK_T_POOL;
+	frame_known(pa)->type = NK_T_POOL;
 	pool_put(pa);
 	/* Translations that were cached through the table must not outlive it. */
 	if (va >= DM_BASE || root == hw_root())
@@ -94,7 +94,7 @@ static void table_free(uint64_t root, uint64_t va, unsigned level)
 
 void table_count(uint64_t root, uint64_t va, const uint64_t *table, int added)
 {
-	struct nk_frame *f = frame_lookup(frame_address(table));
+	struct nk_frame *f = frame_known(frame_address(table));
 
 	f->maps += added;
 	for (unsigned level = 1; level < 4 && f->maps == 0; level++) {
@@ -103,7 +103,7 @@ void table_count(uint64_t root, uint64_t va, const uint64_t *table, int added)
 		table_free(root, va, level);
 		if (level == 3)
 			return;
-		f = frame_lookup(parent);
+		f = frame_known(parent);
 		f->maps--;
 	}
 }
