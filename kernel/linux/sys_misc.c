@@ -73,7 +73,8 @@ long sys_getrandom(uaddr_t to, size_t len, unsigned flags)
 	uint8_t buf[RANDOM_SLICE];
 	size_t done = 0;
 
-	if (flags & ~(unsigned)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+	if ((flags & ~(unsigned)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) ||
+	    (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return E_INVAL;
 	if (len > INT32_MAX)
 		len = INT32_MAX;

@@ -50,7 +50,7 @@ uint64_t deadline_of_clock(int clock, uint64_t abs_ns)
 /* Clocks of processes and threads: the low three bits say which, the rest is the inverted id (as glibc builds them). */
 static err_t cpu_clock(int clock, uint64_t *ns)
 {
-	int id = ~(clock >> 3);
+	int id = ~clock >> 3;
 
 	if ((clock & 3) == 3)
 		return E_INVAL;
@@ -278,6 +278,18 @@ long sys_alarm(unsigned seconds)
 
 /* ---- POSIX timers ---- */
 
+/* A timer counts the caller's own work, which glibc names by the forms of cpu_clock(); others' is not served. */
+static int timer_clock(int clock)
+{
+	int id = ~clock >> 3;
+
+	if (clock >= 0 || (clock & 3) == 3)
+		return clock;
+	if (clock & 4)
+		return id == 0 || id == current->tid ? CLOCK_THREAD_CPUTIME_ID : clock;
+	return id == 0 || id == current_task->pid ? CLOCK_PROCESS_CPUTIME_ID : clock;
+}
+
 long sys_timer_create(int clock, uaddr_t uevent, uaddr_t uid)
 {
 	struct posix_timer_spec spec = { clock, SIGEV_SIGNAL, SIGALRM, 0, 0, true };
@@ -285,9 +297,10 @@ long sys_timer_create(int clock, uaddr_t uevent, uaddr_t uid)
 	err_t err;
 	int id;
 
+	spec.clock = timer_clock(clock);
 	if (uevent.v != 0) {
 		TRY(USER_IN(&ev, uevent));
-		spec = (struct posix_timer_spec){ clock, ev.sigev_notify, ev.sigev_signo, ev._sigev_un._tid,
+		spec = (struct posix_timer_spec){ spec.clock, ev.sigev_notify, ev.sigev_signo, ev._sigev_un._tid,
 						  (uint64_t)ev.sigev_value.sival_ptr, false };
 	}
 	TRY(posix_timer_create(&spec, &id));

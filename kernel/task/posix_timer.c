@@ -130,7 +130,8 @@ static void expire(struct posix_timer *p)
 			p->expires_ns = 0;
 		return;
 	}
-	if (send_signal(p) == OK && on_the_way(p)) {
+	/* One of before settime() may still wait to be taken: it stands for this one, too. */
+	if (on_the_way(p) || (send_signal(p) == OK && on_the_way(p))) {
 		p->pending = true;
 		if (p->interval_ns == 0)
 			p->expires_ns = 0;
