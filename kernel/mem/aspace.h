@@ -24,6 +24,11 @@ struct vmobject_ops {
 	 * have none. E_FAULT beyond the end (SIGBUS), E_NOMEM.
 	 */
 	err_t (*page)(struct vmobject *o, uint64_t index, bool write, paddr_t *out);
+	/*
+	 * How many pages from `index` on, at most n, are frames of the root image in a row, as
+	 * page() would give them for reading; *first is the first. NULL: never any.
+	 */
+	uint64_t (*image_run)(struct vmobject *o, uint64_t index, uint64_t n, paddr_t *first);
 	void (*get)(struct vmobject *o);
 	void (*put)(struct vmobject *o);
 	/* Path for /proc/self/maps; device and inode for the same. May be NULL. */
@@ -130,6 +135,11 @@ enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code);
  * of them in all spaces.
  */
 void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n);
+/*
+ * The object has ended: there is nothing from page pgoff on. Drops all mappings of it, private
+ * copies too (their next access is a SIGBUS, as in Linux).
+ */
+void vmobject_truncate(struct vmobject *obj, uint64_t pgoff);
 
 /*
  * Another process's memory (process_vm_readv, ptrace, /proc/pid/mem): copies, faulting pages in.

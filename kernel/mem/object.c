@@ -28,14 +28,19 @@ static bool shows_object(const struct vma *v, uint64_t e)
 	return (flags & FRAME_IS_AHEAD) != 0 && (e & NK_PTE_D) == 0;
 }
 
-static void drop_object_slice(struct vma *v, const struct slice *s)
+static bool is_to_go(const struct vma *v, uint64_t e, bool copies)
+{
+	return copies ? NK_PTE_THERE(e) : shows_object(v, e);
+}
+
+static void drop_object_slice(struct vma *v, const struct slice *s, bool copies)
 {
 	uint64_t n = PAGES(s->hi - s->lo), first = 0;
 
 	for (uint64_t i = 0; i < n; i = first) {
-		while (i < n && !shows_object(v, s->entry[i]))
+		while (i < n && !is_to_go(v, s->entry[i], copies))
 			i++;
-		for (first = i; first < n && shows_object(v, s->entry[first]); first++)
+		for (first = i; first < n && is_to_go(v, s->entry[first], copies); first++)
 			;
 		if (first == i)
 			break;
@@ -51,7 +56,8 @@ static void drop_object_slice(struct vma *v, const struct slice *s)
 	}
 }
 
-void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n)
+/* Drop the mappings of pages [pgoff, +n); with `copies` also what private areas have written. */
+static void drop_pages(struct vmobject *obj, uint64_t pgoff, uint64_t n, bool copies)
 {
 	uint64_t stop = n > UINT64_MAX - pgoff ? UINT64_MAX : pgoff + n;
 
@@ -69,9 +75,19 @@ void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n)
 		at = v->start + (from - v->pgoff) * PAGE_SIZE;
 		end = v->start + (to - v->pgoff) * PAGE_SIZE;
 		while (slice_next(v->as->space, &at, end, &s))
-			drop_object_slice(v, &s);
+			drop_object_slice(v, &s, copies);
 	}
 	batch_commit();
+}
+
+void vmobject_invalidate(struct vmobject *obj, uint64_t pgoff, uint64_t n)
+{
+	drop_pages(obj, pgoff, n, false);
+}
+
+void vmobject_truncate(struct vmobject *obj, uint64_t pgoff)
+{
+	drop_pages(obj, pgoff, UINT64_MAX, true);
 }
 
 /* ---- shared anonymous memory ---- */

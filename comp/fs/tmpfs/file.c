@@ -209,6 +209,8 @@ static void shrink(struct tnode *n, uint64_t size)
 	/* Also the page that is cut through: the lower file's frame would show what is gone. */
 	if (old > size / PAGE_SIZE)
 		remap(n, size / PAGE_SIZE, old - size / PAGE_SIZE);
+	if (old > first && n->object.users > 0)
+		vmobject_truncate(&n->object.obj, first);
 	n->fs->pages -= pages_cut(&n->file.pages, first);
 	if (size % PAGE_SIZE != 0 && slot_is_frame(slot))
 		memset((char *)frame_va(slot) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
@@ -408,8 +410,22 @@ static err_t object_page(struct vmobject *o, uint64_t index, bool write, paddr_t
 	return OK;
 }
 
+/* Of a file that nothing was changed in, what the lower one says. */
+static uint64_t object_image_run(struct vmobject *o, uint64_t index, uint64_t count, paddr_t *first)
+{
+	struct tnode *n = tnode_of(container_of(o, struct inode_object, obj)->inode);
+
+	if (n->lower == NULL || n->lower->ops->object == NULL || n->file.pages.frames != 0 ||
+	    n->file.covered != 0 || n->file.lower_end != n->lower->size ||
+	    n->vfs.size != n->lower->size)
+		return 0;
+	o = n->lower->ops->object(n->lower);
+	return o->ops->image_run != NULL ? o->ops->image_run(o, index, count, first) : 0;
+}
+
 const struct vmobject_ops tmpfs_object_ops = {
 	.page = object_page,
+	.image_run = object_image_run,
 	.get = inode_object_get,
 	.put = inode_object_put,
 	.describe = inode_object_describe,

@@ -185,6 +185,12 @@ void vmobject_invalidate(struct vmobject *o, uint64_t pgoff, uint64_t n)
 	rig_invalidated += n;
 }
 
+void vmobject_truncate(struct vmobject *o, uint64_t pgoff)
+{
+	(void)o;
+	(void)pgoff;
+}
+
 size_t x86_copy_from_user(void *dst, uint64_t src, size_t len)
 {
 	memcpy(dst, (void *)src, len);
