@@ -16,8 +16,8 @@
 #define WINDOW_LIMIT CHUNK_FRAMES
 #define STACK_STEP   16u
 #define DATA_SEGMENT 16u /* pages at most */
+#define DATA_ZERO    8u  /* the same for what begins as zeros */
 #define AROUND       16u /* pages of a file, around the one asked for */
-#define AROUND_IMAGE 32u /* of the root image: they cost no memory */
 
 /*
  * One fault. frame[] holds a reference to each frame that is ours; PADDR_NONE: the entry stays as
@@ -92,6 +92,12 @@ static bool is_data_segment(struct fill *f)
 	return !is_ours(pa);
 }
 
+static bool is_small_bss(const struct vma *v)
+{
+	return v->obj == NULL && (v->flags & (VM_WRITE | VM_STACK | VM_HEAP)) == VM_WRITE &&
+	       v->end - v->start <= DATA_ZERO * PAGE_SIZE;
+}
+
 static void set_copy(struct fill *f, uint64_t pages)
 {
 	f->copy_lo = f->page;
@@ -128,6 +134,8 @@ static bool choose_window(struct fill *f)
 		set_window(f, v->start, v->end);
 		f->copy_lo = f->lo;
 		f->copy_hi = f->hi;
+	} else if (is_small_bss(v)) {
+		set_window(f, v->start, v->end);
 	} else if ((v->flags & VM_STACK) != 0) {
 		set_window(f, f->page + PAGE_SIZE - bytes, f->page + PAGE_SIZE);
 	} else {
@@ -351,6 +359,74 @@ static enum fault_result serve_shared_write(struct fill *f)
 	return put_frames(f, area_rights(f->v), true);
 }
 
+/* ---- the root image: pages cost no memory, so a whole table's worth comes at once ---- */
+
+static bool is_empty(struct fill *f, uint64_t lo, uint64_t hi)
+{
+	unsigned first = (lo >> PAGE_SHIFT) & (CHUNK_FRAMES - 1);
+	unsigned end = first + (unsigned)PAGES(hi - lo);
+
+	(void)entry_of(f, lo);
+	return f->table == NULL || nk_used_entry(f->table, first, end) == end;
+}
+
+/*
+ * The operation for all of v's pages in the table that are the image's; false when there are none,
+ * or some are there already.
+ */
+static bool image_op(struct fill *f, struct vma *v, struct nk_op *op)
+{
+	uint64_t table = ALIGN_DOWN(f->page, CHUNK_SIZE), n;
+	uint64_t lo = v->start > table ? v->start : table;
+	uint64_t hi = v->end < table + CHUNK_SIZE ? v->end : table + CHUNK_SIZE;
+	paddr_t first;
+
+	if (lo >= hi)
+		return false;
+	n = v->obj->ops->image_run(v->obj, v->pgoff + PAGES(lo - v->start), PAGES(hi - lo), &first);
+	if (n == 0 || !is_empty(f, lo, lo + n * PAGE_SIZE))
+		return false;
+	*op = (struct nk_op){ .kind = NK_MAP,
+			      .rights = area_rights(v) & ~NK_W,
+			      .space = f->a->space,
+			      .va = lo,
+			      .n = (uint32_t)n,
+			      .base = first };
+	return true;
+}
+
+/* Text, constants and headers of one file lie side by side, and are soon wanted all. */
+static bool is_neighbour(const struct vma *v, const struct vma *other)
+{
+	return other != NULL && other->obj == v->obj && (other->flags & (VM_SHARED | VM_WRITE)) == 0 &&
+	       (other->flags & VM_PROT) != 0;
+}
+
+/* False: not of the image, or not so simple. */
+static bool serve_image(struct fill *f, enum fault_result *r)
+{
+	struct vma *v = f->v, *prev = area_prev(v), *next = aspace_next(v);
+	struct nk_op ops[3];
+	unsigned n = 1;
+	err_t err;
+
+	if (v->obj->ops->image_run == NULL || !image_op(f, v, &ops[0]) || f->page < ops[0].va ||
+	    PAGES(f->page - ops[0].va) >= ops[0].n)
+		return false;
+	if (is_neighbour(v, prev) && image_op(f, prev, &ops[n]))
+		n++;
+	if (is_neighbour(v, next) && image_op(f, next, &ops[n]))
+		n++;
+	err = nk_submit(ops, n, NULL);
+	if (err != OK)
+		log_error("pages around 0x%llx cannot be mapped: %s", (unsigned long long)f->page,
+			  err_text(err));
+	*r = err == OK ? FAULT_OK : FAULT_BUS;
+	return true;
+}
+
+/* ---- pages of objects, read ---- */
+
 /*
  * Bring in what is missing in the window, read-only (or as the area has it, when the object needs
  * no notice).
@@ -359,13 +435,17 @@ static enum fault_result serve_read(struct fill *f, bool in_order, bool window_i
 {
 	bool notice = (f->v->flags & VM_SHARED) == 0 || f->v->obj->ops != &anon_object_ops;
 	bool write = !notice && (f->v->flags & VM_WRITE) != 0, going_on = true;
+	enum fault_result r;
 	paddr_t wanted;
-	err_t err = object_page(f, f->page, write, &wanted);
+	err_t err;
 
+	if (!window_is_given && serve_image(f, &r))
+		return r;
+	err = object_page(f, f->page, write, &wanted);
 	if (err != OK)
 		return result_of(err);
 	if (notice && !in_order && !window_is_given && !memory_is_short()) {
-		uint64_t around = (is_ours(wanted) ? AROUND : AROUND_IMAGE) * PAGE_SIZE;
+		uint64_t around = AROUND * PAGE_SIZE;
 
 		set_window(f, ALIGN_DOWN(f->page, around), ALIGN_DOWN(f->page, around) + around);
 	}

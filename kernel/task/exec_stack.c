@@ -16,6 +16,7 @@
 #define ARG_MIN_TOTAL       (128u * 1024)
 #define ARG_MAX_TOTAL       (6u * 1024 * 1024)
 #define STACK_EXTRA         (128u * 1024) /* mapped below what is filled */
+#define STACK_AHEAD         (2 * PAGE_SIZE) /* filled with zeros below it */
 #define RANDOM_BYTES        16u
 #define CLOCK_TICKS         100u
 #define HWCAP2_FSGSBASE_BIT 2u
@@ -212,10 +213,16 @@ static err_t map_stack(struct aspace *mm, uint64_t top, uint64_t sp, bool execut
 {
 	uint64_t start = ALIGN_DOWN(sp - STACK_EXTRA, PAGE_SIZE);
 	uint32_t flags = VM_READ | VM_WRITE | VM_MAYWRITE | VM_STACK | (executable ? VM_EXEC : 0);
+	uint64_t touched;
 
 	if (top - start > mm->limit_stack)
 		start = ALIGN_DOWN(sp, PAGE_SIZE);
-	return aspace_map(mm, &start, top - start, flags, MAP_AT_FIXED, NULL, 0, "[stack]");
+	TRY(aspace_map(mm, &start, top - start, flags, MAP_AT_FIXED, NULL, 0, "[stack]"));
+	/* What will be written, and what the program uses at once: together, not fault by fault. */
+	touched = ALIGN_DOWN(sp, PAGE_SIZE) - STACK_AHEAD;
+	if (touched < start)
+		touched = start;
+	return aspace_populate(mm, touched, top - touched, true);
 }
 
 static void note(struct aspace *mm, const struct layout *l)

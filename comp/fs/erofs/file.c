@@ -96,8 +96,22 @@ static err_t object_page(struct vmobject *o, uint64_t index, bool write, paddr_t
 	return OK;
 }
 
+/* Whole pages only: the last one may have to be a copy. */
+static uint64_t object_image_run(struct vmobject *o, uint64_t index, uint64_t n, paddr_t *first)
+{
+	struct erofs_inode *i = erofs_inode_of(container_of(o, struct inode_object, obj)->inode);
+	const struct erofs_image *img = erofs_image_of(&i->vfs);
+	uint64_t whole = i->vfs.size / PAGE_SIZE;
+
+	if (!img->window || index >= whole)
+		return 0;
+	*first = PADDR(img->pa.v + i->data + index * PAGE_SIZE);
+	return n < whole - index ? n : whole - index;
+}
+
 const struct vmobject_ops erofs_object_ops = {
 	.page = object_page,
+	.image_run = object_image_run,
 	.get = inode_object_get,
 	.put = inode_object_put,
 	.describe = inode_object_describe,
