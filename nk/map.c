@@ -93,6 +93,17 @@ HOT bool frame_fresh(const struct nk_frame *f)
 	return __builtin_memcmp(f, &fresh, sizeof(fresh)) == 0;
 }
 
+/* How many entries from i on are of the root image; `end` bounds it. */
+LOOP unsigned image_streak(const uint64_t *table, unsigned i, unsigned end)
+{
+	const uint64_t start = nk_record.image.start, len = nk_record.image.end - start;
+	unsigned first = i;
+
+	while (i < end && NK_PTE_THERE(table[i]) && (table[i] & NK_PTE_ADDR) - start < len)
+		i++;
+	return i - first;
+}
+
 HOT void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
 {
 	struct nk_frame *f = counted(c, entry);
@@ -179,20 +190,43 @@ LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned
 	return OK;
 }
 
+/*
+ * A piece of the root image into a program, new and read-only: nothing is counted. The range was
+ * checked.
+ */
+static bool is_image_run(const struct nk_op *op)
+{
+	uint64_t len = nk_record.image.end - nk_record.image.start;
+	uint64_t off = op->base.v - nk_record.image.start;
+
+	return op->frames == NULL && op->space.v != 0 && (op->base.v & PAGE_MASK) == 0 &&
+	       (op->rights & (NK_W | NK_REPLACE)) == 0 && off < len &&
+	       op->n <= (len - off) >> PAGE_SHIFT;
+}
+
 err_t map_check(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
 	uint64_t va = op->va;
 	bool complete = true; /* no table is missing */
+	bool image;
 
 	TRY(range_check(op, op->space));
+	image = is_image_run(op);
 	for (unsigned i = 0; i < op->n;) {
 		const uint64_t *table = table_find(root, va);
 		unsigned run = run_length(va, op->n - i);
 
 		complete = complete && table != NULL;
-		TRY(map_run_check(op, &nk_pages[i], run,
-				  table != NULL ? &table[table_index(va, 1)] : NULL));
+		if (!image) {
+			TRY(map_run_check(op, &nk_pages[i], run,
+					  table != NULL ? &table[table_index(va, 1)] : NULL));
+		} else if (table != NULL) {
+			unsigned end = table_index(va, 1) + run;
+
+			if (nk_used_entry(table, end - run, end) != end)
+				return E_EXIST;
+		}
 		va += run * PAGE_SIZE;
 		i += run;
 	}
@@ -231,17 +265,30 @@ LOOP int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint
 	return added;
 }
 
+static int map_image_run(const struct nk_op *op, unsigned i, unsigned n, uint64_t *slot)
+{
+	uint64_t e = (op->base.v + i * PAGE_SIZE) | rights_bits(op->rights, true);
+
+	for (unsigned at = 0; at < n; at++, e += PAGE_SIZE)
+		slot[at] = e;
+	nk_stat.pages += n;
+	return (int)n;
+}
+
 void map_apply(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
 	uint64_t va = op->va;
+	bool image = is_image_run(op);
 
 	for (unsigned i = 0; i < op->n;) {
 		uint64_t *table = table_make(root, va);
 		unsigned run = run_length(va, op->n - i);
+		uint64_t *slot = &table[table_index(va, 1)];
 
 		table_count(root, va, table,
-			    map_run(op, &nk_pages[i], run, &table[table_index(va, 1)], va));
+			    image ? map_image_run(op, i, run, slot)
+				  : map_run(op, &nk_pages[i], run, slot, va));
 		va += run * PAGE_SIZE;
 		i += run;
 	}
@@ -271,8 +318,17 @@ LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *
 		if (i >= end)
 			break;
 		e = table[i];
-		if (!frame_is_image(e & NK_PTE_ADDR))
-			entry_unref(&c, e);
+		if (!loaded && frame_is_image(e & NK_PTE_ADDR)) {
+			/* Text: many in a row, nothing to count. */
+			unsigned n = image_streak(table, i, end);
+
+			for (unsigned at = i; at < i + n; at++)
+				table[at] = 0;
+			removed += (int)n;
+			i += n - 1;
+			continue;
+		}
+		entry_unref(&c, e);
 		if (loaded && (e & NK_PTE_P))
 			tlb_drop_page(root, va + (i - first) * PAGE_SIZE);
 		table[i] = 0;
@@ -420,8 +476,10 @@ static err_t clone_entries_check(const struct nk_op *op, uint64_t va, unsigned r
 	for (unsigned i = first; (i = nk_used_entry(from, i, end)) < end; i++) {
 		uint64_t e = from[i];
 
-		if (frame_is_image(e & NK_PTE_ADDR))
+		if (frame_is_image(e & NK_PTE_ADDR)) {
+			i += image_streak(from, i, end) - 1;
 			continue;
+		}
 		if (counts_full(frame_lookup_cached(&c, e & NK_PTE_ADDR), e & NK_PTE_W))
 			return refuse("too many mappings of one frame");
 	}
@@ -461,12 +519,21 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 	for (unsigned i = first; (i = nk_used_entry(from, i, end)) < end; i++) {
 		uint64_t e = from[i];
 
+		if (frame_is_image(e & NK_PTE_ADDR)) {
+			/* Never writable, and counted nowhere. */
+			unsigned n = image_streak(from, i, end);
+
+			for (unsigned at = i; at < i + n; at++)
+				to[at] = from[at];
+			added += (int)n;
+			i += n - 1;
+			continue;
+		}
 		if (e & ~mask)
 			entry_change(&c, op->space.v, va + (i - first) * PAGE_SIZE, &from[i],
 				     e & mask & ~(NK_PTE_ADDR | PTE_SEEN));
 		to[i] = e & mask;
-		if (!frame_is_image(e & NK_PTE_ADDR))
-			entry_ref(&c, to[i], NK_T_USER);
+		entry_ref(&c, to[i], NK_T_USER);
 		added++;
 	}
 	nk_stat.pages += added;
