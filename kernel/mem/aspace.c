@@ -9,6 +9,7 @@ static nk_space_t bare_space;
 
 struct aspace *space_alloc(void)
 {
+	static uint64_t last_id;
 	struct aspace *a = kmem_zalloc(sizeof(*a));
 	paddr_t top;
 
@@ -21,6 +22,7 @@ struct aspace *space_alloc(void)
 	}
 	a->space = (nk_space_t){ top.v };
 	a->refs = 1;
+	a->id = ++last_id;
 	a->mmap_top = USER_END;
 	a->limit_as = a->limit_data = UINT64_MAX;
 	a->limit_stack = 8ull << 20;

@@ -85,6 +85,10 @@ struct aspace {
 	uint32_t nareas;
 	uint64_t bytes_data;                        /* private writable areas, for RLIMIT_DATA */
 	struct vma *last;                           /* the area found last, or NULL */
+	/* mem's, to learn what a forked child writes at once: numbers of the space and its parent,
+	 * and how many pages are still noted */
+	uint64_t id, parent_id;
+	uint32_t early;
 	uint64_t limit_as, limit_data, limit_stack; /* bytes, from rlimits */
 };
 

@@ -321,7 +321,11 @@ static enum fault_result serve_private(struct fill *f)
 {
 	uint64_t n = PAGES(f->hi - f->lo), wanted = PAGES(f->page - f->lo);
 	bool going_on = true;
-	err_t err = own_page(f, f->page, wish_for(f, f->page), &frame[wanted]);
+	err_t err;
+
+	if (f->a->early != 0 && NK_PTE_THERE(entry_of(f, f->page)))
+		fork_note_early(f->a, f->page);
+	err = own_page(f, f->page, wish_for(f, f->page), &frame[wanted]);
 
 	if (err != OK)
 		return result_of(err);

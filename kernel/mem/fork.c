@@ -4,7 +4,8 @@
  * one crossing. Pages that the parent wrote since its last fork ("hot": writable and dirty) will
  * most likely be written again, by both: if they are few, the child gets copies at once, which is
  * cheaper than two faults each. Their entries are made anew in the parent too, so that dirty means
- * "since this fork" the next time.
+ * "since this fork" the next time. What the children of a space write first is learned from the
+ * last one, and copied at once as well: a C library's fork() always writes the same few pages.
  */
 #include "base/str.h"
 #include "kernel/mem/mem.h"
@@ -66,9 +67,56 @@ static struct hot_page {
 } hot[HOT_MAX];
 static unsigned nhot;
 
+/* ---- what children write first ---- */
+
+#define EARLY_MAX    8u
+#define EARLY_SPACES 8u
+
+/* Guesses only: a wrong one costs a copied page. In the order of addresses. */
+static struct early {
+	uint64_t id; /* of the parent */
+	unsigned n;
+	uint64_t va[EARLY_MAX];
+} early[EARLY_SPACES];
+
+void fork_note_early(struct aspace *child, uint64_t page)
+{
+	struct early *e = &early[child->parent_id % EARLY_SPACES];
+	unsigned i;
+
+	child->early--;
+	if (e->id != child->parent_id)
+		*e = (struct early){ .id = child->parent_id };
+	for (i = 0; i < e->n; i++)
+		if (e->va[i] == page)
+			return;
+	if (e->n == EARLY_MAX)
+		return;
+	for (i = e->n++; i > 0 && e->va[i - 1] > page; i--)
+		e->va[i] = e->va[i - 1];
+	e->va[i] = page;
+}
+
+/* Is the page one of those? The parent must be its only owner, and have written it. */
+static bool is_early(const struct early *e, unsigned *at, uint64_t va, uint64_t entry)
+{
+	const struct frame *f;
+	paddr_t pa = pte_frame(entry);
+
+	while (*at < e->n && e->va[*at] < va)
+		++*at;
+	if (*at == e->n || e->va[*at] != va || (entry & NK_PTE_P) == 0 || !is_ours(pa))
+		return false;
+	f = frame_at(pa);
+	return f->refs == 1 && (f->flags & FRAME_IS_ANON) != 0 &&
+	       ((f->flags & FRAME_IS_AHEAD) == 0 || (entry & NK_PTE_D) != 0);
+}
+
 struct survey {
 	size_t tables; /* that the child needs at most: as many as the parent has in its areas */
 	size_t hot;    /* pages found, of which HOT_MAX are noted */
+	unsigned early; /* of those learned, how many are behind us */
+	const struct early *learned;
 	uint64_t last[3];
 };
 
@@ -85,7 +133,8 @@ static void survey_slice(struct survey *r, const struct vma *v, const struct sli
 	if (fork_mode(v) != FORK_COW || (v->flags & VM_WRITE) == 0)
 		return;
 	for (unsigned i = 0, n = slice_pages(s); (i = nk_used_entry(s->entry, i, n)) < n; i++) {
-		if ((s->entry[i] & want) != want)
+		if ((s->entry[i] & want) != want &&
+		    !is_early(r->learned, &r->early, s->lo + i * PAGE_SIZE, s->entry[i]))
 			continue;
 		if (r->hot < HOT_MAX)
 			hot[r->hot] = (struct hot_page){ .va = s->lo + i * PAGE_SIZE,
@@ -97,7 +146,12 @@ static void survey_slice(struct survey *r, const struct vma *v, const struct sli
 
 static struct survey survey(struct aspace *a, uint32_t flags)
 {
-	struct survey r = { .last = { UINT64_MAX, UINT64_MAX, UINT64_MAX } };
+	static const struct early nothing;
+	const struct early *learned = &early[a->id % EARLY_SPACES];
+	struct survey r = {
+		.last = { UINT64_MAX, UINT64_MAX, UINT64_MAX },
+		.learned = learned->id == a->id ? learned : &nothing,
+	};
 
 	for (struct vma *v = aspace_first(a); v != NULL; v = aspace_next(v)) {
 		uint64_t pos = v->start;
@@ -274,6 +328,8 @@ err_t aspace_fork(struct aspace *from, struct aspace **out)
 	clone_flush(to, from, &run);
 	map_hot_pages(to, from);
 	batch_commit();
+	to->parent_id = from->id;
+	to->early = EARLY_MAX;
 	*out = to;
 	return OK;
 }

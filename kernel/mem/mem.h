@@ -209,6 +209,11 @@ void space_release(struct aspace *a);
 /* Free all areas; their pages are gone or were never there. */
 void space_free_areas(struct aspace *a);
 
+/* ---- fork (fork.c) ---- */
+
+/* A page of a forked child that was shared with its parent is about to be copied for it. */
+void fork_note_early(struct aspace *child, uint64_t page);
+
 /* ---- faults (fault.c) ---- */
 
 /* Few frames are left: bring in nothing that nobody asked for. */
