@@ -99,7 +99,7 @@ LOOP unsigned image_streak(const uint64_t *table, unsigned i, unsigned end)
 	const uint64_t start = nk_record.image.start, len = nk_record.image.end - start;
 	unsigned first = i;
 
-	while (i < end && NK_PTE_THERE(table[i]) && (table[i] & NK_PTE_ADDR) - start < len)
+	while (i < end && (table[i] & NK_PTE_ADDR) - start < len) /* an empty entry: frame 0 */
 		i++;
 	return i - first;
 }

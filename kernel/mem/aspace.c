@@ -82,7 +82,7 @@ static void collect_frames(struct aspace *a)
 		while (slice_next(a->space, &pos, v->end, &s)) {
 			unsigned n = slice_pages(&s);
 
-			for (unsigned i = 0; (i = nk_used_entry(s.entry, i, n)) < n; i++)
+			for (unsigned i = 0; (i = next_own_entry(s.entry, i, n)) < n; i++)
 				if (is_ours(pte_frame(s.entry[i])))
 					batch_put(pte_frame(s.entry[i]));
 		}

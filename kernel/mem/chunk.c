@@ -21,6 +21,8 @@ struct chunk_span chunk_recent;
 
 bool chunk_is_online(paddr_t pa)
 {
+	if ((pa.v & ~(CHUNK_SIZE - 1)) == first_chunk)
+		return true;
 	for (uint32_t i = 0; i < nranges; i++) {
 		if (pa.v < ranges[i].start || pa.v >= ranges[i].next)
 			continue;
@@ -28,7 +30,7 @@ bool chunk_is_online(paddr_t pa)
 						    ranges[i].next - ranges[i].start };
 		return true;
 	}
-	return (pa.v & ~(CHUNK_SIZE - 1)) == first_chunk;
+	return false;
 }
 
 uint64_t chunk_total_frames(void)

@@ -147,7 +147,11 @@ static bool choose_window(struct fill *f)
 /* Where the next fault is expected if the program goes on in order. */
 static void expect_next(struct fill *f)
 {
+	uint64_t n = PAGES(f->hi - f->lo);
+
 	f->v->next_fault = (f->v->flags & VM_STACK) != 0 ? f->lo - PAGE_SIZE : f->hi;
+	if (n < f->v->window) /* the end of the area, which may have grown the next time */
+		f->v->window = (uint16_t)n;
 }
 
 /* ---- putting frames into the table ---- */

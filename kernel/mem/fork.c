@@ -193,22 +193,20 @@ static err_t prepare(struct aspace *from)
  */
 static int64_t take_references(struct slice *s)
 {
-	uint64_t first = UINT64_MAX, last = 0, base = s->lo;
 	int64_t n = 0;
+	unsigned end;
 
-	for (unsigned i = 0, end = slice_pages(s); (i = nk_used_entry(s->entry, i, end)) < end; i++) {
+	if (!slice_trim(s))
+		return 0;
+	end = slice_pages(s);
+	for (unsigned i = 0; (i = next_own_entry(s->entry, i, end)) < end; i++) {
 		paddr_t pa = pte_frame(s->entry[i]);
 
-		if (first == UINT64_MAX)
-			first = i;
-		last = i + 1;
 		if (is_ours(pa)) {
 			frame_at(pa)->refs++;
 			n++;
 		}
 	}
-	s->lo = first != UINT64_MAX ? base + first * PAGE_SIZE : s->hi;
-	s->hi = base + last * PAGE_SIZE;
 	return n;
 }
 

@@ -155,6 +155,26 @@ static inline paddr_t pte_frame(uint64_t e)
 	return PADDR((e >> 24) << 12);
 }
 
+/* First entry of entry[i..end) that does not show a frame of the root image. */
+static inline unsigned skip_image(const uint64_t *entry, unsigned i, unsigned end)
+{
+	const uint64_t start = boot_info.image.v, len = boot_info.image_len;
+
+	while (i < end && pte_frame(entry[i]).v - start < len)
+		i++;
+	return i;
+}
+
+/* Next entry after i - 1 that is there and may show a frame of ours; n when there is none. */
+static inline unsigned next_own_entry(const uint64_t *entry, unsigned i, unsigned n)
+{
+	do {
+		i = skip_image(entry, i, n);
+		i = nk_used_entry(entry, i, n);
+	} while (i < n && pte_frame(entry[i]).v - boot_info.image.v < boot_info.image_len);
+	return i;
+}
+
 /* Rights of an entry that is there. */
 static inline uint32_t pte_rights(uint64_t e)
 {
@@ -184,6 +204,8 @@ static inline unsigned slice_pages(const struct slice *s)
 
 /* Next slice of [*pos, end) that has a table; moves *pos behind it. False at the end. */
 bool slice_next(nk_space_t space, uint64_t *pos, uint64_t end, struct slice *out);
+/* Narrow a slice to the entries that are there; false when there are none. */
+bool slice_trim(struct slice *s);
 /* Tables that mappings for [start, end) can take at most. */
 size_t tables_needed(uint64_t start, uint64_t end);
 
