@@ -17,12 +17,20 @@ _Static_assert(sizeof(struct ubuf) == sizeof(struct iovec), "iovecs are copied i
 
 err_t uio_user(struct uio *u, uaddr_t base, size_t len)
 {
-	*u = (struct uio){ .nsegs = 1 };
-	TRY(ubuf_make(&u->one, base, len));
+	/* Each member by itself: this is on the way of every read and write. */
+	u->kbuf = NULL;
+	u->nsegs = 0;
+	u->left = 0;
+	u->seg_off = 0;
+	if (!range_inside(base.v, len, 0, USER_END))
+		return E_FAULT;
 	if (len > UIO_MAX_BYTES)
-		u->one.len = UIO_MAX_BYTES;
+		len = UIO_MAX_BYTES;
+	u->one.base = base;
+	u->one.len = len;
 	u->seg = &u->one;
-	u->left = u->one.len;
+	u->nsegs = 1;
+	u->left = len;
 	return OK;
 }
 
@@ -139,13 +147,36 @@ static err_t transfer(struct uio *u, enum direction d, char *mem, size_t len, si
 	return missing == 0 ? OK : E_FAULT;
 }
 
+/* By far the most: all of it from or to the rest of one segment of the program's. */
+static inline bool in_one_piece(const struct uio *u, size_t len)
+{
+	return u->kbuf == NULL && len != 0 && len <= u->left && len <= u->seg->len - u->seg_off;
+}
+
+static inline err_t piece_done(struct uio *u, size_t len, size_t missing, size_t *done)
+{
+	size_t moved = len - missing;
+
+	u->left -= moved;
+	u->seg_off += moved; /* at the segment's end: the next transfer goes on to another */
+	if (done != NULL)
+		*done += moved;
+	return missing == 0 ? OK : E_FAULT;
+}
+
 err_t uio_out(struct uio *u, const void *src, size_t len, size_t *done)
 {
+	if (in_one_piece(u, len))
+		return piece_done(
+			u, len, x86_copy_to_user(u->seg->base.v + u->seg_off, src, len), done);
 	return transfer(u, TO_UIO, (char *)src, len, done);
 }
 
 err_t uio_in(struct uio *u, void *dst, size_t len, size_t *done)
 {
+	if (in_one_piece(u, len))
+		return piece_done(
+			u, len, x86_copy_from_user(dst, u->seg->base.v + u->seg_off, len), done);
 	return transfer(u, FROM_UIO, dst, len, done);
 }
 

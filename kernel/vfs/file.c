@@ -73,11 +73,8 @@ struct file *file_get(struct file *f)
 	return f;
 }
 
-void file_put(struct file *f)
+static __attribute__((noinline)) void file_end(struct file *f)
 {
-	BUG_ON(f->refs == 0);
-	if (--f->refs > 0)
-		return;
 	if ((f->flags & O_PATH) == 0)
 		notify_path(&f->path, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epoll_items))
@@ -93,6 +90,13 @@ void file_put(struct file *f)
 	path_put(&f->path);
 	kmem_free(f);
 	open_files--;
+}
+
+void file_put(struct file *f)
+{
+	BUG_ON(f->refs == 0);
+	if (--f->refs == 0)
+		file_end(f);
 }
 
 /* ---- reading and writing ---- */
