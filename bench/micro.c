@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What single operations cost, measured by the program that performs them. The same static binary runs on every
- * kernel; under `-icount shift=0` a nanosecond of the clock is one instruction. Prints "name min median max", in
- * hundredths of a nanosecond per operation.
+ * What single operations cost, measured by the program that performs them. The same static binary
+ * runs on every kernel; under `-icount shift=0` a nanosecond of the clock is one instruction.
+ * Prints "name min median max", in hundredths of a nanosecond per operation.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define REPEATS 7
-#define MIB (1024 * 1024)
+#define MIB     (1024 * 1024)
 
 static const char *self;
 
@@ -50,10 +50,14 @@ static void bench_clock(unsigned n)
 		clock_gettime(CLOCK_MONOTONIC, &t);
 }
 
-/* n pages, touched for the first time; mapping and unmapping are part of it, spread over many pages. */
+/*
+ * n pages, touched for the first time; mapping and unmapping are part of it, spread over many
+ * pages.
+ */
 static void bench_fault(unsigned n)
 {
-	char *p = mmap(NULL, (size_t)n * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, (size_t)n * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 
 	if (p == MAP_FAILED)
 		fail("mmap");
@@ -171,7 +175,11 @@ static void bench_thread(unsigned n)
 			fail("pthread_create");
 }
 
-static const struct { const char *name; void (*run)(unsigned n); unsigned n; } benches[] = {
+static const struct {
+	const char *name;
+	void (*run)(unsigned n);
+	unsigned n;
+} benches[] = {
 	{ "getppid", bench_getppid, 20000 },
 	{ "clock_gettime", bench_clock, 20000 },
 	{ "page fault", bench_fault, 64 * MIB / 4096 },
@@ -220,8 +228,8 @@ int main(int argc, char **argv)
 			t[r] = (now() - start) * 100 / benches[b].n;
 		}
 		qsort(t, REPEATS, sizeof(t[0]), by_value);
-		printf("bench %s: %lu %lu %lu\n", benches[b].name, (unsigned long)t[0], (unsigned long)t[REPEATS / 2],
-		       (unsigned long)t[REPEATS - 1]);
+		printf("bench %s: %lu %lu %lu\n", benches[b].name, (unsigned long)t[0],
+		       (unsigned long)t[REPEATS / 2], (unsigned long)t[REPEATS - 1]);
 		fflush(stdout);
 	}
 	printf("bench end\n");

@@ -14,8 +14,7 @@ uint64_t nk_pool_head;
 
 struct nk_frame *frame_known(uint64_t pa)
 {
-	struct nk_frame *frames =
-		frame_ptr((pa & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE);
+	struct nk_frame *frames = frame_ptr((pa & ~(CHUNK_SIZE - 1)) + NK_HDR_FRAMES * PAGE_SIZE);
 
 	return &frames[(pa >> PAGE_SHIFT) & (CHUNK_FRAMES - 1)];
 }
@@ -27,6 +26,7 @@ struct nk_frame *frame_lookup(uint64_t pa)
 	if (pa >= PA_END)
 		return NULL;
 	/* Level 4 to 2 of the direct map; each entry is a table or empty. */
+#pragma GCC unroll 3
 	for (unsigned shift = 39; shift >= CHUNK_SHIFT; shift -= 9) {
 		uint64_t e = table[(DM_BASE + pa) >> shift & (TABLE_LEN - 1)];
 

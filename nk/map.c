@@ -104,6 +104,22 @@ LOOP unsigned image_streak(const uint64_t *table, unsigned i, unsigned end)
 	return i - first;
 }
 
+/* The same, and they are written to `to` at the same places, or (NULL) go. */
+LOOP unsigned image_move(uint64_t *from, uint64_t *to, unsigned i, unsigned end)
+{
+	const uint64_t start = nk_record.image.start, len = nk_record.image.end - start;
+	unsigned first = i;
+
+	if (to == NULL) {
+		for (; i < end && (from[i] & NK_PTE_ADDR) - start < len; i++)
+			from[i] = 0;
+		return i - first;
+	}
+	for (uint64_t e; i < end && ((e = from[i]) & NK_PTE_ADDR) - start < len; i++)
+		to[i] = e;
+	return i - first;
+}
+
 HOT void entry_ref(struct cursor *c, uint64_t entry, enum nk_type type)
 {
 	struct nk_frame *f = counted(c, entry);
@@ -320,10 +336,8 @@ LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *
 		e = table[i];
 		if (!loaded && frame_is_image(e & NK_PTE_ADDR)) {
 			/* Text: many in a row, nothing to count. */
-			unsigned n = image_streak(table, i, end);
+			unsigned n = image_move(table, NULL, i, end);
 
-			for (unsigned at = i; at < i + n; at++)
-				table[at] = 0;
 			removed += (int)n;
 			i += n - 1;
 			continue;
@@ -521,10 +535,8 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 
 		if (frame_is_image(e & NK_PTE_ADDR)) {
 			/* Never writable, and counted nowhere. */
-			unsigned n = image_streak(from, i, end);
+			unsigned n = image_move(from, to, i, end);
 
-			for (unsigned at = i; at < i + n; at++)
-				to[at] = from[at];
 			added += (int)n;
 			i += n - 1;
 			continue;

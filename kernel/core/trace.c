@@ -9,9 +9,9 @@ struct trace_event trace_events[TRACE_LEN];
 uint32_t trace_written;
 
 static const char *const kind_name[] = {
-	[TRACE_NONE] = "?",        [TRACE_FAULT] = "fault",
-	[TRACE_SWITCH] = "switch", [TRACE_SIGNAL] = "signal",   [TRACE_IRQ] = "irq",
-	[TRACE_MSG] = "msg",       [TRACE_EXEC] = "exec",       [TRACE_EXIT] = "exit",
+	[TRACE_NONE] = "?",        [TRACE_FAULT] = "fault", [TRACE_SWITCH] = "switch",
+	[TRACE_SIGNAL] = "signal", [TRACE_IRQ] = "irq",     [TRACE_MSG] = "msg",
+	[TRACE_EXEC] = "exec",     [TRACE_EXIT] = "exit",
 };
 
 static void print_recent_calls(void)

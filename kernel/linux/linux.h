@@ -9,7 +9,10 @@
 #include "kernel/x86/x86.h"
 
 err_t linux_init(void) MUST_CHECK;
-/* Create process 1 from the run configuration and make it runnable. Errors are logged with their reason. */
+/*
+ * Create process 1 from the run configuration and make it runnable. Errors are logged with their
+ * reason.
+ */
 err_t linux_run_program(void) MUST_CHECK;
 
 /* Host name as uname shows it; at most 64 bytes. */
@@ -45,12 +48,19 @@ void missing_file_note(long result, const char *path);
 
 /* ---- shared by the sys_*.c files ---- */
 #define PATH_MAX_ 4096
-/* A program's path in kernel memory, from a small cache of buffers: path_buf_get, then path_buf_put. */
+/*
+ * A program's path in kernel memory, from a small cache of buffers: path_buf_get, then
+ * path_buf_put.
+ */
 err_t path_buf_get(char **out, uaddr_t path) MUST_CHECK;
 void path_buf_put(char *p);
 
-struct timespec_k { int64_t tv_sec, tv_nsec; };
-struct timeval_k { int64_t tv_sec, tv_usec; };
+struct timespec_k {
+	int64_t tv_sec, tv_nsec;
+};
+struct timeval_k {
+	int64_t tv_sec, tv_usec;
+};
 /* A program's timespec as nanoseconds; E_INVAL when out of range. Saturates at WAIT_FOREVER - 1. */
 err_t user_timespec(uaddr_t at, uint64_t *ns) MUST_CHECK;
 err_t user_timespec_out(uaddr_t at, uint64_t ns) MUST_CHECK;
@@ -60,5 +70,8 @@ static inline struct timespec_k ns_to_timespec(uint64_t ns)
 }
 /* Absolute monotonic deadline for a relative time (saturating). */
 uint64_t deadline_after(uint64_t rel_ns);
-/* Absolute monotonic deadline for an absolute time of `clock` (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME). */
+/*
+ * Absolute monotonic deadline for an absolute time of `clock` (CLOCK_REALTIME, CLOCK_MONOTONIC,
+ * CLOCK_BOOTTIME).
+ */
 uint64_t deadline_of_clock(int clock, uint64_t abs_ns);

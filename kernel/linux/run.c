@@ -84,7 +84,10 @@ static err_t working_directory(void)
 	return err;
 }
 
-/* Runs as the first thread, in the kernel: everything that needs a current task, then the program itself. */
+/*
+ * Runs as the first thread, in the kernel: everything that needs a current task, then the program
+ * itself.
+ */
 static err_t become_program(const char *exe)
 {
 	struct exec_strings argv, envp;

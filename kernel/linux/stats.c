@@ -33,13 +33,15 @@ void linux_stats(const char *when)
 	if (!stats_on())
 		return;
 	mem_stats(&m);
-	log_line(LOG_ERROR, /* asked for: at any log level */
-		 "stats: %s: %lu us since the kernel's first instruction; %lu crossings, %lu us in nk (%lu.%lu%%), "
-		 "%lu operations on %lu page-table entries, %u tables spare; %lu system calls, %lu thread switches; "
-		 "memory %lu KiB used of %lu",
-		 when, all_us, nk_status.crossings, nk_us, nk_us * 100 / (all_us + 1), nk_us * 1000 / (all_us + 1) % 10,
-		 nk_status.ops[NK_MAP] + nk_status.ops[NK_UNMAP] + nk_status.ops[NK_PROTECT] +
-			 nk_status.ops[NK_PROTECT_RO] + nk_status.ops[NK_CLONE],
-		 nk_status.pages, nk_status.pool, total_calls(), sched_switches(), (m.total - m.free) / 1024,
-		 m.total / 1024);
+	log_line(
+		LOG_ERROR, /* asked for: at any log level */
+		"stats: %s: %lu us since the kernel's first instruction; %lu crossings, %lu us in nk (%lu.%lu%%), "
+		"%lu operations on %lu page-table entries, %u tables spare; %lu system calls, %lu thread switches; "
+		"memory %lu KiB used of %lu",
+		when, all_us, nk_status.crossings, nk_us, nk_us * 100 / (all_us + 1),
+		nk_us * 1000 / (all_us + 1) % 10,
+		nk_status.ops[NK_MAP] + nk_status.ops[NK_UNMAP] + nk_status.ops[NK_PROTECT] +
+			nk_status.ops[NK_PROTECT_RO] + nk_status.ops[NK_CLONE],
+		nk_status.pages, nk_status.pool, total_calls(), sched_switches(),
+		(m.total - m.free) / 1024, m.total / 1024);
 }

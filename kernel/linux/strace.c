@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * --strace: one line a call, as strace prints it, to the user's log; and --missing-files. Arguments that the call
- * only reads are printed from memory before it runs (it may not return, or change them); what it fills, after.
+ * --strace: one line a call, as strace prints it, to the user's log; and --missing-files. Arguments
+ *  that the call
+ * only reads are printed from memory before it runs (it may not return, or change them); what it
+ * fills, after.
  */
 #include <asm/unistd_64.h>
 #include <linux/fcntl.h>
@@ -16,12 +18,17 @@
 
 bool strace_on, missing_files_on;
 
-#define LINE_MAX 480
+#define LINE_MAX     480
 #define STRING_SHOWN 32
 
-struct line { char text[LINE_MAX]; size_t len; };
+struct line {
+	char text[LINE_MAX];
+	size_t len;
+};
 
-/* The line of the call that runs now. A call that switches threads loses it to another's; then its end is printed as
+/*
+ * The line of the call that runs now. A call that switches threads loses it to another's; then its
+ * end is printed as
  * "<... name resumed>", as strace does. */
 static struct line open_line;
 static const struct thread *open_thread;
@@ -38,9 +45,13 @@ static void put(struct line *l, const char *fmt, ...)
 	l->len += (size_t)n < sizeof(l->text) - l->len ? (size_t)n : sizeof(l->text) - l->len - 1;
 }
 
-struct flag_name { uint64_t value; const char *name; };
+struct flag_name {
+	uint64_t value;
+	const char *name;
+};
 
-static void put_flags(struct line *l, uint64_t v, const struct flag_name *names, size_t n, const char *zero)
+static void put_flags(struct line *l, uint64_t v, const struct flag_name *names, size_t n,
+		      const char *zero)
 {
 	const char *sep = "";
 
@@ -61,11 +72,14 @@ static void put_open_flags(struct line *l, uint64_t v)
 {
 	static const char *const acc[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
 	static const struct flag_name names[] = {
-		{ O_CREAT, "O_CREAT" }, { O_EXCL, "O_EXCL" }, { O_NOCTTY, "O_NOCTTY" }, { O_TRUNC, "O_TRUNC" },
-		{ O_APPEND, "O_APPEND" }, { O_NONBLOCK, "O_NONBLOCK" }, { O_SYNC, "O_SYNC" }, { O_DSYNC, "O_DSYNC" },
-		{ O_DIRECT, "O_DIRECT" }, { O_LARGEFILE, "O_LARGEFILE" }, { O_TMPFILE, "O_TMPFILE" },
-		{ O_DIRECTORY, "O_DIRECTORY" }, { O_NOFOLLOW, "O_NOFOLLOW" }, { O_NOATIME, "O_NOATIME" },
-		{ O_CLOEXEC, "O_CLOEXEC" }, { O_PATH, "O_PATH" },
+		{ O_CREAT, "O_CREAT" },       { O_EXCL, "O_EXCL" },
+		{ O_NOCTTY, "O_NOCTTY" },     { O_TRUNC, "O_TRUNC" },
+		{ O_APPEND, "O_APPEND" },     { O_NONBLOCK, "O_NONBLOCK" },
+		{ O_SYNC, "O_SYNC" },         { O_DSYNC, "O_DSYNC" },
+		{ O_DIRECT, "O_DIRECT" },     { O_LARGEFILE, "O_LARGEFILE" },
+		{ O_TMPFILE, "O_TMPFILE" },   { O_DIRECTORY, "O_DIRECTORY" },
+		{ O_NOFOLLOW, "O_NOFOLLOW" }, { O_NOATIME, "O_NOATIME" },
+		{ O_CLOEXEC, "O_CLOEXEC" },   { O_PATH, "O_PATH" },
 	};
 
 	put(l, "%s", acc[v & O_ACCMODE]);
@@ -78,11 +92,19 @@ static void put_open_flags(struct line *l, uint64_t v)
 static void put_map_flags(struct line *l, uint64_t v)
 {
 	static const struct flag_name names[] = {
-		{ MAP_SHARED_VALIDATE, "MAP_SHARED_VALIDATE" }, { MAP_SHARED, "MAP_SHARED" },
-		{ MAP_PRIVATE, "MAP_PRIVATE" }, { MAP_FIXED, "MAP_FIXED" }, { MAP_ANONYMOUS, "MAP_ANONYMOUS" },
-		{ MAP_GROWSDOWN, "MAP_GROWSDOWN" }, { MAP_DENYWRITE, "MAP_DENYWRITE" }, { MAP_LOCKED, "MAP_LOCKED" },
-		{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" }, { MAP_STACK, "MAP_STACK" },
-		{ MAP_HUGETLB, "MAP_HUGETLB" }, { MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" },
+		{ MAP_SHARED_VALIDATE, "MAP_SHARED_VALIDATE" },
+		{ MAP_SHARED, "MAP_SHARED" },
+		{ MAP_PRIVATE, "MAP_PRIVATE" },
+		{ MAP_FIXED, "MAP_FIXED" },
+		{ MAP_ANONYMOUS, "MAP_ANONYMOUS" },
+		{ MAP_GROWSDOWN, "MAP_GROWSDOWN" },
+		{ MAP_DENYWRITE, "MAP_DENYWRITE" },
+		{ MAP_LOCKED, "MAP_LOCKED" },
+		{ MAP_NORESERVE, "MAP_NORESERVE" },
+		{ MAP_POPULATE, "MAP_POPULATE" },
+		{ MAP_STACK, "MAP_STACK" },
+		{ MAP_HUGETLB, "MAP_HUGETLB" },
+		{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" },
 	};
 
 	put_flags(l, v, names, ARRAY_SIZE(names), "0");
@@ -91,7 +113,9 @@ static void put_map_flags(struct line *l, uint64_t v)
 static void put_prot(struct line *l, uint64_t v)
 {
 	static const struct flag_name names[] = {
-		{ PROT_READ, "PROT_READ" }, { PROT_WRITE, "PROT_WRITE" }, { PROT_EXEC, "PROT_EXEC" },
+		{ PROT_READ, "PROT_READ" },
+		{ PROT_WRITE, "PROT_WRITE" },
+		{ PROT_EXEC, "PROT_EXEC" },
 	};
 
 	put_flags(l, v, names, ARRAY_SIZE(names), "PROT_NONE");
@@ -100,11 +124,19 @@ static void put_prot(struct line *l, uint64_t v)
 static void put_clone_flags(struct line *l, uint64_t v)
 {
 	static const struct flag_name names[] = {
-		{ CLONE_VM, "CLONE_VM" }, { CLONE_FS, "CLONE_FS" }, { CLONE_FILES, "CLONE_FILES" },
-		{ CLONE_SIGHAND, "CLONE_SIGHAND" }, { CLONE_PTRACE, "CLONE_PTRACE" }, { CLONE_VFORK, "CLONE_VFORK" },
-		{ CLONE_PARENT, "CLONE_PARENT" }, { CLONE_THREAD, "CLONE_THREAD" }, { CLONE_SYSVSEM, "CLONE_SYSVSEM" },
-		{ CLONE_SETTLS, "CLONE_SETTLS" }, { CLONE_PARENT_SETTID, "CLONE_PARENT_SETTID" },
-		{ CLONE_CHILD_CLEARTID, "CLONE_CHILD_CLEARTID" }, { CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID" },
+		{ CLONE_VM, "CLONE_VM" },
+		{ CLONE_FS, "CLONE_FS" },
+		{ CLONE_FILES, "CLONE_FILES" },
+		{ CLONE_SIGHAND, "CLONE_SIGHAND" },
+		{ CLONE_PTRACE, "CLONE_PTRACE" },
+		{ CLONE_VFORK, "CLONE_VFORK" },
+		{ CLONE_PARENT, "CLONE_PARENT" },
+		{ CLONE_THREAD, "CLONE_THREAD" },
+		{ CLONE_SYSVSEM, "CLONE_SYSVSEM" },
+		{ CLONE_SETTLS, "CLONE_SETTLS" },
+		{ CLONE_PARENT_SETTID, "CLONE_PARENT_SETTID" },
+		{ CLONE_CHILD_CLEARTID, "CLONE_CHILD_CLEARTID" },
+		{ CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID" },
 		{ SIGCHLD, "SIGCHLD" },
 	};
 
@@ -200,7 +232,9 @@ static void put_iovec(struct line *l, uint64_t addr, uint64_t n)
 
 	put(l, "[");
 	for (uint64_t i = 0; i < n && i < 4; i++, sep = ", ") {
-		struct { uint64_t base, len; } v;
+		struct {
+			uint64_t base, len;
+		} v;
 
 		if (USER_IN(&v, UADDR(addr + i * sizeof(v))) != OK)
 			break;
@@ -231,8 +265,10 @@ static void put_pointer(struct line *l, uint64_t v)
 
 static void put_arg(struct line *l, char kind, const uint64_t *arg, long result)
 {
-	static const char *const whence[] = { "SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE" };
-	static const char *const clocks[] = { "CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID",
+	static const char *const whence[] = { "SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA",
+					      "SEEK_HOLE" };
+	static const char *const clocks[] = { "CLOCK_REALTIME", "CLOCK_MONOTONIC",
+					      "CLOCK_PROCESS_CPUTIME_ID",
 					      "CLOCK_THREAD_CPUTIME_ID" };
 	uint64_t v = *arg;
 
@@ -244,66 +280,34 @@ static void put_arg(struct line *l, char kind, const uint64_t *arg, long result)
 		}
 		/* fallthrough */
 	case 'd':
-	case 'f':
-		put(l, "%d", (int)v);
-		break;
-	case 'u':
-		put(l, "%u", (unsigned)v);
-		break;
-	case 'n':
-		put(l, "%lu", (unsigned long)v);
-		break;
-	case 'l':
-		put(l, "%ld", (long)v);
-		break;
-	case 's':
-		put_string(l, v);
-		break;
-	case 'w':
-		put_buffer(l, v, arg[1]);
-		break;
+	case 'f': put(l, "%d", (int)v); break;
+	case 'u': put(l, "%u", (unsigned)v); break;
+	case 'n': put(l, "%lu", (unsigned long)v); break;
+	case 'l': put(l, "%ld", (long)v); break;
+	case 's': put_string(l, v); break;
+	case 'w': put_buffer(l, v, arg[1]); break;
 	case 'b':
 		if (result < 0)
 			put_pointer(l, v);
 		else
 			put_buffer(l, v, (uint64_t)result);
 		break;
-	case 'o':
-		put_open_flags(l, v);
-		break;
-	case 'm':
-		put(l, v == 0 ? "0" : "0%lo", (unsigned long)(v & 07777));
-		break;
-	case 'P':
-		put_prot(l, v);
-		break;
-	case 'M':
-		put_map_flags(l, v);
-		break;
-	case 'C':
-		put_clone_flags(l, v);
-		break;
-	case 'g':
-		put_signal(l, v);
-		break;
-	case 't':
-		put_timespec(l, v);
-		break;
-	case 'v':
-		put_iovec(l, v, arg[1]);
-		break;
-	case 'A':
-		put_argv(l, v);
-		break;
+	case 'o': put_open_flags(l, v); break;
+	case 'm': put(l, v == 0 ? "0" : "0%lo", (unsigned long)(v & 07777)); break;
+	case 'P': put_prot(l, v); break;
+	case 'M': put_map_flags(l, v); break;
+	case 'C': put_clone_flags(l, v); break;
+	case 'g': put_signal(l, v); break;
+	case 't': put_timespec(l, v); break;
+	case 'v': put_iovec(l, v, arg[1]); break;
+	case 'A': put_argv(l, v); break;
 	case 'e':
 		if (result < 0)
 			put_pointer(l, v);
 		else
 			put_pair(l, v);
 		break;
-	case 'k':
-		put(l, "%s", v < ARRAY_SIZE(whence) ? whence[v] : "?");
-		break;
+	case 'k': put(l, "%s", v < ARRAY_SIZE(whence) ? whence[v] : "?"); break;
 	case 'c':
 		if (v < ARRAY_SIZE(clocks))
 			put(l, "%s", clocks[v]);
@@ -312,12 +316,8 @@ static void put_arg(struct line *l, char kind, const uint64_t *arg, long result)
 		break;
 	case 'x':
 	case 'a':
-	case 'i':
-		put(l, v == 0 ? "0" : "%#lx", (unsigned long)v);
-		break;
-	default:
-		put_pointer(l, v);
-		break;
+	case 'i': put(l, v == 0 ? "0" : "%#lx", (unsigned long)v); break;
+	default: put_pointer(l, v); break;
 	}
 }
 
@@ -327,9 +327,12 @@ static bool filled_by_call(char kind)
 	return kind == 'b' || kind == 'e';
 }
 
-/* Arguments from number `from` on; stops before the first that the call has yet to fill when `early`. */
-static unsigned put_args(struct line *l, const struct syscall *s, const struct trapframe *tf, unsigned from, bool early,
-			 long result)
+/*
+ * Arguments from number `from` on; stops before the first that the call has yet to fill when
+ * `early`.
+ */
+static unsigned put_args(struct line *l, const struct syscall *s, const struct trapframe *tf,
+			 unsigned from, bool early, long result)
 {
 	const uint64_t arg[7] = { tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9, 0 };
 	unsigned i = from;
@@ -367,7 +370,8 @@ void strace_enter(const struct syscall *s, const struct trapframe *tf)
 	line_begin(&open_line);
 	put(&open_line, "%s(", s->name);
 	args_printed = put_args(&open_line, s, tf, 0, true, 0);
-	if (tf->orig_rax == __NR_exit || tf->orig_rax == __NR_exit_group || tf->orig_rax == __NR_execve) {
+	if (tf->orig_rax == __NR_exit || tf->orig_rax == __NR_exit_group ||
+	    tf->orig_rax == __NR_execve) {
 		if (tf->orig_rax == __NR_execve)
 			put(&open_line, ") ...");
 		else
@@ -382,14 +386,10 @@ void strace_enter(const struct syscall *s, const struct trapframe *tf)
 static const char *restart_name(long result)
 {
 	switch (result) {
-	case E_RESTARTSYS:
-		return "ERESTARTSYS";
-	case E_RESTARTNOINTR:
-		return "ERESTARTNOINTR";
-	case E_RESTARTNOHAND:
-		return "ERESTARTNOHAND";
-	default:
-		return "ERESTART_RESTARTBLOCK";
+	case E_RESTARTSYS: return "ERESTARTSYS";
+	case E_RESTARTNOINTR: return "ERESTARTNOINTR";
+	case E_RESTARTNOHAND: return "ERESTARTNOHAND";
+	default: return "ERESTART_RESTARTBLOCK";
 	}
 }
 
@@ -399,7 +399,8 @@ static void put_result(struct line *l, const struct syscall *s, long result)
 		put(l, ") = ? %s (to be restarted)", restart_name(result));
 	else if (result < 0 && result > -4096)
 		put(l, ") = -1 %s (%s)", err_name(result), err_text(result));
-	else if (strcmp(s->name, "mmap") == 0 || strcmp(s->name, "brk") == 0 || strcmp(s->name, "mremap") == 0)
+	else if (strcmp(s->name, "mmap") == 0 || strcmp(s->name, "brk") == 0 ||
+		 strcmp(s->name, "mremap") == 0)
 		put(l, ") = %#lx", (unsigned long)result);
 	else
 		put(l, ") = %ld", result);

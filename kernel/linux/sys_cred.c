@@ -22,8 +22,9 @@ bool cred_may_control(const struct task *t)
 {
 	const struct cred *me = cred(), *o = &t->cred;
 
-	return capable(CAP_SYS_RESOURCE) || (me->uid == o->uid && me->uid == o->euid && me->uid == o->suid &&
-					     me->gid == o->gid && me->gid == o->egid && me->gid == o->sgid);
+	return capable(CAP_SYS_RESOURCE) ||
+	       (me->uid == o->uid && me->uid == o->euid && me->uid == o->suid &&
+		me->gid == o->gid && me->gid == o->egid && me->gid == o->sgid);
 }
 
 /* Capabilities follow the user ids as capabilities(7) says: root has them, others lose them. */
@@ -111,8 +112,9 @@ long sys_setresuid(uint32_t r, uint32_t e, uint32_t s)
 {
 	const struct cred *c = cred();
 
-	if (!capable(CAP_SETUID) && (!one_of(r, c->uid, c->euid, c->suid) || !one_of(e, c->uid, c->euid, c->suid) ||
-				     !one_of(s, c->uid, c->euid, c->suid)))
+	if (!capable(CAP_SETUID) &&
+	    (!one_of(r, c->uid, c->euid, c->suid) || !one_of(e, c->uid, c->euid, c->suid) ||
+	     !one_of(s, c->uid, c->euid, c->suid)))
 		return E_PERM;
 	commit_uids(r == KEEP ? c->uid : r, e == KEEP ? c->euid : e, s == KEEP ? c->suid : s);
 	return 0;
@@ -122,8 +124,9 @@ long sys_setresgid(uint32_t r, uint32_t e, uint32_t s)
 {
 	const struct cred *c = cred();
 
-	if (!capable(CAP_SETGID) && (!one_of(r, c->gid, c->egid, c->sgid) || !one_of(e, c->gid, c->egid, c->sgid) ||
-				     !one_of(s, c->gid, c->egid, c->sgid)))
+	if (!capable(CAP_SETGID) &&
+	    (!one_of(r, c->gid, c->egid, c->sgid) || !one_of(e, c->gid, c->egid, c->sgid) ||
+	     !one_of(s, c->gid, c->egid, c->sgid)))
 		return E_PERM;
 	commit_gids(r == KEEP ? c->gid : r, e == KEEP ? c->egid : e, s == KEEP ? c->sgid : s);
 	return 0;
@@ -134,7 +137,8 @@ long sys_setreuid(uint32_t r, uint32_t e)
 	const struct cred *c = cred();
 	uint32_t nr = r == KEEP ? c->uid : r, ne = e == KEEP ? c->euid : e;
 
-	if (!capable(CAP_SETUID) && (!one_of(r, c->uid, c->euid, c->euid) || !one_of(e, c->uid, c->euid, c->suid)))
+	if (!capable(CAP_SETUID) &&
+	    (!one_of(r, c->uid, c->euid, c->euid) || !one_of(e, c->uid, c->euid, c->suid)))
 		return E_PERM;
 	commit_uids(nr, ne, r != KEEP || (e != KEEP && ne != c->uid) ? ne : c->suid);
 	return 0;
@@ -145,7 +149,8 @@ long sys_setregid(uint32_t r, uint32_t e)
 	const struct cred *c = cred();
 	uint32_t nr = r == KEEP ? c->gid : r, ne = e == KEEP ? c->egid : e;
 
-	if (!capable(CAP_SETGID) && (!one_of(r, c->gid, c->egid, c->egid) || !one_of(e, c->gid, c->egid, c->sgid)))
+	if (!capable(CAP_SETGID) &&
+	    (!one_of(r, c->gid, c->egid, c->egid) || !one_of(e, c->gid, c->egid, c->sgid)))
 		return E_PERM;
 	commit_gids(nr, ne, r != KEEP || (e != KEEP && ne != c->gid) ? ne : c->sgid);
 	return 0;
@@ -187,7 +192,8 @@ long sys_setfsuid(uint32_t uid)
 	struct cred *c = cred();
 	uint32_t old = c->fsuid;
 
-	if (uid != KEEP && (capable(CAP_SETUID) || uid == c->uid || uid == c->euid || uid == c->suid || uid == old))
+	if (uid != KEEP && (capable(CAP_SETUID) || uid == c->uid || uid == c->euid ||
+			    uid == c->suid || uid == old))
 		c->fsuid = uid;
 	return old;
 }
@@ -197,7 +203,8 @@ long sys_setfsgid(uint32_t gid)
 	struct cred *c = cred();
 	uint32_t old = c->fsgid;
 
-	if (gid != KEEP && (capable(CAP_SETGID) || gid == c->gid || gid == c->egid || gid == c->sgid || gid == old))
+	if (gid != KEEP && (capable(CAP_SETGID) || gid == c->gid || gid == c->egid ||
+			    gid == c->sgid || gid == old))
 		c->fsgid = gid;
 	return old;
 }
@@ -233,21 +240,22 @@ long sys_setgroups(size_t n, uaddr_t from)
 
 /* ---- capabilities ---- */
 
-/* Number of 32-bit words for a header's version; 0 when unknown (the header then gets the one we prefer). */
+/*
+ * Number of 32-bit words for a header's version; 0 when unknown (the header then gets the one we
+ * prefer).
+ */
 static unsigned cap_words(uint32_t version)
 {
 	switch (version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		return 1;
+	case _LINUX_CAPABILITY_VERSION_1: return 1;
 	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		return 2;
-	default:
-		return 0;
+	case _LINUX_CAPABILITY_VERSION_3: return 2;
+	default: return 0;
 	}
 }
 
-static err_t cap_header(uaddr_t uhdr, struct __user_cap_header_struct *h, unsigned *words, uaddr_t data)
+static err_t cap_header(uaddr_t uhdr, struct __user_cap_header_struct *h, unsigned *words,
+			uaddr_t data)
 {
 	TRY(USER_IN(h, uhdr));
 	*words = cap_words(h->version);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System calls on descriptors: duplicates, flags, control, and the makers of files without a name. */
+/*
+ * System calls on descriptors: duplicates, flags, control, and the makers of files without a name.
+ */
 #include <asm/ioctls.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
@@ -113,43 +115,29 @@ static long fcntl_lock(struct file *f, unsigned cmd, uaddr_t arg)
 static long fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
-	case F_GETFL:
-		return (long)f->flags;
-	case F_SETFL:
-		return file_set_flags(f, (uint32_t)arg);
+	case F_GETFL: return (long)f->flags;
+	case F_SETFL: return file_set_flags(f, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW:
-		return fcntl_lock(f, cmd, UADDR(arg));
-	case F_GETOWN:
-		return f->owner_pid;
-	case F_SETOWN:
-		f->owner_pid = (int)arg;
-		return 0;
-	case F_GETOWN_EX:
-		return fcntl_getown_ex(f, UADDR(arg));
-	case F_SETOWN_EX:
-		return fcntl_setown_ex(f, UADDR(arg));
-	case F_GETSIG:
-		return f->owner_sig;
+	case F_OFD_SETLKW: return fcntl_lock(f, cmd, UADDR(arg));
+	case F_GETOWN: return f->owner_pid;
+	case F_SETOWN: f->owner_pid = (int)arg; return 0;
+	case F_GETOWN_EX: return fcntl_getown_ex(f, UADDR(arg));
+	case F_SETOWN_EX: return fcntl_setown_ex(f, UADDR(arg));
+	case F_GETSIG: return f->owner_sig;
 	case F_SETSIG:
 		if (arg > SIG_COUNT)
 			return E_INVAL;
 		f->owner_sig = (int)arg;
 		return 0;
-	case F_SETPIPE_SZ:
-		return pipe_set_size(f, arg);
-	case F_GETPIPE_SZ:
-		return pipe_get_size(f);
-	case F_ADD_SEALS:
-		return file_seals(f, (uint32_t)arg, false);
-	case F_GET_SEALS:
-		return file_seals(f, 0, true);
-	default:
-		return E_INVAL;
+	case F_SETPIPE_SZ: return pipe_set_size(f, arg);
+	case F_GETPIPE_SZ: return pipe_get_size(f);
+	case F_ADD_SEALS: return file_seals(f, (uint32_t)arg, false);
+	case F_GET_SEALS: return file_seals(f, 0, true);
+	default: return E_INVAL;
 	}
 }
 
@@ -159,12 +147,9 @@ long sys_fcntl(int fd, unsigned cmd, uint64_t arg)
 	long ret;
 
 	switch (cmd) {
-	case F_DUPFD:
-		return fcntl_dupfd(fd, arg, false);
-	case F_DUPFD_CLOEXEC:
-		return fcntl_dupfd(fd, arg, true);
-	default:
-		break;
+	case F_DUPFD: return fcntl_dupfd(fd, arg, false);
+	case F_DUPFD_CLOEXEC: return fcntl_dupfd(fd, arg, true);
+	default: break;
 	}
 	f = fd_get_raw(fd);
 	if (f == NULL)
@@ -186,16 +171,13 @@ static long ioctl_file(int fd, struct file *f, unsigned cmd, uint64_t arg)
 	int value;
 
 	switch (cmd) {
-	case FIOCLEX:
-		return fd_set_cloexec(fd, true);
-	case FIONCLEX:
-		return fd_set_cloexec(fd, false);
+	case FIOCLEX: return fd_set_cloexec(fd, true);
+	case FIONCLEX: return fd_set_cloexec(fd, false);
 	case FIONBIO:
 		TRY(USER_IN(&value, UADDR(arg)));
 		f->flags = value != 0 ? f->flags | O_NONBLOCK : f->flags & ~(uint32_t)O_NONBLOCK;
 		return 0;
-	default:
-		return file_ioctl(f, cmd, arg);
+	default: return file_ioctl(f, cmd, arg);
 	}
 }
 
@@ -310,7 +292,9 @@ long sys_timerfd_create(int clock, int flags)
 	return install(f, (flags & O_CLOEXEC) != 0);
 }
 
-struct itimerspec_user { struct timespec_k interval, value; };
+struct itimerspec_user {
+	struct timespec_k interval, value;
+};
 
 static err_t itimerspec_in(struct itimerspec_k *out, uaddr_t from)
 {

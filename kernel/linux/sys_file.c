@@ -180,7 +180,8 @@ static err_t check_sendfile(const struct file *in, const struct file *out)
 }
 
 /* What copy_file_range asks of its files; `from` and `to` are the positions. */
-static err_t check_copy_range(const struct file *in, const struct file *out, uint64_t from, uint64_t to, size_t len)
+static err_t check_copy_range(const struct file *in, const struct file *out, uint64_t from,
+			      uint64_t to, size_t len)
 {
 	if (in->inode == NULL || out->inode == NULL)
 		return E_INVAL;
@@ -196,7 +197,8 @@ static err_t check_copy_range(const struct file *in, const struct file *out, uin
 }
 
 /* Two files and up to two offsets in the program's memory: sendfile and copy_file_range. */
-static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len, bool range)
+static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len,
+			 bool range)
 {
 	struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
 	uint64_t ioff = 0, ooff = 0;
@@ -212,13 +214,13 @@ static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off,
 	if (err == OK && ((int64_t)ioff < 0 || (int64_t)ooff < 0))
 		err = E_INVAL;
 	if (err == OK && range)
-		err = check_copy_range(in, out, in_off.v != 0 ? ioff : in->pos, out_off.v != 0 ? ooff : out->pos,
-				       rw_len(len));
+		err = check_copy_range(in, out, in_off.v != 0 ? ioff : in->pos,
+				       out_off.v != 0 ? ooff : out->pos, rw_len(len));
 	else if (err == OK)
 		err = check_sendfile(in, out);
 	if (err == OK)
-		err = file_copy(in, in_off.v != 0 ? &ioff : NULL, out, out_off.v != 0 ? &ooff : NULL, rw_len(len),
-				&done);
+		err = file_copy(in, in_off.v != 0 ? &ioff : NULL, out,
+				out_off.v != 0 ? &ooff : NULL, rw_len(len), &done);
 	if (done > 0 && in_off.v != 0 && USER_OUT(in_off, &ioff) != OK)
 		err = E_FAULT, done = 0;
 	if (done > 0 && out_off.v != 0 && USER_OUT(out_off, &ooff) != OK)
@@ -235,7 +237,8 @@ long sys_sendfile(int out_fd, int in_fd, uaddr_t off, size_t len)
 	return copy_between(in_fd, off, out_fd, UADDR(0), len, false);
 }
 
-long sys_copy_file_range(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len, unsigned flags)
+long sys_copy_file_range(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off, size_t len,
+			 unsigned flags)
 {
 	if (flags != 0)
 		return E_INVAL;
@@ -264,7 +267,10 @@ long sys_fdatasync(int fd)
 	return sync_fd(fd, true);
 }
 
-/* All writable file systems of a core live in its memory: there is nothing that a sync could bring to a disk. */
+/*
+ * All writable file systems of a core live in its memory: there is nothing that a sync could bring
+ * to a disk.
+ */
 long sys_sync(void)
 {
 	return 0;
@@ -287,7 +293,10 @@ long sys_sync_file_range(int fd, int64_t off, int64_t len, unsigned flags)
 	return sync_fd(fd, true);
 }
 
-/* Advice about read-ahead: pages are in memory already, so taking it changes nothing; the checks are Linux's. */
+/*
+ * Advice about read-ahead: pages are in memory already, so taking it changes nothing; the checks
+ * are Linux's.
+ */
 long sys_fadvise64(int fd, int64_t off, int64_t len, int advice)
 {
 	struct file *f = fd_get(fd);

@@ -15,7 +15,8 @@
 
 static uint32_t prot_to_vm(int prot)
 {
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
 /* Length in whole pages; E_NOMEM when it wraps, E_INVAL for 0. */
@@ -28,7 +29,8 @@ static err_t page_len(size_t len, size_t *out)
 }
 
 /* The object behind a file mapping and the area's flags. */
-static err_t mmap_file(int fd, uint64_t pgoff, size_t len, int flags, uint32_t *vm, struct vmobject **obj)
+static err_t mmap_file(int fd, uint64_t pgoff, size_t len, int flags, uint32_t *vm,
+		       struct vmobject **obj)
 {
 	struct file *f = fd_get(fd);
 	unsigned acc;
@@ -39,7 +41,8 @@ static err_t mmap_file(int fd, uint64_t pgoff, size_t len, int flags, uint32_t *
 	acc = f->flags & O_ACCMODE;
 	if (acc == O_WRONLY)
 		err = E_ACCES;
-	else if ((flags & MAP_TYPE) != MAP_PRIVATE && (*vm & VM_WRITE) && (acc != O_RDWR || (f->flags & O_APPEND)))
+	else if ((flags & MAP_TYPE) != MAP_PRIVATE && (*vm & VM_WRITE) &&
+		 (acc != O_RDWR || (f->flags & O_APPEND)))
 		err = E_ACCES;
 	if ((flags & MAP_TYPE) != MAP_PRIVATE && acc != O_RDWR)
 		*vm &= ~VM_MAYWRITE;
@@ -49,24 +52,24 @@ static err_t mmap_file(int fd, uint64_t pgoff, size_t len, int flags, uint32_t *
 	return err;
 }
 
-/* What MAP_SHARED_VALIDATE lets through: the flags that MAP_SHARED has always taken, used or not. */
-#define LEGACY_FLAGS                                                                                                   \
-	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |        \
-	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
-	 MAP_32BIT | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+/*
+ * What MAP_SHARED_VALIDATE lets through: the flags that MAP_SHARED has always taken, used or not.
+ */
+#define LEGACY_FLAGS                                                                        \
+	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
+	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |    \
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
 static err_t check_type(int flags)
 {
 	switch (flags & MAP_TYPE) {
 	case MAP_PRIVATE:
-	case MAP_SHARED:
-		return OK;
+	case MAP_SHARED: return OK;
 	case MAP_SHARED_VALIDATE:
 		if (flags & MAP_ANONYMOUS)
 			return E_INVAL;
 		return flags & ~LEGACY_FLAGS ? E_OPNOTSUPP : OK;
-	default:
-		return E_INVAL;
+	default: return E_INVAL;
 	}
 }
 
@@ -108,7 +111,8 @@ long sys_mmap(uint64_t addr, size_t len, int prot, int flags, int fd, uint64_t o
 	if (obj != NULL)
 		obj->ops->put(obj); /* the area has its own reference */
 	if (err == OK && (flags & (MAP_POPULATE | MAP_LOCKED)) && prot != PROT_NONE)
-		(void)!aspace_populate(current_task->mm, addr, len, (vm & VM_WRITE) != 0); /* best effort, as in Linux */
+		/* best effort, as in Linux */
+		(void)!aspace_populate(current_task->mm, addr, len, (vm & VM_WRITE) != 0);
 	return err == OK ? (long)addr : err;
 }
 
@@ -121,7 +125,8 @@ long sys_munmap(uint64_t addr, size_t len)
 
 long sys_mprotect(uint64_t addr, size_t len, int prot)
 {
-	if ((addr & PAGE_MASK) != 0 || (prot & ~(PROT_ALL | PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM)))
+	if ((addr & PAGE_MASK) != 0 ||
+	    (prot & ~(PROT_ALL | PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM)))
 		return E_INVAL;
 	if (len == 0)
 		return 0;
@@ -144,19 +149,22 @@ long sys_brk(uint64_t brk)
 	struct aspace *mm = current_task->mm;
 
 	if (brk >= mm->brk_start)
-		(void)!aspace_set_brk(mm, brk); /* an error shows in the unchanged value, as in Linux */
+		/* an error shows in the unchanged value, as in Linux */
+		(void)!aspace_set_brk(mm, brk);
 	return (long)mm->brk;
 }
 
 long sys_mremap(uint64_t old, size_t old_len, size_t new_len, unsigned flags, uint64_t addr)
 {
-	if ((old & PAGE_MASK) != 0 || (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)))
+	if ((old & PAGE_MASK) != 0 ||
+	    (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return E_INVAL;
 	if ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE))
 		return E_INVAL;
 	if (new_len == 0)
 		return E_INVAL;
-	TRY(aspace_remap(current_task->mm, old, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE), flags, &addr));
+	TRY(aspace_remap(current_task->mm, old, ALIGN_UP(old_len, PAGE_SIZE),
+			 ALIGN_UP(new_len, PAGE_SIZE), flags, &addr));
 	return (long)addr;
 }
 
@@ -176,7 +184,9 @@ static bool range_mapped(uint64_t addr, size_t len)
 	return aspace_check(current_task->mm, addr, len, 0);
 }
 
-/* Shared pages are the file's own frames: a write is in the file at once. What is left are the checks, and fsync's part,
+/*
+ * Shared pages are the file's own frames: a write is in the file at once. What is left are the
+ * checks, and fsync's part,
  * which no file system in memory has. */
 long sys_msync(uint64_t addr, size_t len, int flags)
 {
@@ -232,7 +242,10 @@ long sys_mlock2(uint64_t addr, size_t len, unsigned flags)
 	if (flags & ~(unsigned)MLOCK_ONFAULT)
 		return E_INVAL;
 	if (flags & MLOCK_ONFAULT) /* pages that come stay, as all pages do */
-		return range_mapped(addr & ~PAGE_MASK, ALIGN_UP(len + (addr & PAGE_MASK), PAGE_SIZE)) ? 0 : E_NOMEM;
+		return range_mapped(addr & ~PAGE_MASK,
+				    ALIGN_UP(len + (addr & PAGE_MASK), PAGE_SIZE))
+			       ? 0
+			       : E_NOMEM;
 	return lock_range(addr, len);
 }
 
@@ -248,7 +261,8 @@ long sys_munlock(uint64_t addr, size_t len)
 
 long sys_mlockall(unsigned flags)
 {
-	if (flags == 0 || (flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+	if (flags == 0 || (flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
+	    flags == MCL_ONFAULT)
 		return E_INVAL;
 	return 0;
 }

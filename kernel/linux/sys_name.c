@@ -52,9 +52,10 @@ static err_t two_paths(char **a, uaddr_t ua, char **b, uaddr_t ub)
 	return err;
 }
 
-#define OPEN_FLAGS                                                                                        \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC | \
-	 FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define OPEN_FLAGS                                                                             \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
+	 __O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
+	 O_CLOEXEC | O_PATH | __O_TMPFILE)
 
 static long do_open(int dirfd, uaddr_t upath, uint32_t flags, uint32_t mode, unsigned look)
 {
@@ -94,7 +95,10 @@ long sys_creat(uaddr_t path, uint32_t mode)
 
 long sys_openat2(int dirfd, uaddr_t path, uaddr_t uhow, size_t size)
 {
-	static const struct { uint64_t resolve; unsigned look; } map[] = {
+	static const struct {
+		uint64_t resolve;
+		unsigned look;
+	} map[] = {
 		{ RESOLVE_NO_XDEV, LOOK_NO_XDEV },
 		{ RESOLVE_NO_MAGICLINKS, LOOK_NO_MAGIC },
 		{ RESOLVE_NO_SYMLINKS, LOOK_NO_SYMLINKS | LOOK_NO_MAGIC },
@@ -113,7 +117,8 @@ long sys_openat2(int dirfd, uaddr_t path, uaddr_t uhow, size_t size)
 		if (how.resolve & map[i].resolve)
 			look |= map[i].look;
 	}
-	if ((how.flags & ~(uint64_t)OPEN_FLAGS) != 0 || (how.resolve & ~known) != 0 || (how.mode & ~07777ull) != 0)
+	if ((how.flags & ~(uint64_t)OPEN_FLAGS) != 0 || (how.resolve & ~known) != 0 ||
+	    (how.mode & ~07777ull) != 0)
 		return E_INVAL;
 	if (how.mode != 0 && !(how.flags & (O_CREAT | __O_TMPFILE)))
 		return E_INVAL;
@@ -354,12 +359,20 @@ struct linux_dirent {
 	char d_name[]; /* then a zero byte and d_type as the last byte */
 };
 
-struct dents { uaddr_t to; size_t left; bool old; err_t err; size_t done; };
+struct dents {
+	uaddr_t to;
+	size_t left;
+	bool old;
+	err_t err;
+	size_t done;
+};
 
-static bool dents_emit(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t pos)
+static bool dents_emit(void *ctx, const char *name, size_t len, uint64_t ino, unsigned type,
+		       uint64_t pos)
 {
 	struct dents *d = ctx;
-	size_t head = d->old ? offsetof(struct linux_dirent, d_name) : offsetof(struct linux_dirent64, d_name);
+	size_t head = d->old ? offsetof(struct linux_dirent, d_name)
+			     : offsetof(struct linux_dirent64, d_name);
 	size_t reclen = ALIGN_UP(head + len + (d->old ? 2 : 1), 8ul);
 	char rec[320];
 
@@ -372,7 +385,9 @@ static bool dents_emit(void *ctx, const char *name, size_t len, uint64_t ino, un
 	if (d->old) {
 		struct linux_dirent *e = (struct linux_dirent *)rec;
 
-		*e = (struct linux_dirent){ .d_ino = ino, .d_off = pos, .d_reclen = (uint16_t)reclen };
+		*e = (struct linux_dirent){ .d_ino = ino,
+					    .d_off = pos,
+					    .d_reclen = (uint16_t)reclen };
 		memcpy(e->d_name, name, len);
 		rec[reclen - 1] = (char)type;
 	} else {

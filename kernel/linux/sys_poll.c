@@ -23,7 +23,10 @@ static err_t mask_begin(uaddr_t umask, size_t size)
 	return OK;
 }
 
-/* When a signal ended the wait its handler runs under the temporary mask; else the old mask returns at once. */
+/*
+ * When a signal ended the wait its handler runs under the temporary mask; else the old mask returns
+ * at once.
+ */
 static void mask_end(uaddr_t umask, long ret)
 {
 	if (umask.v != 0 && ret != E_INTR && ret != E_RESTARTNOHAND)
@@ -32,7 +35,10 @@ static void mask_end(uaddr_t umask, long ret)
 
 /* ---- poll ---- */
 
-struct pollfd_k { int fd; int16_t events, revents; };
+struct pollfd_k {
+	int fd;
+	int16_t events, revents;
+};
 #define POLL_SMALL 8
 
 static void poll_items_from(struct poll_item *items, const struct pollfd_k *fds, unsigned n)
@@ -50,7 +56,8 @@ static void poll_items_release(struct poll_item *items, unsigned n)
 			file_put(items[i].file);
 }
 
-static long poll_with(uaddr_t ufds, unsigned n, uint64_t deadline, struct pollfd_k *fds, struct poll_item *items)
+static long poll_with(uaddr_t ufds, unsigned n, uint64_t deadline, struct pollfd_k *fds,
+		      struct poll_item *items)
 {
 	long ret;
 
@@ -86,14 +93,16 @@ static long do_poll(uaddr_t ufds, unsigned n, uint64_t deadline)
 
 static long poll_restart(struct thread *t)
 {
-	long ret = do_poll(UADDR(t->restart.arg[0]), (unsigned)t->restart.arg[1], t->restart.arg[2]);
+	long ret = do_poll(UADDR(t->restart.arg[0]), (unsigned)t->restart.arg[1],
+			   t->restart.arg[2]);
 
 	return ret == E_INTR ? E_RESTART_BLOCK : ret;
 }
 
 long sys_poll(uaddr_t fds, unsigned n, int timeout_ms)
 {
-	uint64_t deadline = timeout_ms < 0 ? WAIT_FOREVER : deadline_after((uint64_t)timeout_ms * 1000000u);
+	uint64_t deadline = timeout_ms < 0 ? WAIT_FOREVER
+					   : deadline_after((uint64_t)timeout_ms * 1000000u);
 	long ret = do_poll(fds, n, deadline);
 
 	if (ret != E_INTR)
@@ -128,7 +137,8 @@ long sys_ppoll(uaddr_t fds, unsigned n, uaddr_t uts, uaddr_t umask, size_t size)
 		ret = E_RESTARTNOHAND;
 	mask_end(umask, ret);
 	if (uts.v != 0)
-		(void)!user_timespec_out(uts, time_left(deadline)); /* may be read-only memory: no error, as in Linux */
+		/* may be read-only memory: no error, as in Linux */
+		(void)!user_timespec_out(uts, time_left(deadline));
 	return ret;
 }
 
@@ -138,7 +148,11 @@ long sys_ppoll(uaddr_t fds, unsigned n, uaddr_t uts, uaddr_t umask, size_t size)
 #define SELECT_OUT (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND | EPOLLERR)
 #define SELECT_EX  EPOLLPRI
 
-struct select_sets { unsigned words; uint64_t *bits[3]; }; /* read, write, exceptional; NULL = not given */
+/* read, write, exceptional; NULL = not given */
+struct select_sets {
+	unsigned words;
+	uint64_t *bits[3];
+};
 
 static err_t select_load(struct select_sets *s, const uaddr_t user[3], uint64_t *store)
 {
@@ -156,16 +170,19 @@ static bool select_wants(const struct select_sets *s, int k, unsigned fd)
 }
 
 /* Items for all descriptors in the sets. E_BADF when one is not open. */
-static err_t select_items(const struct select_sets *s, unsigned nfds, struct poll_item *items, unsigned *n)
+static err_t select_items(const struct select_sets *s, unsigned nfds, struct poll_item *items,
+			  unsigned *n)
 {
 	*n = 0;
 	for (unsigned fd = 0; fd < nfds; fd++) {
-		uint32_t ev = (select_wants(s, 0, fd) ? SELECT_IN : 0) | (select_wants(s, 1, fd) ? SELECT_OUT : 0) |
+		uint32_t ev = (select_wants(s, 0, fd) ? SELECT_IN : 0) |
+			      (select_wants(s, 1, fd) ? SELECT_OUT : 0) |
 			      (select_wants(s, 2, fd) ? SELECT_EX : 0);
 
 		if (ev == 0)
 			continue;
-		items[*n] = (struct poll_item){ .fd = (int)fd, .file = fd_get((int)fd), .events = ev };
+		items[*n] =
+			(struct poll_item){ .fd = (int)fd, .file = fd_get((int)fd), .events = ev };
 		if (items[*n].file == NULL)
 			return E_BADF;
 		(*n)++;
@@ -192,7 +209,8 @@ static long select_results(struct select_sets *s, const struct poll_item *items,
 	return count;
 }
 
-static long select_with(unsigned nfds, const uaddr_t user[3], uint64_t deadline, uint64_t *store, struct poll_item *items)
+static long select_with(unsigned nfds, const uaddr_t user[3], uint64_t deadline, uint64_t *store,
+			struct poll_item *items)
 {
 	struct select_sets s = { .words = (nfds + 63) / 64 };
 	unsigned n = 0;
@@ -243,15 +261,17 @@ long sys_select(int nfds, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t utv)
 		TRY(USER_IN(&tv, utv));
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return E_INVAL;
-		deadline = deadline_after((uint64_t)tv.tv_sec > WAIT_FOREVER / 2000000000u ?
-						  WAIT_FOREVER :
-						  (uint64_t)tv.tv_sec * 1000000000u + (uint64_t)tv.tv_usec * 1000u);
+		deadline = deadline_after((uint64_t)tv.tv_sec > WAIT_FOREVER / 2000000000u
+						  ? WAIT_FOREVER
+						  : (uint64_t)tv.tv_sec * 1000000000u +
+							    (uint64_t)tv.tv_usec * 1000u);
 	}
 	ret = do_select(nfds, in, out, ex, deadline);
 	if (utv.v != 0) {
 		uint64_t left = time_left(deadline);
 
-		tv = (struct timeval_k){ (int64_t)(left / 1000000000u), (int64_t)(left % 1000000000u / 1000) };
+		tv = (struct timeval_k){ (int64_t)(left / 1000000000u),
+					 (int64_t)(left % 1000000000u / 1000) };
 		(void)!USER_OUT(utv, &tv);
 	}
 	return ret;
@@ -259,7 +279,9 @@ long sys_select(int nfds, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t utv)
 
 long sys_pselect6(int nfds, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t uts, uaddr_t usig)
 {
-	struct { uint64_t mask, size; } sig = { 0, 0 };
+	struct {
+		uint64_t mask, size;
+	} sig = { 0, 0 };
 	uint64_t deadline = WAIT_FOREVER, ns;
 	long ret;
 
@@ -331,7 +353,9 @@ static long do_epoll_wait(int epfd, uaddr_t to, int max, uint64_t deadline)
 
 static uint64_t epoll_deadline(int timeout_ms)
 {
-	return timeout_ms < 0 ? WAIT_FOREVER : timeout_ms == 0 ? 0 : deadline_after((uint64_t)timeout_ms * 1000000u);
+	return timeout_ms < 0    ? WAIT_FOREVER
+	       : timeout_ms == 0 ? 0
+				 : deadline_after((uint64_t)timeout_ms * 1000000u);
 }
 
 long sys_epoll_wait(int epfd, uaddr_t to, int max, int timeout_ms)

@@ -18,7 +18,8 @@
 
 /* ---- clone ---- */
 
-long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
+long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
+	       uint64_t tls)
 {
 	struct clone_args_k a = {
 		.flags = flags & ~(uint64_t)CSIGNAL,
@@ -55,9 +56,11 @@ long sys_clone3(uaddr_t uargs, size_t size)
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return E_INVAL;
 	TRY(user_in_struct(&u, sizeof(u), uargs, size));
-	if ((u.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND)) || (u.flags & (CLONE_DETACHED | CSIGNAL)))
+	if ((u.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND)) ||
+	    (u.flags & (CLONE_DETACHED | CSIGNAL)))
 		return E_INVAL;
-	if ((u.stack == 0) != (u.stack_size == 0) || u.exit_signal > SIG_COUNT || u.set_tid_size != 0)
+	if ((u.stack == 0) != (u.stack_size == 0) || u.exit_signal > SIG_COUNT ||
+	    u.set_tid_size != 0)
 		return E_INVAL;
 	if ((u.flags & (CLONE_THREAD | CLONE_PARENT)) && u.exit_signal != 0)
 		return E_INVAL;
@@ -102,7 +105,10 @@ static err_t strings_add(struct exec_strings *s, unsigned *room, char *str)
 	return OK;
 }
 
-/* A program's NULL-ended array of strings in kernel memory, at most `limit` bytes with their pointers. */
+/*
+ * A program's NULL-ended array of strings in kernel memory, at most `limit` bytes with their
+ * pointers.
+ */
 static err_t strings_load(struct exec_strings *s, uaddr_t array, size_t limit)
 {
 	unsigned room = 0;
@@ -177,11 +183,16 @@ long sys_exit_group(int code)
 }
 
 /* struct rusage as Linux lays it out. */
-struct rusage_user { struct timeval_k utime, stime; int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw, nivcsw; };
+struct rusage_user {
+	struct timeval_k utime, stime;
+	int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd,
+		msgrcv, nsignals, nvcsw, nivcsw;
+};
 
 static struct timeval_k ns_to_timeval(uint64_t ns)
 {
-	return (struct timeval_k){ (int64_t)(ns / 1000000000u), (int64_t)(ns % 1000000000u / 1000u) };
+	return (struct timeval_k){ (int64_t)(ns / 1000000000u),
+				   (int64_t)(ns % 1000000000u / 1000u) };
 }
 
 static long rusage_out(uaddr_t to, const struct rusage_k *r)
@@ -228,7 +239,8 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 	siginfo_t si;
 	long ret;
 
-	if ((options & ~(int)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL)) ||
+	if ((options & ~(int)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			      __WCLONE | __WALL)) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return E_INVAL;
 	if (idtype != P_ALL && idtype != P_PID && idtype != P_PGID)
@@ -250,9 +262,10 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 		si.si_code = out.si_code;
 		si.si_pid = out.pid;
 		si.si_uid = (uint32_t)out.uid;
-		si.si_status = out.si_code == CLD_EXITED ? out.status >> 8 & 0xff :
-			       out.si_code == CLD_STOPPED ? out.status >> 8 & 0xff :
-			       out.si_code == CLD_CONTINUED ? SIGCONT : out.status & 0x7f;
+		si.si_status = out.si_code == CLD_EXITED      ? out.status >> 8 & 0xff
+			       : out.si_code == CLD_STOPPED   ? out.status >> 8 & 0xff
+			       : out.si_code == CLD_CONTINUED ? SIGCONT
+							      : out.status & 0x7f;
 	}
 	return USER_OUT(info, &si);
 }
@@ -301,7 +314,10 @@ long sys_getsid(int pid)
 	return task_getsid(pid);
 }
 
-/* Only the plain Linux execution domain is served; ADDR_NO_RANDOMIZE and the like would be promises. */
+/*
+ * Only the plain Linux execution domain is served; ADDR_NO_RANDOMIZE and the like would be
+ * promises.
+ */
 long sys_personality(uint32_t persona)
 {
 	return persona == UINT32_MAX || persona == 0 ? 0 : E_INVAL;
@@ -324,12 +340,9 @@ long sys_arch_prctl(unsigned code, uint64_t addr)
 		current->gs_base = addr;
 		nk_set_gs_base(addr);
 		return 0;
-	case ARCH_GET_FS:
-		return USER_OUT(UADDR(addr), &current->fs_base);
-	case ARCH_GET_GS:
-		return USER_OUT(UADDR(addr), &current->gs_base);
-	default:
-		return E_INVAL;
+	case ARCH_GET_FS: return USER_OUT(UADDR(addr), &current->fs_base);
+	case ARCH_GET_GS: return USER_OUT(UADDR(addr), &current->gs_base);
+	default: return E_INVAL;
 	}
 }
 
@@ -357,18 +370,14 @@ static long prctl_cap_ambient(struct cred *c, uint64_t op, uint64_t cap)
 	if (cap > CAP_LAST_CAP)
 		return E_INVAL;
 	switch (op) {
-	case PR_CAP_AMBIENT_IS_SET:
-		return (long)(c->cap_ambient >> cap & 1);
-	case PR_CAP_AMBIENT_LOWER:
-		c->cap_ambient &= ~(1ull << cap);
-		return 0;
+	case PR_CAP_AMBIENT_IS_SET: return (long)(c->cap_ambient >> cap & 1);
+	case PR_CAP_AMBIENT_LOWER: c->cap_ambient &= ~(1ull << cap); return 0;
 	case PR_CAP_AMBIENT_RAISE:
 		if (!(c->cap_permitted & c->cap_inheritable & 1ull << cap))
 			return E_PERM;
 		c->cap_ambient |= 1ull << cap;
 		return 0;
-	default:
-		return E_INVAL;
+	default: return E_INVAL;
 	}
 }
 
@@ -378,19 +387,15 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	int value;
 
 	switch (op) {
-	case PR_SET_NAME:
-		return prctl_name(UADDR(a));
-	case PR_GET_NAME:
-		return user_out(UADDR(a), current->comm, sizeof(current->comm));
+	case PR_SET_NAME: return prctl_name(UADDR(a));
+	case PR_GET_NAME: return user_out(UADDR(a), current->comm, sizeof(current->comm));
 	case PR_SET_PDEATHSIG:
 		if (a > SIG_COUNT)
 			return E_INVAL;
 		t->pdeath_signal = (int)a;
 		return 0;
-	case PR_GET_PDEATHSIG:
-		return USER_OUT(UADDR(a), &t->pdeath_signal);
-	case PR_GET_DUMPABLE:
-		return t->dumpable;
+	case PR_GET_PDEATHSIG: return USER_OUT(UADDR(a), &t->pdeath_signal);
+	case PR_GET_DUMPABLE: return t->dumpable;
 	case PR_SET_DUMPABLE:
 		if (a > 1)
 			return E_INVAL;
@@ -403,12 +408,8 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
 		return a != 0 || b != 0 || c != 0 || d != 0 ? E_INVAL : t->cred.no_new_privs;
-	case PR_SET_CHILD_SUBREAPER:
-		t->is_subreaper = a != 0;
-		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		value = t->is_subreaper;
-		return USER_OUT(UADDR(a), &value);
+	case PR_SET_CHILD_SUBREAPER: t->is_subreaper = a != 0; return 0;
+	case PR_GET_CHILD_SUBREAPER: value = t->is_subreaper; return USER_OUT(UADDR(a), &value);
 	case PR_CAPBSET_READ:
 		return a > CAP_LAST_CAP ? E_INVAL : (long)(t->cred.cap_bounding >> a & 1);
 	case PR_CAPBSET_DROP:
@@ -418,28 +419,22 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 			return E_PERM;
 		t->cred.cap_bounding &= ~(1ull << a);
 		return 0;
-	case PR_CAP_AMBIENT:
-		return c != 0 || d != 0 ? E_INVAL : prctl_cap_ambient(&t->cred, a, b);
-	case PR_GET_KEEPCAPS:
-		return t->cred.keep_caps;
+	case PR_CAP_AMBIENT: return c != 0 || d != 0 ? E_INVAL : prctl_cap_ambient(&t->cred, a, b);
+	case PR_GET_KEEPCAPS: return t->cred.keep_caps;
 	case PR_SET_KEEPCAPS:
 		if (a > 1)
 			return E_INVAL;
 		t->cred.keep_caps = a != 0;
 		return 0;
-	case PR_GET_SECUREBITS:
-		return SECUREBITS_DEFAULT;
+	case PR_GET_SECUREBITS: return SECUREBITS_DEFAULT;
 	case PR_GET_TIMERSLACK:
 		return 50000; /* deadlines are exact to the timer; the value is Linux's default */
 	case PR_SET_TIMERSLACK:
 	case PR_SET_VMA: /* names of anonymous areas: a hint for reports */
 		return op == PR_SET_TIMERSLACK ? 0 : E_INVAL;
-	case PR_GET_TID_ADDRESS:
-		return USER_OUT(UADDR(a), &current->clear_tid);
-	case PR_GET_SECCOMP:
-		return 0; /* no filter is installed */
-	default:
-		return E_INVAL;
+	case PR_GET_TID_ADDRESS: return USER_OUT(UADDR(a), &current->clear_tid);
+	case PR_GET_SECCOMP: return 0; /* no filter is installed */
+	default: return E_INVAL;
 	}
 }
 
@@ -451,7 +446,8 @@ static long limit_set(struct task *t, unsigned res, const struct rlimit64 *new_l
 
 	if (new_limit->rlim_cur > new_limit->rlim_max)
 		return E_INVAL;
-	if (new_limit->rlim_max > l->rlim_max && !(current_task->cred.cap_effective & 1ull << CAP_SYS_RESOURCE))
+	if (new_limit->rlim_max > l->rlim_max &&
+	    !(current_task->cred.cap_effective & 1ull << CAP_SYS_RESOURCE))
 		return E_PERM;
 	if (res == RLIMIT_NOFILE && new_limit->rlim_max > 1024 * 1024)
 		return E_PERM; /* as /proc/sys/fs/nr_open says */

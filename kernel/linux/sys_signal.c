@@ -7,7 +7,10 @@
 #define UNMASKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
 /* struct sigaction as the kernel interface has it. */
-struct sigaction_user { uint64_t handler, flags, restorer; sigmask_t mask; };
+struct sigaction_user {
+	uint64_t handler, flags, restorer;
+	sigmask_t mask;
+};
 
 long sys_rt_sigaction(int sig, uaddr_t unew, uaddr_t uold, size_t size)
 {
@@ -36,16 +39,10 @@ long sys_rt_sigprocmask(int how, uaddr_t unew, uaddr_t uold, size_t size)
 	if (unew.v != 0) {
 		TRY(USER_IN(&set, unew));
 		switch (how) {
-		case SIG_BLOCK:
-			set |= old;
-			break;
-		case SIG_UNBLOCK:
-			set = old & ~set;
-			break;
-		case SIG_SETMASK:
-			break;
-		default:
-			return E_INVAL;
+		case SIG_BLOCK: set |= old; break;
+		case SIG_UNBLOCK: set = old & ~set; break;
+		case SIG_SETMASK: break;
+		default: return E_INVAL;
 		}
 		signal_set_mask(current, set & ~UNMASKABLE);
 	}
@@ -101,7 +98,10 @@ static err_t kill_task(struct task *t, int sig, const siginfo_t *info)
 	return sig == 0 ? OK : signal_send_task(t, sig, info);
 }
 
-/* kill(-1) and kill(-group): all that match; success when one was reached. pid 1 and the sender are spared by -1. */
+/*
+ * kill(-1) and kill(-group): all that match; success when one was reached. pid 1 and the sender are
+ * spared by -1.
+ */
 static long kill_many(int pgid, int sig, const siginfo_t *info)
 {
 	struct list *pos, *next;
@@ -174,7 +174,10 @@ long sys_tkill(int tid, int sig)
 	return kill_thread(0, tid, sig, &info);
 }
 
-/* A program's own siginfo: only codes that cannot be mistaken for the kernel's, unless it signals itself. */
+/*
+ * A program's own siginfo: only codes that cannot be mistaken for the kernel's, unless it signals
+ * itself.
+ */
 static err_t queue_info(siginfo_t *info, uaddr_t from, int sig, int target)
 {
 	TRY(USER_IN(info, from));
@@ -235,7 +238,11 @@ long sys_rt_sigtimedwait(uaddr_t uset, uaddr_t uinfo, uaddr_t uts, size_t size)
 
 /* ---- alternate stack ---- */
 
-struct stack_user { uint64_t sp; int32_t flags; uint64_t size; };
+struct stack_user {
+	uint64_t sp;
+	int32_t flags;
+	uint64_t size;
+};
 
 long sys_sigaltstack(uaddr_t unew, uaddr_t uold)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System calls on what is said about files: stat, access, modes, owners, times, extended attributes, space. */
+/*
+ * System calls on what is said about files: stat, access, modes, owners, times, extended
+ * attributes, space.
+ */
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/capability.h>
@@ -111,7 +114,8 @@ long sys_statx(int dirfd, uaddr_t path, unsigned flags, unsigned mask, uaddr_t t
 	struct kstat k;
 	struct statx sx;
 
-	if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
+	if (flags &
+	    ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
 		return E_INVAL;
 	if ((mask & STATX__RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return E_INVAL;
@@ -267,8 +271,12 @@ long sys_fchown(int fd, uint32_t uid, uint32_t gid)
 #define TIME_NOW  ((1l << 30) - 1l) /* UTIME_NOW */
 #define TIME_OMIT ((1l << 30) - 2l) /* UTIME_OMIT */
 
-/* One of the two times of utimensat as a change. *explicit is set when it needs ownership rather than write access. */
-static err_t time_change(const struct timespec_k *t, unsigned bit, int64_t *field, struct attr_change *c)
+/*
+ * One of the two times of utimensat as a change. *explicit is set when it needs ownership rather
+ * than write access.
+ */
+static err_t time_change(const struct timespec_k *t, unsigned bit, int64_t *field,
+			 struct attr_change *c)
 {
 	if (t->tv_nsec == TIME_OMIT)
 		return OK;
@@ -460,8 +468,8 @@ static err_t xattr_name(char name[XATTR_NAME_MAX + 1], uaddr_t uname)
 }
 
 /*
- * Who may use the name, by its first part as xattr(7) says. Access control lists ("system.") are not kept: answering
- * otherwise would make programs believe that permissions were set.
+ * Who may use the name, by its first part as xattr(7) says. Access control lists ("system.") are
+ * not kept: answering otherwise would make programs believe that permissions were set.
  */
 static err_t xattr_allowed(const struct inode *i, const char *name, bool change)
 {
@@ -534,7 +542,8 @@ static long xattr_get(struct inode *i, uaddr_t uname, bool list, uaddr_t to, siz
 	if (err == OK && size > 0 && (buf = kmem_alloc(size)) == NULL)
 		err = E_NOMEM;
 	if (err == OK)
-		err = list ? i->ops->listxattr(i, buf, size, &len) : i->ops->getxattr(i, name, buf, size, &len);
+		err = list ? i->ops->listxattr(i, buf, size, &len)
+			   : i->ops->getxattr(i, name, buf, size, &len);
 	if (err == OK && size > 0)
 		err = len > size ? E_RANGE : user_out(to, buf, len);
 	kmem_free(buf);
@@ -542,8 +551,8 @@ static long xattr_get(struct inode *i, uaddr_t uname, bool list, uaddr_t to, siz
 	return err == OK ? (long)len : err;
 }
 
-#define BY_PATH(path, look)                              \
-	struct inode *i;                                 \
+#define BY_PATH(path, look) \
+	struct inode *i;    \
 	TRY(inode_by_path((path), (look), &i))
 #define BY_FD(fd)        \
 	struct inode *i; \

@@ -37,8 +37,8 @@ long sys_futex(uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, u
 	bool shared = !(op & FUTEX_PRIVATE_FLAG);
 	uint64_t deadline;
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 &&
-	    cmd != FUTEX_WAIT_REQUEUE_PI)
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET &&
+	    cmd != FUTEX_LOCK_PI2 && cmd != FUTEX_WAIT_REQUEUE_PI)
 		return E_NOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
@@ -47,26 +47,20 @@ long sys_futex(uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, u
 	case FUTEX_WAIT_BITSET:
 		TRY(futex_deadline(cmd, op, uts, &deadline));
 		return futex_wait(addr, val, val3, deadline, shared);
-	case FUTEX_WAKE:
-		return futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY, shared);
-	case FUTEX_WAKE_BITSET:
-		return futex_wake(addr, val, val3, shared);
+	case FUTEX_WAKE: return futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY, shared);
+	case FUTEX_WAKE_BITSET: return futex_wake(addr, val, val3, shared);
 	case FUTEX_REQUEUE:
 		return futex_requeue(addr, val, (uint32_t)uts.v, addr2, false, 0, shared);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(addr, val, (uint32_t)uts.v, addr2, true, val3, shared);
-	case FUTEX_WAKE_OP:
-		return futex_wake_op(addr, val, addr2, (uint32_t)uts.v, val3, shared);
+	case FUTEX_WAKE_OP: return futex_wake_op(addr, val, addr2, (uint32_t)uts.v, val3, shared);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
 		TRY(futex_deadline(cmd, op, uts, &deadline));
 		return futex_lock_pi(addr, deadline, shared, false);
-	case FUTEX_TRYLOCK_PI:
-		return futex_lock_pi(addr, 0, shared, true);
-	case FUTEX_UNLOCK_PI:
-		return futex_unlock_pi(addr, shared);
-	default:
-		return E_NOSYS;
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(addr, 0, shared, true);
+	case FUTEX_UNLOCK_PI: return futex_unlock_pi(addr, shared);
+	default: return E_NOSYS;
 	}
 }
 
@@ -103,8 +97,8 @@ long sys_get_robust_list(int tid, uaddr_t head, uaddr_t len)
 }
 
 /*
- * Restartable sequences are a promise about preemption and migration that is not kept here, so the answer is what
- * a kernel without them gives; glibc then does without (sched_getcpu uses getcpu).
+ * Restartable sequences are a promise about preemption and migration that is not kept here, so the
+ * answer is what a kernel without them gives; glibc then does without (sched_getcpu uses getcpu).
  */
 long sys_rseq(uint64_t area, uint32_t len, int flags, uint32_t sig)
 {
@@ -116,8 +110,9 @@ long sys_rseq(uint64_t area, uint32_t len, int flags, uint32_t sig)
 }
 
 /*
- * All threads of a program run on this core, and a thread switch passes through the kernel, which orders memory:
- * after any switch the others have seen everything. So the barrier is there whenever this call is made.
+ * All threads of a program run on this core, and a thread switch passes through the kernel, which
+ * orders memory: after any switch the others have seen everything. So the barrier is there whenever
+ * this call is made.
  */
 long sys_membarrier(int cmd, unsigned flags, int cpu)
 {
@@ -133,10 +128,8 @@ long sys_membarrier(int cmd, unsigned flags, int cpu)
 	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-		return 0;
-	default:
-		return E_INVAL;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: return 0;
+	default: return E_INVAL;
 	}
 }
 
@@ -208,14 +201,11 @@ static err_t policy_check(int policy, int priority)
 {
 	switch (policy) {
 	case SCHED_FIFO:
-	case SCHED_RR:
-		return priority >= 1 && priority <= 99 ? OK : E_INVAL;
+	case SCHED_RR: return priority >= 1 && priority <= 99 ? OK : E_INVAL;
 	case SCHED_NORMAL:
 	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return priority == 0 ? OK : E_INVAL;
-	default:
-		return E_INVAL;
+	case SCHED_IDLE: return priority == 0 ? OK : E_INVAL;
+	default: return E_INVAL;
 	}
 }
 
@@ -295,7 +285,13 @@ long sys_sched_rr_get_interval(int pid, uaddr_t to)
 }
 
 /* struct sched_attr, its first version. */
-struct sched_attr_k { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; };
+struct sched_attr_k {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
 
 long sys_sched_setattr(int pid, uaddr_t uattr, unsigned flags)
 {
@@ -326,13 +322,16 @@ long sys_sched_getattr(int pid, uaddr_t to, unsigned size, unsigned flags)
 		return E_INVAL;
 	if (t == NULL)
 		return E_SRCH;
-	a = (struct sched_attr_k){ .size = sizeof(a), .policy = (uint32_t)t->policy, .nice = t->nice,
+	a = (struct sched_attr_k){ .size = sizeof(a),
+				   .policy = (uint32_t)t->policy,
+				   .nice = t->nice,
 				   .priority = (uint32_t)t->rt_priority };
 	return USER_OUT(to, &a);
 }
 
 /* Calls fn for each thread that (which, who) names; number of them. */
-static unsigned for_each_priority(int which, int who, void (*fn)(struct thread *t, void *arg), void *arg)
+static unsigned for_each_priority(int which, int who, void (*fn)(struct thread *t, void *arg),
+				  void *arg)
 {
 	unsigned n = 0;
 
@@ -346,8 +345,9 @@ static unsigned for_each_priority(int which, int who, void (*fn)(struct thread *
 	}
 	LIST_FOR_EACH(p, &all_tasks) {
 		struct task *t = list_entry(p, struct task, all);
-		bool hit = which == 1 ? t->pgid == (who == 0 ? current_task->pgid : who) :
-					t->cred.uid == (who == 0 ? current_task->cred.uid : (uint32_t)who);
+		bool hit = which == 1 ? t->pgid == (who == 0 ? current_task->pgid : who)
+				      : t->cred.uid ==
+						(who == 0 ? current_task->cred.uid : (uint32_t)who);
 
 		if (!hit)
 			continue;
@@ -377,7 +377,10 @@ long sys_getpriority(int which, int who)
 	return for_each_priority(which, who, lowest_nice, &nice) == 0 ? E_SRCH : 20 - nice;
 }
 
-struct nice_change { int nice; err_t err; };
+struct nice_change {
+	int nice;
+	err_t err;
+};
 
 static void change_nice(struct thread *t, void *arg)
 {

@@ -16,7 +16,8 @@ err_t user_timespec(uaddr_t at, uint64_t *ns)
 	TRY(USER_IN(&t, at));
 	if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= (int64_t)NS)
 		return E_INVAL;
-	if (__builtin_mul_overflow((uint64_t)t.tv_sec, NS, ns) || __builtin_add_overflow(*ns, (uint64_t)t.tv_nsec, ns))
+	if (__builtin_mul_overflow((uint64_t)t.tv_sec, NS, ns) ||
+	    __builtin_add_overflow(*ns, (uint64_t)t.tv_nsec, ns))
 		*ns = WAIT_FOREVER - 1;
 	return OK;
 }
@@ -47,10 +48,19 @@ uint64_t deadline_of_clock(int clock, uint64_t abs_ns)
 
 /* ---- clocks ---- */
 
-/* Clocks of processes and threads: the low three bits say which, the rest is the inverted id (as glibc builds them). */
+/* The process or thread that a clock of this form counts; 0: the caller. */
+static int clock_owner(int clock)
+{
+	return (int)(~(unsigned)clock >> 3);
+}
+
+/*
+ * Clocks of processes and threads: the low three bits say which, the rest is the inverted id (as
+ * glibc builds them).
+ */
 static err_t cpu_clock(int clock, uint64_t *ns)
 {
-	int id = ~clock >> 3;
+	int id = clock_owner(clock);
 
 	if ((clock & 3) == 3)
 		return E_INVAL;
@@ -78,24 +88,15 @@ static err_t clock_read(int clock, uint64_t *ns)
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_TAI:
-	case CLOCK_REALTIME_ALARM:
-		*ns = time_real_ns();
-		return OK;
+	case CLOCK_REALTIME_ALARM: *ns = time_real_ns(); return OK;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*ns = time_mono_ns();
-		return OK;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = task_cpu_ns(current_task);
-		return OK;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = thread_cpu_ns(current);
-		return OK;
-	default:
-		return E_INVAL;
+	case CLOCK_BOOTTIME_ALARM: *ns = time_mono_ns(); return OK;
+	case CLOCK_PROCESS_CPUTIME_ID: *ns = task_cpu_ns(current_task); return OK;
+	case CLOCK_THREAD_CPUTIME_ID: *ns = thread_cpu_ns(current); return OK;
+	default: return E_INVAL;
 	}
 }
 
@@ -112,7 +113,10 @@ long sys_clock_getres(int clock, uaddr_t to)
 	uint64_t ns;
 
 	TRY(clock_read(clock, &ns));
-	/* The coarse clocks tick as a 250 Hz kernel's; here they are as fine as the others, which keeps the promise. */
+	/*
+	 * The coarse clocks tick as a 250 Hz kernel's; here they are as fine as the others, which
+	 * keeps the promise.
+	 */
 	ns = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? 4000000 : 1;
 	return to.v != 0 ? user_timespec_out(to, ns) : 0;
 }
@@ -167,7 +171,10 @@ static err_t sleep_until(uint64_t deadline)
 	}
 }
 
-/* A relative sleep goes on to its first deadline after a signal without handler; *rem is written when a handler runs. */
+/*
+ * A relative sleep goes on to its first deadline after a signal without handler; *rem is written
+ * when a handler runs.
+ */
 static long sleep_relative(uint64_t deadline, uaddr_t rem)
 {
 	uint64_t now;
@@ -207,7 +214,8 @@ long sys_clock_nanosleep(int clock, int flags, uaddr_t uts, uaddr_t rem)
 
 	if (clock == CLOCK_THREAD_CPUTIME_ID)
 		return E_INVAL;
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
+	    clock != CLOCK_TAI)
 		return clock == CLOCK_PROCESS_CPUTIME_ID || clock < 0 ? E_OPNOTSUPP : E_INVAL;
 	if (!(flags & TIMER_ABSTIME))
 		return sys_nanosleep(uts, rem);
@@ -217,7 +225,9 @@ long sys_clock_nanosleep(int clock, int flags, uaddr_t uts, uaddr_t rem)
 
 /* ---- interval timers ---- */
 
-struct itimerval_k { struct timeval_k interval, value; };
+struct itimerval_k {
+	struct timeval_k interval, value;
+};
 
 static err_t timeval_ns(const struct timeval_k *tv, uint64_t *ns)
 {
@@ -278,10 +288,13 @@ long sys_alarm(unsigned seconds)
 
 /* ---- POSIX timers ---- */
 
-/* A timer counts the caller's own work, which glibc names by the forms of cpu_clock(); others' is not served. */
+/*
+ * A timer counts the caller's own work, which glibc names by the forms of cpu_clock(); others' is
+ * not served.
+ */
 static int timer_clock(int clock)
 {
-	int id = ~clock >> 3;
+	int id = clock_owner(clock);
 
 	if (clock >= 0 || (clock & 3) == 3)
 		return clock;
@@ -300,8 +313,12 @@ long sys_timer_create(int clock, uaddr_t uevent, uaddr_t uid)
 	spec.clock = timer_clock(clock);
 	if (uevent.v != 0) {
 		TRY(USER_IN(&ev, uevent));
-		spec = (struct posix_timer_spec){ spec.clock, ev.sigev_notify, ev.sigev_signo, ev._sigev_un._tid,
-						  (uint64_t)ev.sigev_value.sival_ptr, false };
+		spec = (struct posix_timer_spec){ spec.clock,
+						  ev.sigev_notify,
+						  ev.sigev_signo,
+						  ev._sigev_un._tid,
+						  (uint64_t)ev.sigev_value.sival_ptr,
+						  false };
 	}
 	TRY(posix_timer_create(&spec, &id));
 	err = USER_OUT(uid, &id);

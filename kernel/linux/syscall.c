@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of system calls: the only list of what is served. It is read-only data, so nothing in the outer kernel can
- * hook it. entry.S calls through it; what is not usual comes to syscall_dispatch.
+ * The table of system calls: the only list of what is served. It is read-only data, so nothing in
+ * the outer kernel can hook it. entry.S calls through it; what is not usual comes to
+ * syscall_dispatch.
  */
 #include <asm/unistd_64.h>
 
@@ -15,9 +16,10 @@
 #include "kernel/linux/syscall.def"
 #undef SYSCALL
 
-#define SYSCALL(nr, name, args)                                                                       \
-	[nr] = { (long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))(void (*)(void)) \
-		 sys_##name, #name, args },
+#define SYSCALL(nr, name, args)                                                          \
+	[nr] = { (long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))( \
+			 void (*)(void))sys_##name,                                      \
+		 #name, args },
 const struct syscall syscall_table[SYSCALL_LIMIT] = {
 #include "kernel/linux/syscall.def"
 };
@@ -25,7 +27,10 @@ const struct syscall syscall_table[SYSCALL_LIMIT] = {
 
 uint64_t syscall_count[SYSCALL_LIMIT];
 
-/* One log line for each number and program, not for each call: a program that probes must not flood the log. */
+/*
+ * One log line for each number and program, not for each call: a program that probes must not flood
+ * the log.
+ */
 static long syscall_unknown(const struct trapframe *tf)
 {
 	static uint8_t told[SYSCALL_LIMIT / 8];
@@ -37,8 +42,8 @@ static long syscall_unknown(const struct trapframe *tf)
 			return E_NOSYS;
 		told[nr / 8] |= (uint8_t)(1u << nr % 8);
 	}
-	log_info("%s[%d]: system call %s (%lu) is not there: ENOSYS", current->comm, current_task->pid,
-		 name == NULL ? "?" : name, (unsigned long)nr);
+	log_info("%s[%d]: system call %s (%lu) is not there: ENOSYS", current->comm,
+		 current_task->pid, name == NULL ? "?" : name, (unsigned long)nr);
 	if (strace_on && name != NULL)
 		user_log("%s(...) = -1 ENOSYS (no such call here)", name);
 	return E_NOSYS;
@@ -55,8 +60,10 @@ static long syscall_traced(const struct syscall *s, struct trapframe *tf)
 }
 
 /* entry.S indexes the table itself and knows these. */
-_Static_assert(sizeof(struct syscall) == 24 && offsetof(struct syscall, fn) == 0, "entry.S: syscall_table");
-_Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST && E_RESTARTSYS == -RESTART_LOWEST + RESTART_KINDS - 1,
+_Static_assert(sizeof(struct syscall) == 24 && offsetof(struct syscall, fn) == 0,
+	       "entry.S: syscall_table");
+_Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST &&
+		       E_RESTARTSYS == -RESTART_LOWEST + RESTART_KINDS - 1,
 	       "entry.S: restart codes");
 
 void syscall_dispatch(struct trapframe *tf)
@@ -83,57 +90,126 @@ void syscall_dispatch(struct trapframe *tf)
 /* Numbers of Linux 6.1 that the table lacks, for the log line. */
 const char *syscall_missing_name(unsigned nr)
 {
-	static const struct { uint16_t nr; const char *name; } missing[] = {
-		{ __NR_shmget, "shmget" }, { __NR_shmat, "shmat" }, { __NR_shmctl, "shmctl" },
-		{ __NR_shmdt, "shmdt" }, { __NR_socket, "socket" }, { __NR_connect, "connect" },
-		{ __NR_accept, "accept" }, { __NR_sendto, "sendto" }, { __NR_recvfrom, "recvfrom" },
-		{ __NR_sendmsg, "sendmsg" }, { __NR_recvmsg, "recvmsg" }, { __NR_shutdown, "shutdown" },
-		{ __NR_bind, "bind" }, { __NR_listen, "listen" }, { __NR_getsockname, "getsockname" },
-		{ __NR_getpeername, "getpeername" }, { __NR_socketpair, "socketpair" },
-		{ __NR_setsockopt, "setsockopt" }, { __NR_getsockopt, "getsockopt" },
-		{ __NR_semget, "semget" }, { __NR_semop, "semop" }, { __NR_semctl, "semctl" },
-		{ __NR_msgget, "msgget" }, { __NR_msgsnd, "msgsnd" }, { __NR_msgrcv, "msgrcv" },
-		{ __NR_msgctl, "msgctl" }, { __NR_ptrace, "ptrace" }, { __NR_syslog, "syslog" },
-		{ __NR_uselib, "uselib" }, { __NR_ustat, "ustat" }, { __NR_sysfs, "sysfs" },
-		{ __NR_vhangup, "vhangup" }, { __NR_modify_ldt, "modify_ldt" }, { __NR_pivot_root, "pivot_root" },
-		{ __NR_adjtimex, "adjtimex" }, { __NR_acct, "acct" }, { __NR_settimeofday, "settimeofday" },
-		{ __NR_swapon, "swapon" }, { __NR_swapoff, "swapoff" }, { __NR_reboot, "reboot" },
-		{ __NR_setdomainname, "setdomainname" }, { __NR_iopl, "iopl" }, { __NR_ioperm, "ioperm" },
-		{ __NR_init_module, "init_module" }, { __NR_delete_module, "delete_module" },
-		{ __NR_quotactl, "quotactl" }, { __NR_io_setup, "io_setup" }, { __NR_io_destroy, "io_destroy" },
-		{ __NR_io_getevents, "io_getevents" }, { __NR_io_submit, "io_submit" },
-		{ __NR_io_cancel, "io_cancel" }, { __NR_remap_file_pages, "remap_file_pages" },
-		{ __NR_semtimedop, "semtimedop" }, { __NR_mbind, "mbind" },
-		{ __NR_set_mempolicy, "set_mempolicy" }, { __NR_get_mempolicy, "get_mempolicy" },
-		{ __NR_mq_open, "mq_open" }, { __NR_mq_unlink, "mq_unlink" },
-		{ __NR_mq_timedsend, "mq_timedsend" }, { __NR_mq_timedreceive, "mq_timedreceive" },
-		{ __NR_mq_notify, "mq_notify" }, { __NR_mq_getsetattr, "mq_getsetattr" },
-		{ __NR_kexec_load, "kexec_load" }, { __NR_add_key, "add_key" },
-		{ __NR_request_key, "request_key" }, { __NR_keyctl, "keyctl" },
-		{ __NR_ioprio_set, "ioprio_set" }, { __NR_ioprio_get, "ioprio_get" },
-		{ __NR_migrate_pages, "migrate_pages" }, { __NR_unshare, "unshare" },
-		{ __NR_splice, "splice" }, { __NR_tee, "tee" }, { __NR_vmsplice, "vmsplice" },
-		{ __NR_move_pages, "move_pages" }, { __NR_accept4, "accept4" },
-		{ __NR_perf_event_open, "perf_event_open" }, { __NR_recvmmsg, "recvmmsg" },
-		{ __NR_fanotify_init, "fanotify_init" }, { __NR_fanotify_mark, "fanotify_mark" },
-		{ __NR_name_to_handle_at, "name_to_handle_at" }, { __NR_open_by_handle_at, "open_by_handle_at" },
-		{ __NR_clock_adjtime, "clock_adjtime" }, { __NR_sendmmsg, "sendmmsg" }, { __NR_setns, "setns" },
-		{ __NR_process_vm_readv, "process_vm_readv" }, { __NR_process_vm_writev, "process_vm_writev" },
-		{ __NR_kcmp, "kcmp" }, { __NR_finit_module, "finit_module" }, { __NR_seccomp, "seccomp" },
-		{ __NR_kexec_file_load, "kexec_file_load" }, { __NR_bpf, "bpf" },
-		{ __NR_userfaultfd, "userfaultfd" }, { __NR_pkey_mprotect, "pkey_mprotect" },
-		{ __NR_pkey_alloc, "pkey_alloc" }, { __NR_pkey_free, "pkey_free" },
-		{ __NR_io_pgetevents, "io_pgetevents" }, { __NR_pidfd_send_signal, "pidfd_send_signal" },
-		{ __NR_io_uring_setup, "io_uring_setup" }, { __NR_io_uring_enter, "io_uring_enter" },
-		{ __NR_io_uring_register, "io_uring_register" }, { __NR_open_tree, "open_tree" },
-		{ __NR_move_mount, "move_mount" }, { __NR_fsopen, "fsopen" }, { __NR_fsconfig, "fsconfig" },
-		{ __NR_fsmount, "fsmount" }, { __NR_fspick, "fspick" }, { __NR_pidfd_open, "pidfd_open" },
-		{ __NR_pidfd_getfd, "pidfd_getfd" }, { __NR_process_madvise, "process_madvise" },
-		{ __NR_mount_setattr, "mount_setattr" }, { __NR_quotactl_fd, "quotactl_fd" },
+	static const struct {
+		uint16_t nr;
+		const char *name;
+	} missing[] = {
+		{ __NR_shmget, "shmget" },
+		{ __NR_shmat, "shmat" },
+		{ __NR_shmctl, "shmctl" },
+		{ __NR_shmdt, "shmdt" },
+		{ __NR_socket, "socket" },
+		{ __NR_connect, "connect" },
+		{ __NR_accept, "accept" },
+		{ __NR_sendto, "sendto" },
+		{ __NR_recvfrom, "recvfrom" },
+		{ __NR_sendmsg, "sendmsg" },
+		{ __NR_recvmsg, "recvmsg" },
+		{ __NR_shutdown, "shutdown" },
+		{ __NR_bind, "bind" },
+		{ __NR_listen, "listen" },
+		{ __NR_getsockname, "getsockname" },
+		{ __NR_getpeername, "getpeername" },
+		{ __NR_socketpair, "socketpair" },
+		{ __NR_setsockopt, "setsockopt" },
+		{ __NR_getsockopt, "getsockopt" },
+		{ __NR_semget, "semget" },
+		{ __NR_semop, "semop" },
+		{ __NR_semctl, "semctl" },
+		{ __NR_msgget, "msgget" },
+		{ __NR_msgsnd, "msgsnd" },
+		{ __NR_msgrcv, "msgrcv" },
+		{ __NR_msgctl, "msgctl" },
+		{ __NR_ptrace, "ptrace" },
+		{ __NR_syslog, "syslog" },
+		{ __NR_uselib, "uselib" },
+		{ __NR_ustat, "ustat" },
+		{ __NR_sysfs, "sysfs" },
+		{ __NR_vhangup, "vhangup" },
+		{ __NR_modify_ldt, "modify_ldt" },
+		{ __NR_pivot_root, "pivot_root" },
+		{ __NR_adjtimex, "adjtimex" },
+		{ __NR_acct, "acct" },
+		{ __NR_settimeofday, "settimeofday" },
+		{ __NR_swapon, "swapon" },
+		{ __NR_swapoff, "swapoff" },
+		{ __NR_reboot, "reboot" },
+		{ __NR_setdomainname, "setdomainname" },
+		{ __NR_iopl, "iopl" },
+		{ __NR_ioperm, "ioperm" },
+		{ __NR_init_module, "init_module" },
+		{ __NR_delete_module, "delete_module" },
+		{ __NR_quotactl, "quotactl" },
+		{ __NR_io_setup, "io_setup" },
+		{ __NR_io_destroy, "io_destroy" },
+		{ __NR_io_getevents, "io_getevents" },
+		{ __NR_io_submit, "io_submit" },
+		{ __NR_io_cancel, "io_cancel" },
+		{ __NR_remap_file_pages, "remap_file_pages" },
+		{ __NR_semtimedop, "semtimedop" },
+		{ __NR_mbind, "mbind" },
+		{ __NR_set_mempolicy, "set_mempolicy" },
+		{ __NR_get_mempolicy, "get_mempolicy" },
+		{ __NR_mq_open, "mq_open" },
+		{ __NR_mq_unlink, "mq_unlink" },
+		{ __NR_mq_timedsend, "mq_timedsend" },
+		{ __NR_mq_timedreceive, "mq_timedreceive" },
+		{ __NR_mq_notify, "mq_notify" },
+		{ __NR_mq_getsetattr, "mq_getsetattr" },
+		{ __NR_kexec_load, "kexec_load" },
+		{ __NR_add_key, "add_key" },
+		{ __NR_request_key, "request_key" },
+		{ __NR_keyctl, "keyctl" },
+		{ __NR_ioprio_set, "ioprio_set" },
+		{ __NR_ioprio_get, "ioprio_get" },
+		{ __NR_migrate_pages, "migrate_pages" },
+		{ __NR_unshare, "unshare" },
+		{ __NR_splice, "splice" },
+		{ __NR_tee, "tee" },
+		{ __NR_vmsplice, "vmsplice" },
+		{ __NR_move_pages, "move_pages" },
+		{ __NR_accept4, "accept4" },
+		{ __NR_perf_event_open, "perf_event_open" },
+		{ __NR_recvmmsg, "recvmmsg" },
+		{ __NR_fanotify_init, "fanotify_init" },
+		{ __NR_fanotify_mark, "fanotify_mark" },
+		{ __NR_name_to_handle_at, "name_to_handle_at" },
+		{ __NR_open_by_handle_at, "open_by_handle_at" },
+		{ __NR_clock_adjtime, "clock_adjtime" },
+		{ __NR_sendmmsg, "sendmmsg" },
+		{ __NR_setns, "setns" },
+		{ __NR_process_vm_readv, "process_vm_readv" },
+		{ __NR_process_vm_writev, "process_vm_writev" },
+		{ __NR_kcmp, "kcmp" },
+		{ __NR_finit_module, "finit_module" },
+		{ __NR_seccomp, "seccomp" },
+		{ __NR_kexec_file_load, "kexec_file_load" },
+		{ __NR_bpf, "bpf" },
+		{ __NR_userfaultfd, "userfaultfd" },
+		{ __NR_pkey_mprotect, "pkey_mprotect" },
+		{ __NR_pkey_alloc, "pkey_alloc" },
+		{ __NR_pkey_free, "pkey_free" },
+		{ __NR_io_pgetevents, "io_pgetevents" },
+		{ __NR_pidfd_send_signal, "pidfd_send_signal" },
+		{ __NR_io_uring_setup, "io_uring_setup" },
+		{ __NR_io_uring_enter, "io_uring_enter" },
+		{ __NR_io_uring_register, "io_uring_register" },
+		{ __NR_open_tree, "open_tree" },
+		{ __NR_move_mount, "move_mount" },
+		{ __NR_fsopen, "fsopen" },
+		{ __NR_fsconfig, "fsconfig" },
+		{ __NR_fsmount, "fsmount" },
+		{ __NR_fspick, "fspick" },
+		{ __NR_pidfd_open, "pidfd_open" },
+		{ __NR_pidfd_getfd, "pidfd_getfd" },
+		{ __NR_process_madvise, "process_madvise" },
+		{ __NR_mount_setattr, "mount_setattr" },
+		{ __NR_quotactl_fd, "quotactl_fd" },
 		{ __NR_landlock_create_ruleset, "landlock_create_ruleset" },
 		{ __NR_landlock_add_rule, "landlock_add_rule" },
 		{ __NR_landlock_restrict_self, "landlock_restrict_self" },
-		{ __NR_memfd_secret, "memfd_secret" }, { __NR_process_mrelease, "process_mrelease" },
+		{ __NR_memfd_secret, "memfd_secret" },
+		{ __NR_process_mrelease, "process_mrelease" },
 		{ __NR_futex_waitv, "futex_waitv" },
 		{ __NR_set_mempolicy_home_node, "set_mempolicy_home_node" },
 	};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who we say we are: programs (glibc, for one) compare the release with the oldest kernel that they accept. */
+/*
+ * Who we say we are: programs (glibc, for one) compare the release with the oldest kernel that they
+ * accept.
+ */
 #pragma once
 
 #define LINUX_SYSNAME "Linux"

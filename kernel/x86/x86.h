@@ -56,7 +56,10 @@ uint64_t x86_prepare_stack(uint64_t top, void (*entry)(void));
 void syscall_dispatch(struct trapframe *tf);
 void user_return_work(struct trapframe *tf);
 extern uint32_t user_work;
-/* entry.S calls the function of a system call itself, through the table of kernel/linux, unless this is set. */
+/*
+ * entry.S calls the function of a system call itself, through the table of kernel/linux, unless
+ * this is set.
+ */
 extern bool syscall_watched;
 /* Numbers of the last system calls of this core; the newest is at recent_calls_at - 1. */
 extern uint16_t recent_calls[256];

@@ -390,24 +390,23 @@ static void process_limits(void)
 			   RET("prlimit of nobody", prlimit(0x3ffffff, RLIMIT_NOFILE, NULL, &rl));
 		   }));
 	say_status("RLIMIT_NPROC", CHILD({
+			   pid_t pids[16];
 			   int n = 0;
 
-			   setsid();
 			   MUST(setresuid(12345, 12345, 12345));
 			   rl = (struct rlimit){ 5, 5 };
 			   setrlimit(RLIMIT_NPROC, &rl);
-			   for (;;) {
-				   pid_t pid = fork();
-
-				   if (pid == 0)
+			   while (n < 16 && (pids[n] = fork()) != -1) {
+				   if (pids[n] == 0)
 					   for (;;)
 						   pause();
-				   if (pid == -1)
-					   break;
 				   n++;
 			   }
 			   say("%d children, then %s", n, error_name(errno));
-			   kill(0, SIGKILL);
+			   while (n-- > 0) {
+				   kill(pids[n], SIGKILL);
+				   waitpid(pids[n], NULL, 0);
+			   }
 		   }));
 }
 
