@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A kernel that only writes a byte to the serial port and ends the machine: the emulator's own floor for a start. */
+/*
+ * A kernel that only writes a byte to the serial port and ends the machine: the emulator's own
+ * floor for a start.
+ */
 	.section .note.pvh, "a", @note
 	.balign 4
 	.long 4, 8, 18			/* XEN_ELFNOTE_PHYS32_ENTRY */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The smallest program that says something: its first instruction ends the measurement of the start. */
+/*
+ * The smallest program that says something: its first instruction ends the measurement of the
+ * start.
+ */
 #include <sys/reboot.h>
 #include <unistd.h>
 
