@@ -211,6 +211,17 @@ static bool mappable(const struct trial *t, uint64_t pa)
 	       (f->type == NK_T_PLAIN || f->type == (t->s != 0 ? NK_T_USER : NK_T_WINDOW));
 }
 
+/* Where frames in a row begin: in the root image, and now and then near its ends. */
+static uint64_t image_run_base(void)
+{
+	switch (rnd(8)) {
+	case 0: return MODEL_IMAGE - rnd(REGION_PAGES) * PAGE_SIZE;
+	case 1: return MODEL_IMAGE_END - rnd(REGION_PAGES) * PAGE_SIZE;
+	case 2: return MODEL_IMAGE + rnd(PAGE_SIZE);
+	default: return MODEL_IMAGE + rnd(REGION_PAGES) * PAGE_SIZE;
+	}
+}
+
 static void choose_map(struct trial *t)
 {
 	choose_range(t);
@@ -219,8 +230,12 @@ static void choose_map(struct trial *t)
 	t->may_lack_tables = true;
 	if (rnd(2) == 0)
 		t->op.rights |= NK_REPLACE;
+	if (rnd(3) == 0) {
+		t->op.frames = NULL;
+		t->op.base = PADDR(image_run_base());
+	}
 	for (unsigned i = 0; i < t->op.n; i++) {
-		uint64_t pa = some_frame();
+		uint64_t pa = t->op.frames != NULL ? some_frame() : t->op.base.v + i * PAGE_SIZE;
 
 		t->frames[i] = PADDR(pa);
 		if (pa == UINT64_MAX)
