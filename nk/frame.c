@@ -25,7 +25,7 @@ struct nk_frame *frame_lookup(uint64_t pa)
 
 	if (pa >= PA_END)
 		return NULL;
-	/* Level 4 to 2 of the direct map; each entry is a table or empty. */
+		/* Level 4 to 2 of the direct map; each entry is a table or empty. */
 #pragma GCC unroll 3
 	for (unsigned shift = 39; shift >= CHUNK_SHIFT; shift -= 9) {
 		uint64_t e = table[(DM_BASE + pa) >> shift & (TABLE_LEN - 1)];

@@ -83,8 +83,8 @@ struct aspace {
 	uint64_t vdso;
 	uint64_t gap_len, gap_top; /* mem's: what the search for room found; 0: nothing known */
 	uint32_t nareas;
-	uint64_t bytes_data;                        /* private writable areas, for RLIMIT_DATA */
-	struct vma *last;                           /* the area found last, or NULL */
+	uint64_t bytes_data; /* private writable areas, for RLIMIT_DATA */
+	struct vma *last;    /* the area found last, or NULL */
 	/* mem's, to learn what a forked child writes at once: numbers of the space and its parent,
 	 * and how many pages are still noted */
 	uint64_t id, parent_id;

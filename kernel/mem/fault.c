@@ -406,8 +406,8 @@ static bool image_op(struct fill *f, struct vma *v, struct nk_op *op)
 /* Text, constants and headers of one file lie side by side, and are soon wanted all. */
 static bool is_neighbour(const struct vma *v, const struct vma *other)
 {
-	return other != NULL && other->obj == v->obj && (other->flags & (VM_SHARED | VM_WRITE)) == 0 &&
-	       (other->flags & VM_PROT) != 0;
+	return other != NULL && other->obj == v->obj &&
+	       (other->flags & (VM_SHARED | VM_WRITE)) == 0 && (other->flags & VM_PROT) != 0;
 }
 
 /* False: not of the image, or not so simple. */

@@ -113,8 +113,8 @@ static bool is_early(const struct early *e, unsigned *at, uint64_t va, uint64_t 
 }
 
 struct survey {
-	size_t tables; /* that the child needs at most: as many as the parent has in its areas */
-	size_t hot;    /* pages found, of which HOT_MAX are noted */
+	size_t tables;  /* that the child needs at most: as many as the parent has in its areas */
+	size_t hot;     /* pages found, of which HOT_MAX are noted */
 	unsigned early; /* of those learned, how many are behind us */
 	const struct early *learned;
 	uint64_t last[3];

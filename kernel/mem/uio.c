@@ -167,16 +167,16 @@ static inline err_t piece_done(struct uio *u, size_t len, size_t missing, size_t
 err_t uio_out(struct uio *u, const void *src, size_t len, size_t *done)
 {
 	if (in_one_piece(u, len))
-		return piece_done(
-			u, len, x86_copy_to_user(u->seg->base.v + u->seg_off, src, len), done);
+		return piece_done(u, len, x86_copy_to_user(u->seg->base.v + u->seg_off, src, len),
+				  done);
 	return transfer(u, TO_UIO, (char *)src, len, done);
 }
 
 err_t uio_in(struct uio *u, void *dst, size_t len, size_t *done)
 {
 	if (in_one_piece(u, len))
-		return piece_done(
-			u, len, x86_copy_from_user(dst, u->seg->base.v + u->seg_off, len), done);
+		return piece_done(u, len, x86_copy_from_user(dst, u->seg->base.v + u->seg_off, len),
+				  done);
 	return transfer(u, FROM_UIO, dst, len, done);
 }
 

@@ -16,9 +16,13 @@ static void find_table(nk_space_t space, uint64_t va, uint64_t end)
 	if (last_table.va == ALIGN_DOWN(va, CHUNK_SIZE) && last_table.space == space.v &&
 	    last_table.crossings == nk_status.crossings)
 		return;
-	last_table.va = nk_next_table(space, va, end);
 	last_table.space = space.v;
 	last_table.crossings = nk_status.crossings;
+	last_table.va = ALIGN_DOWN(va, CHUNK_SIZE);
+	last_table.entries = nk_table_of(space, va); /* mostly there is one */
+	if (last_table.entries != NULL)
+		return;
+	last_table.va = nk_next_table(space, va, end);
 	if (last_table.va < end)
 		last_table.entries = nk_table_of(space, last_table.va);
 	else

@@ -15,7 +15,7 @@
 #define ARG_MAX_STRING      (128u * 1024) /* one string with its NUL */
 #define ARG_MIN_TOTAL       (128u * 1024)
 #define ARG_MAX_TOTAL       (6u * 1024 * 1024)
-#define STACK_EXTRA         (128u * 1024) /* mapped below what is filled */
+#define STACK_EXTRA         (128u * 1024)   /* mapped below what is filled */
 #define STACK_AHEAD         (2 * PAGE_SIZE) /* filled with zeros below it */
 #define RANDOM_BYTES        16u
 #define CLOCK_TICKS         100u
