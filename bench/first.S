@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program whose first instructions say so: what ends the measurement of the start. No C library runs before it. */
+/*
+ * A program whose first instructions say so: what ends the measurement of the start. No C library
+ * runs before it.
+ */
 	.section .text
 	.globl	_start
 _start:

@@ -18,7 +18,7 @@
 #define VEC_AC 17
 #define VEC_XF 19
 
-#define PF_PKEY   32u
+#define PF_PKEY 32u
 
 void (*task_oom_hook)(struct task *t);
 
@@ -123,9 +123,7 @@ static void user_exception(struct trapframe *tf, uint64_t addr)
 
 	switch (vec) {
 	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0); return;
-	case VEC_DB:
-		signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0);
-		return;
+	case VEC_DB: signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0); return;
 	case VEC_BP: signal_fault(SIGTRAP, SI_KERNEL, 0, vec, 0); return;
 	case VEC_UD: signal_fault(SIGILL, ILL_ILLOPN, tf->rip, vec, 0); return;
 	case VEC_MF:
