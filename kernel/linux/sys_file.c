@@ -16,82 +16,54 @@ static long transfer_result(err_t err, size_t done)
 	return err == OK || done > 0 ? (long)done : (long)err;
 }
 
-long sys_read(int fd, uaddr_t base, size_t len)
+/* "At the file's own position" where an offset stands. */
+#define POS_FILE (-1)
+
+static inline err_t move(struct file *f, struct uio *u, int64_t off, bool writing, size_t *done)
+{
+	if (off == POS_FILE)
+		return writing ? file_write(f, u, done) : file_read(f, u, done);
+	return writing ? file_pwrite(f, (uint64_t)off, u, done)
+		       : file_pread(f, (uint64_t)off, u, done);
+}
+
+/* One range. Inlined into its four callers, each of which needs a quarter of it. */
+static inline __attribute__((always_inline)) long single(int fd, uaddr_t base, size_t len,
+							 int64_t off, bool writing)
 {
 	struct file *f = fd_get(fd);
-	struct uio to;
+	struct uio u;
 	size_t done = 0;
 	err_t err;
 
 	if (f == NULL)
 		return E_BADF;
-	err = uio_user(&to, base, len);
+	err = uio_user(&u, base, len);
 	if (err == OK)
-		err = file_read(f, &to, &done);
+		err = move(f, &u, off, writing, &done);
 	file_put(f);
 	return transfer_result(err, done);
+}
+
+long sys_read(int fd, uaddr_t base, size_t len)
+{
+	return single(fd, base, len, POS_FILE, false);
 }
 
 long sys_write(int fd, uaddr_t base, size_t len)
 {
-	struct file *f = fd_get(fd);
-	struct uio from;
-	size_t done = 0;
-	err_t err;
-
-	if (f == NULL)
-		return E_BADF;
-	err = uio_user(&from, base, len);
-	if (err == OK)
-		err = file_write(f, &from, &done);
-	file_put(f);
-	return transfer_result(err, done);
-}
-
-static err_t do_pread(struct file *f, int64_t off, struct uio *to, size_t *done)
-{
-	return off < 0 ? E_INVAL : file_pread(f, (uint64_t)off, to, done);
-}
-
-static err_t do_pwrite(struct file *f, int64_t off, struct uio *from, size_t *done)
-{
-	return off < 0 ? E_INVAL : file_pwrite(f, (uint64_t)off, from, done);
+	return single(fd, base, len, POS_FILE, true);
 }
 
 long sys_pread64(int fd, uaddr_t base, size_t len, int64_t off)
 {
-	struct file *f = fd_get(fd);
-	struct uio to;
-	size_t done = 0;
-	err_t err;
-
-	if (f == NULL)
-		return E_BADF;
-	err = uio_user(&to, base, len);
-	if (err == OK)
-		err = do_pread(f, off, &to, &done);
-	file_put(f);
-	return transfer_result(err, done);
+	return off < 0 ? E_INVAL : single(fd, base, len, off, false);
 }
 
 long sys_pwrite64(int fd, uaddr_t base, size_t len, int64_t off)
 {
-	struct file *f = fd_get(fd);
-	struct uio from;
-	size_t done = 0;
-	err_t err;
-
-	if (f == NULL)
-		return E_BADF;
-	err = uio_user(&from, base, len);
-	if (err == OK)
-		err = do_pwrite(f, off, &from, &done);
-	file_put(f);
-	return transfer_result(err, done);
+	return off < 0 ? E_INVAL : single(fd, base, len, off, true);
 }
-
-/* The vectored calls in one: at the file's position when off is POS_FILE. */
-#define POS_FILE (-1)
 
 static long vectored(int fd, uaddr_t iov, unsigned n, int64_t off, bool writing)
 {
@@ -104,10 +76,8 @@ static long vectored(int fd, uaddr_t iov, unsigned n, int64_t off, bool writing)
 	if (f == NULL)
 		return E_BADF;
 	err = uio_iovec(&u, iov, n, &segs);
-	if (err == OK && off == POS_FILE)
-		err = writing ? file_write(f, &u, &done) : file_read(f, &u, &done);
-	else if (err == OK)
-		err = writing ? do_pwrite(f, off, &u, &done) : do_pread(f, off, &u, &done);
+	if (err == OK)
+		err = move(f, &u, off, writing, &done);
 	kmem_free(segs);
 	file_put(f);
 	return transfer_result(err, done);
