@@ -144,6 +144,14 @@ py("json", "import json; d=json.load(open('d.json')); d['n']=[i*i for i in range
 py("re", "import re; t=open('w').read(); print(re.findall(r'(?m)^(\\w*a\\w*) (\\d+)$', t)[:5], len(re.split(r'\\s+', t)))\n", files={"w": WORDS})
 py("sqlite3", "import sqlite3; c=sqlite3.connect('p.db'); c.execute('create table t(x,y)'); c.executemany('insert into t values(?,?)', [(i, str(i)) for i in range(3000)]); "
    "c.commit(); print(c.execute('select count(*), sum(x), max(y) from t').fetchall())\n")
+py("asyncio", "import asyncio\nasync def serve(r, w):\n  w.write((await r.readline()).upper()); await w.drain(); w.close()\n"
+   "async def main():\n  s=await asyncio.start_unix_server(serve, 's')\n  r,w=await asyncio.open_unix_connection('s')\n  w.write(b'hello\\n')\n"
+   "  print(await r.readline(), await r.read()); w.close(); s.close()\n  print(await asyncio.gather(*[asyncio.sleep(0.01*i, i) for i in range(3)]))\n"
+   "  p=await asyncio.create_subprocess_exec('/bin/cat', stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)\n  print(await p.communicate(b'through cat'))\n"
+   "asyncio.run(main())\n", include=["/bin/cat"])
+py("multiprocessing pipe and manager", "import multiprocessing as mp\ndef f(c): c.send({'x': list(range(5)), 'big': 'y'*300000}); c.close()\ndef g(d): d['b']=2\n"
+   "if __name__=='__main__':\n  a,b=mp.Pipe(); p=mp.Process(target=f, args=(b,)); p.start(); r=a.recv(); print(r['x'], len(r['big'])); p.join()\n"
+   "  with mp.Manager() as m:\n    d=m.dict(a=1); p=mp.Process(target=g, args=(d,)); p.start(); p.join(); print(sorted(d.items()), p.exitcode)\n")
 py("hashlib", "import hashlib; d=open('b','rb').read(); print([hashlib.new(n,d).hexdigest()[:24] for n in ('md5','sha1','sha256','sha3_256','blake2b')])\n", files={"b": BIN})
 py("threading", "import threading\nl=threading.Lock(); n=0\ndef f():\n  global n\n  for _ in range(3000):\n    with l: n+=1\n"
    "t=[threading.Thread(target=f) for _ in range(8)]\n[x.start() for x in t]; [x.join() for x in t]\nprint(n)\n")

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Programs of unix.t; they print what they see, and must see the same on Linux and here.
+DEPS := test/linux
+PROGS := prog/unix_stream.c prog/unix_packet.c
+NET_WRONG := -Wno-unused-result -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
+PROG_CFLAGS_unix_stream := $(NET_WRONG)
+PROG_CFLAGS_unix_packet := $(NET_WRONG)
