@@ -193,7 +193,7 @@ def gone(pid, seconds=10):
     return False
 
 
-WAITER = "import os, signal, sys\ndef h(s, f): os.write(1, b'got %d\\n' % s); os._exit(7)\nfor s in (2, 15, 1): signal.signal(s, h)\nprint('ready', flush=True)\nwhile True: signal.pause()"
+WAITER = "import os, signal\nall = {1, 2, 15}\nsignal.pthread_sigmask(signal.SIG_BLOCK, all)\nprint('ready', flush=True)\nos.write(1, b'got %d\\n' % signal.sigwait(all))\nos._exit(7)"
 
 
 @test
