@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls by number with arguments from a pool of strange and plausible ones, in processes that are guarded. */
+#pragma once
+#include "test/linux/attack/attack.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+
+#define CALLS	 462
+#define GUARD_US 3000 /* a call that waits is interrupted after that */
+
+/* Calls that end the process, or that would make the guard useless. */
+UNUSED static bool is_left_out(long nr)
+{
+	switch (nr) {
+	case SYS_rt_sigreturn: /* registers.c */
+	case SYS_exit:
+	case SYS_exit_group:
+	case SYS_vfork: /* shares this stack; proc.c */
+	case SYS_reboot:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* These reach other processes: only without the right to do so. */
+UNUSED static bool hits_others(long nr)
+{
+	switch (nr) {
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_tgkill:
+	case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo:
+	case SYS_prlimit64:
+	case SYS_setpriority:
+	case SYS_sched_setscheduler:
+	case SYS_sched_setparam:
+	case SYS_sched_setattr:
+	case SYS_sched_setaffinity:
+	case SYS_clock_settime:
+	case SYS_mount:
+	case SYS_umount2:
+	case SYS_chroot:
+	case SYS_fcntl: /* F_SETOWN */
+	case SYS_ioctl: /* TIOCSTI, TIOCSPGRP on the machine's terminal */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static volatile unsigned alarms;
+
+static void on_guard(int sig UNUSED)
+{
+	/* The same call again and again interrupted: the parent must have lost patience by then. */
+	if (++alarms > 20000)
+		_exit(0);
+}
+
+/* A timer that interrupts waits, for good and all: the calls under test may change handlers and masks. */
+UNUSED static void guard_on(void)
+{
+	struct sigaction sa = {.sa_handler = on_guard};
+	struct itimerval it = {{0, GUARD_US}, {0, GUARD_US}};
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigaction(SIGALRM, &sa, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static uint64_t seed;
+
+UNUSED static uint64_t rnd(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+static char *buffer, *read_only, *hole;
+
+/* Memory of all kinds, one behind the other: two pages to write, one to read only, a hole. */
+UNUSED static void make_memory(void)
+{
+	buffer = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	read_only = buffer + 60 * PAGE;
+	hole = buffer + 61 * PAGE;
+	mprotect(read_only, PAGE, PROT_READ);
+	munmap(hole, 3 * PAGE);
+}
+
+/* Descriptors 3 to 20 of all kinds. */
+UNUSED static void make_descriptors(void)
+{
+	static const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/proc/self/status",
+					    "/proc/self/mem", "/proc/self/maps", "/", "/dev/ptmx"};
+	int p[2];
+
+	for (size_t i = 0; i < COUNT(paths); i++)
+		if (open(paths[i], O_RDWR) < 0)
+			open(paths[i], O_RDONLY);
+	open("file", O_RDWR | O_CREAT, 0666);
+	open(".", O_RDONLY);
+	open("file", O_PATH);
+	if (pipe2(p, O_NONBLOCK) == 0)
+		mkfifo("fifo", 0666);
+	eventfd(1, EFD_NONBLOCK);
+	epoll_create1(0);
+	timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	memfd_create("memory", MFD_ALLOW_SEALING);
+	syscall(SYS_signalfd4, -1, &(uint64_t){1 << 11}, 8, O_NONBLOCK);
+	mkdir("folder", 0777);
+	symlink("file", "link");
+}
+
+static const uint64_t strange[] = {
+	0,
+	1,
+	2,
+	7,
+	8,
+	0x10,
+	0xff,
+	0xfff,
+	0x1000,
+	0x1001,
+	0x10000,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0x100000000ull,
+	0x7fffffffffffull,
+	USER_TOP - 1,
+	USER_TOP - 8,
+	USER_TOP - PAGE,
+	USER_TOP,
+	USER_TOP + PAGE - 1,
+	NON_CANONICAL - 1,
+	NON_CANONICAL,
+	0x7fffffffffffffffull,
+	0x8000000000000000ull,
+	0xdeadbeefdeadbeefull,
+	KERNEL_LOW,
+	KERNEL_LOW + 0x1000,
+	0xffff888000000000ull,
+	KERNEL_IMAGE,
+	KERNEL_IMAGE + 0x100000,
+	0xfffffffffffff000ull,
+	0xfffffffffffffff8ull,
+	0xffffffffffffff9cull, /* AT_FDCWD */
+	0xffffffffffffffffull,
+};
+
+static const char *const names[] = {"file", "link", "folder", "fifo", "missing", ".", "..", "/", "", "folder/deeper", "/proc/self/fd/3",
+				    "/dev/pts/0", "/proc/self/exe", "a/b/c/d/e", "/dev/shm/fuzz", "trusted.x", "tmpfs", "file/"};
+
+/* One argument: a strange number, a small one, a descriptor, a pointer into memory of some kind, a flag. */
+UNUSED static uint64_t an_argument(void)
+{
+	switch (rnd() % 10) {
+	case 0:
+	case 1: return strange[rnd() % COUNT(strange)];
+	case 2: return rnd() % 24;				     /* a descriptor, or a small number */
+	case 3: return (uint64_t)(buffer + (rnd() % (59 * PAGE)));   /* memory */
+	case 4: return (uint64_t)(buffer + (rnd() % 59) * PAGE);     /* aligned */
+	case 5: return (uint64_t)(hole - 1 - rnd() % 32);	     /* read-only, up to a hole */
+	case 6: return (uint64_t)(buffer + 59 * PAGE + PAGE - rnd() % 64); /* up to read-only memory */
+	case 7: return (uint64_t)names[rnd() % COUNT(names)];
+	case 8: return 1ull << (rnd() % 64);
+	default: return rnd() >> (rnd() % 64);
+	}
+}
+
+/* Something in memory for the calls to read: numbers, pointers, small structures. */
+UNUSED static void fill_buffer(void)
+{
+	uint64_t *p = (void *)buffer;
+
+	for (int i = 0; i < 64; i++)
+		p[rnd() % (59 * PAGE / 8)] = an_argument();
+}
