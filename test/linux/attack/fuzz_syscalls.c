@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_syscalls SEED COUNT [FIRST]: COUNT system calls with random numbers and arguments, in processes of at most 500 calls each, which are
- * limited in all they can take. The same seed makes the same calls. Ends with 0 if the system is in order then.
+ * fuzz_syscalls SEED COUNT [FIRST]: COUNT system calls with random numbers and arguments, in
+ * processes of at most 500 calls each, which are limited in all they can take. The same seed makes
+ * the same calls. Ends with 0 if the system is in order then.
  */
 #include "test/linux/attack/hostile.h"
 
@@ -11,7 +12,8 @@
 static void batch(uint64_t number, uint64_t calls)
 {
 	bool as_root = number % 4 == 0;
-	struct rlimit files = {64, 64}, size = {1 << 20, 1 << 20}, space = {96 << 20, 96 << 20}, procs = {20, 20};
+	struct rlimit files = { 64, 64 }, size = { 1 << 20, 1 << 20 },
+		      space = { 96 << 20, 96 << 20 }, procs = { 20, 20 };
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -65,7 +67,10 @@ static void run_batch(uint64_t first_seed, uint64_t number, uint64_t calls)
 	setpgid(pid, pid);
 	if (!wait_or_kill(pid, 8000, &st))
 		say("batch %lu was killed after 8 s", (unsigned long)number);
-	/* Its children may have got into other groups, but not past PR_SET_PDEATHSIG or their limits. */
+	/*
+	 * Its children may have got into other groups, but not past PR_SET_PDEATHSIG or their
+	 * limits.
+	 */
 	kill(-pid, SIGKILL);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;

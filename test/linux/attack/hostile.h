@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System calls by number with arguments from a pool of strange and plausible ones, in processes that are guarded. */
+/*
+ * System calls by number with arguments from a pool of strange and plausible ones, in processes
+ * that are guarded.
+ */
 #pragma once
 #include "test/linux/attack/attack.h"
 #include <sys/epoll.h>
@@ -7,7 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
 
-#define CALLS	 462
+#define CALLS    462
 #define GUARD_US 3000 /* a call that waits is interrupted after that */
 
 /* Calls that end the process, or that would make the guard useless. */
@@ -18,10 +21,8 @@ UNUSED static bool is_left_out(long nr)
 	case SYS_exit:
 	case SYS_exit_group:
 	case SYS_vfork: /* shares this stack; proc.c */
-	case SYS_reboot:
-		return true;
-	default:
-		return false;
+	case SYS_reboot: return true;
+	default: return false;
 	}
 }
 
@@ -45,10 +46,8 @@ UNUSED static bool hits_others(long nr)
 	case SYS_umount2:
 	case SYS_chroot:
 	case SYS_fcntl: /* F_SETOWN */
-	case SYS_ioctl: /* TIOCSTI, TIOCSPGRP on the machine's terminal */
-		return true;
-	default:
-		return false;
+	case SYS_ioctl: /* TIOCSTI, TIOCSPGRP on the machine's terminal */ return true;
+	default: return false;
 	}
 }
 
@@ -61,11 +60,14 @@ static void on_guard(int sig UNUSED)
 		_exit(0);
 }
 
-/* A timer that interrupts waits, for good and all: the calls under test may change handlers and masks. */
+/*
+ * A timer that interrupts waits, for good and all: the calls under test may change handlers and
+ * masks.
+ */
 UNUSED static void guard_on(void)
 {
-	struct sigaction sa = {.sa_handler = on_guard};
-	struct itimerval it = {{0, GUARD_US}, {0, GUARD_US}};
+	struct sigaction sa = { .sa_handler = on_guard };
+	struct itimerval it = { { 0, GUARD_US }, { 0, GUARD_US } };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -99,8 +101,11 @@ UNUSED static void make_memory(void)
 /* Descriptors 3 to 20 of all kinds. */
 UNUSED static void make_descriptors(void)
 {
-	static const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/proc/self/status",
-					    "/proc/self/mem", "/proc/self/maps", "/", "/dev/ptmx"};
+	static const char *const paths[] = { "/dev/null",         "/dev/zero",
+					     "/dev/full",         "/dev/urandom",
+					     "/proc/self/status", "/proc/self/mem",
+					     "/proc/self/maps",   "/",
+					     "/dev/ptmx" };
 	int p[2];
 
 	for (size_t i = 0; i < COUNT(paths); i++)
@@ -115,7 +120,7 @@ UNUSED static void make_descriptors(void)
 	epoll_create1(0);
 	timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	memfd_create("memory", MFD_ALLOW_SEALING);
-	syscall(SYS_signalfd4, -1, &(uint64_t){1 << 11}, 8, O_NONBLOCK);
+	syscall(SYS_signalfd4, -1, &(uint64_t){ 1 << 11 }, 8, O_NONBLOCK);
 	mkdir("folder", 0777);
 	symlink("file", "link");
 }
@@ -158,20 +163,42 @@ static const uint64_t strange[] = {
 	0xffffffffffffffffull,
 };
 
-static const char *const names[] = {"file", "link", "folder", "fifo", "missing", ".", "..", "/", "", "folder/deeper", "/proc/self/fd/3",
-				    "/dev/pts/0", "/proc/self/exe", "a/b/c/d/e", "/dev/shm/fuzz", "trusted.x", "tmpfs", "file/"};
+static const char *const names[] = { "file",
+				     "link",
+				     "folder",
+				     "fifo",
+				     "missing",
+				     ".",
+				     "..",
+				     "/",
+				     "",
+				     "folder/deeper",
+				     "/proc/self/fd/3",
+				     "/dev/pts/0",
+				     "/proc/self/exe",
+				     "a/b/c/d/e",
+				     "/dev/shm/fuzz",
+				     "trusted.x",
+				     "tmpfs",
+				     "file/" };
 
-/* One argument: a strange number, a small one, a descriptor, a pointer into memory of some kind, a flag. */
+/*
+ * One argument: a strange number, a small one, a descriptor, a pointer into memory of some kind, a
+ * flag.
+ */
 UNUSED static uint64_t an_argument(void)
 {
 	switch (rnd() % 10) {
 	case 0:
 	case 1: return strange[rnd() % COUNT(strange)];
-	case 2: return rnd() % 24;				     /* a descriptor, or a small number */
-	case 3: return (uint64_t)(buffer + (rnd() % (59 * PAGE)));   /* memory */
-	case 4: return (uint64_t)(buffer + (rnd() % 59) * PAGE);     /* aligned */
-	case 5: return (uint64_t)(hole - 1 - rnd() % 32);	     /* read-only, up to a hole */
-	case 6: return (uint64_t)(buffer + 59 * PAGE + PAGE - rnd() % 64); /* up to read-only memory */
+	/* a descriptor, or a small number */
+	case 2: return rnd() % 24;
+	case 3: return (uint64_t)(buffer + (rnd() % (59 * PAGE))); /* memory */
+	case 4: return (uint64_t)(buffer + (rnd() % 59) * PAGE);   /* aligned */
+	case 5:
+		return (uint64_t)(hole - 1 - rnd() % 32); /* read-only, up to a hole */
+	/* up to read-only memory */
+	case 6: return (uint64_t)(buffer + 59 * PAGE + PAGE - rnd() % 64);
 	case 7: return (uint64_t)names[rnd() % COUNT(names)];
 	case 8: return 1ull << (rnd() % 64);
 	default: return rnd() >> (rnd() % 64);

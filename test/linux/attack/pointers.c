@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every system call, in turn, with every strange number in one place or in all, as root and as nobody. */
+/*
+ * Every system call, in turn, with every strange number in one place or in all, as root and as
+ * nobody.
+ */
 #include "test/linux/attack/hostile.h"
 
 static long call(long nr, const uint64_t a[6])
@@ -37,7 +40,8 @@ static void try_number(long nr, bool as_root)
 {
 	int st = 0;
 	pid_t pid = START({
-		struct rlimit files = {64, 64}, size = {1 << 20, 1 << 20}, space = {64 << 20, 64 << 20};
+		struct rlimit files = { 64, 64 }, size = { 1 << 20, 1 << 20 },
+			      space = { 64 << 20, 64 << 20 };
 
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -65,7 +69,8 @@ static void try_number(long nr, bool as_root)
 
 static void run_all(bool as_root)
 {
-	char *pattern = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *pattern = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
 
 	memset(pattern, 0x5a, 64 * PAGE);
 	for (long nr = 0; nr < CALLS; nr++) {
@@ -94,18 +99,23 @@ static void root(void)
 /* Numbers that are none. */
 static void numbers(void)
 {
-	static const long nr[] = {CALLS, 511, 512, 1000, 4096, 0x7fffffff, 0x80000000, 0x40000000, 0xffffffff, 1l << 32, 1l << 62,
-				  LONG_MIN, LONG_MAX, -1, -2, -4095};
+	static const long nr[] = { CALLS,      511,        512,        1000,
+				   4096,       0x7fffffff, 0x80000000, 0x40000000,
+				   0xffffffff, 1l << 32,   1l << 62,   LONG_MIN,
+				   LONG_MAX,   -1,         -2,         -4095 };
 
 	for (size_t i = 0; i < COUNT(nr); i++) {
 		errno = 0;
 		long r = syscall(nr[i] & 0xffffffff ? nr[i] : 1l << 31, 1, 2, 3, 4, 5, 6);
-		EXPECT(r == -1 && errno == ENOSYS, "number %#lx gives %ld %s", nr[i], r, error_name(errno));
+		EXPECT(r == -1 && errno == ENOSYS, "number %#lx gives %ld %s", nr[i], r,
+		       error_name(errno));
 	}
 	finish("numbers");
 }
 
-static const struct section sections[] = {{"numbers", numbers}, {"nobody", nobody}, {"root", root}};
+static const struct section sections[] = { { "numbers", numbers },
+					   { "nobody", nobody },
+					   { "root", root } };
 
 int main(int argc, char **argv)
 {

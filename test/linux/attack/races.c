@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Things that happen at once: memory that goes while a call uses it, descriptors, folders, programs that end. */
+/*
+ * Things that happen at once: memory that goes while a call uses it, descriptors, folders, programs
+ * that end.
+ */
 #include "test/linux/attack/hostile.h"
 #include <pthread.h>
 #include <sched.h>
@@ -34,7 +37,8 @@ static int fds[2];
 static void *map_unmap(void *arg UNUSED)
 {
 	for (;;) {
-		mmap(area, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		mmap(area, 16 * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		sched_yield();
 		munmap(area + (rnd() % 16) * PAGE, PAGE);
 		mprotect(area, 8 * PAGE, rnd() & 1 ? PROT_READ : PROT_NONE);
@@ -55,7 +59,9 @@ static void *write_from_area(void *arg UNUSED)
 static void *read_into_area(void *arg UNUSED)
 {
 	for (;;) {
-		struct iovec v[3] = {{area, PAGE}, {area + 5 * PAGE, 3 * PAGE}, {area + 15 * PAGE, PAGE}};
+		struct iovec v[3] = { { area, PAGE },
+				      { area + 5 * PAGE, 3 * PAGE },
+				      { area + 15 * PAGE, PAGE } };
 
 		if (readv(fds[0], v, 3) < 0)
 			sched_yield();
@@ -78,11 +84,14 @@ static void *fork_often(void *arg UNUSED)
 static void memory_goes(void)
 {
 	expect_signal(CHILD({
-			      static void *(*const fns[])(void *) = {map_unmap, write_from_area, read_into_area, fork_often, map_unmap};
+			      static void *(*const fns[])(void *) = { map_unmap, write_from_area,
+								      read_into_area, fork_often,
+								      map_unmap };
 
 			      seed = 1;
 			      signal(SIGPIPE, SIG_IGN);
-			      area = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			      area = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			      MUST(pipe(fds));
 			      run_threads(fns, 5);
 		      }),
@@ -121,8 +130,10 @@ static void *use_descriptors(void *arg UNUSED)
 
 	for (;;) {
 		int fd = 10 + (int)(rnd() % 8), other = 10 + (int)(rnd() % 8);
-		struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | (rnd() & 1 ? EPOLLET : 0)}, out[4];
-		struct pollfd p[2] = {{fd, POLLIN, 0}, {other, POLLOUT, 0}};
+		struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT |
+						    (rnd() & 1 ? EPOLLET : 0) },
+				   out[4];
+		struct pollfd p[2] = { { fd, POLLIN, 0 }, { other, POLLOUT, 0 } };
 
 		switch (rnd() % 8) {
 		case 0: epoll_ctl(fd, EPOLL_CTL_ADD, other, &ev); break;
@@ -132,7 +143,7 @@ static void *use_descriptors(void *arg UNUSED)
 		case 4: (void)!read(fd, buf, sizeof(buf)); break;
 		case 5: (void)!write(fd, buf, sizeof(buf)); break;
 		case 6: fcntl(fd, F_SETFL, O_NONBLOCK); break;
-		default: fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK}); break;
+		default: fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK }); break;
 		}
 	}
 	return NULL;
@@ -141,7 +152,9 @@ static void *use_descriptors(void *arg UNUSED)
 static void descriptors_go(void)
 {
 	expect_signal(CHILD({
-			      static void *(*const fns[])(void *) = {close_and_open, use_descriptors, use_descriptors, use_descriptors, close_and_open};
+			      static void *(*const fns[])(
+				      void *) = { close_and_open, use_descriptors, use_descriptors,
+						  use_descriptors, close_and_open };
 
 			      seed = 2;
 			      signal(SIGPIPE, SIG_IGN);
@@ -151,7 +164,7 @@ static void descriptors_go(void)
 	/* The last reference ends while somebody waits on it. */
 	for (int i = 0; i < 50; i++) {
 		pid_t pid = START({
-			static void *(*const fns[])(void *) = {use_descriptors};
+			static void *(*const fns[])(void *) = { use_descriptors };
 
 			MUST(pipe(fds));
 			start(fns[0], NULL);
@@ -170,7 +183,9 @@ static void descriptors_go(void)
 
 static void *rename_things(void *arg UNUSED)
 {
-	static const char *const n[] = {"a", "b", "a/c", "b/c", "a/c/d", "b/d", "f", "a/f", "b/f"};
+	static const char *const n[] = {
+		"a", "b", "a/c", "b/c", "a/c/d", "b/d", "f", "a/f", "b/f"
+	};
 
 	for (;;) {
 		const char *x = n[rnd() % COUNT(n)], *y = n[rnd() % COUNT(n)];
@@ -230,7 +245,8 @@ static void names_go(void)
 
 	for (int i = 0; i < 4; i++)
 		pids[i] = START({
-			static void *(*const fns[])(void *) = {rename_things, walk_things, rename_things};
+			static void *(*const fns[])(void *) = { rename_things, walk_things,
+								rename_things };
 
 			seed = 3 + (uint64_t)i;
 			run_threads(fns, 3);
@@ -245,7 +261,7 @@ static void names_go(void)
 
 static void *exec_soon(void *arg UNUSED)
 {
-	char *argv[] = {"races", "--nothing", NULL};
+	char *argv[] = { "races", "--nothing", NULL };
 
 	usleep((useconds_t)(rnd() % 3000));
 	execv(own_path(), argv);
@@ -269,11 +285,14 @@ static void programs_end(void)
 {
 	for (int i = 0; i < 60; i++) {
 		pid_t pid = START({
-			static void *(*const fns[])(void *) = {map_unmap, write_from_area, fork_often, vfork_often, use_descriptors, exec_soon};
+			static void *(*const fns[])(void *) = { map_unmap,       write_from_area,
+								fork_often,      vfork_often,
+								use_descriptors, exec_soon };
 
 			seed = 100 + (uint64_t)i;
 			signal(SIGPIPE, SIG_IGN);
-			area = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			area = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			MUST(pipe(fds));
 			for (int k = 0; k < 5; k++)
 				start(fns[k], NULL);
@@ -310,7 +329,7 @@ static void signal_storm(void)
 {
 	int st;
 	pid_t pid = START({
-		struct sigaction sa = {.sa_handler = on_storm, .sa_flags = SA_NODEFER};
+		struct sigaction sa = { .sa_handler = on_storm, .sa_flags = SA_NODEFER };
 
 		for (int s = 1; s <= 64; s++)
 			sigaction(s, &sa, NULL);
@@ -362,7 +381,7 @@ static void terminals_go(void)
 			(void)!write(m, "\x03typed\n\x1a\x11", 9);
 			(void)!read(m, buf, sizeof(buf));
 		}
-		ioctl(m, TIOCSWINSZ, &(struct winsize){1, 2, 3, 4});
+		ioctl(m, TIOCSWINSZ, &(struct winsize){ 1, 2, 3, 4 });
 		close(m);
 		EXPECT(wait_or_kill(pid, 3000, &st), "a process on a terminal does not end");
 		while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -373,8 +392,9 @@ static void terminals_go(void)
 }
 
 static const struct section sections[] = {
-	{"memory_goes", memory_goes},	{"descriptors_go", descriptors_go}, {"names_go", names_go},
-	{"programs_end", programs_end}, {"signal_storm", signal_storm},	    {"terminals_go", terminals_go},
+	{ "memory_goes", memory_goes },   { "descriptors_go", descriptors_go },
+	{ "names_go", names_go },         { "programs_end", programs_end },
+	{ "signal_storm", signal_storm }, { "terminals_go", terminals_go },
 };
 
 int main(int argc, char **argv)

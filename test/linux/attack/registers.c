@@ -399,10 +399,9 @@ static void compat(void)
 	for (unsigned sel = 0; sel < 0x100; sel++) {
 		int st = CHILD({
 			alarm(3);
-			__asm__ volatile(
-				"mov %0, %%ds; mov %0, %%es; mov %0, %%gs; mov $39, %%eax; syscall" ::
-					"r"(sel)
-				: "rax", "rcx", "r11", "memory");
+			__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%gs;"
+					 "mov $39, %%eax; syscall" ::"r"(sel)
+					 : "rax", "rcx", "r11", "memory");
 		});
 		EXPECT(WIFEXITED(st) || (WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV),
 		       "data segment %#x", sel);
