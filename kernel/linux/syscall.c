@@ -28,22 +28,21 @@ const struct syscall syscall_table[SYSCALL_LIMIT] = {
 uint64_t syscall_count[SYSCALL_LIMIT];
 
 /*
- * One log line for each number and program, not for each call: a program that probes must not flood
+ * One log line for each number, and one for all that are none: a program that probes must not flood
  * the log.
  */
 static long syscall_unknown(const struct trapframe *tf)
 {
-	static uint8_t told[SYSCALL_LIMIT / 8];
-	uint64_t nr = tf->orig_rax;
-	const char *name = nr < SYSCALL_LIMIT ? syscall_missing_name((unsigned)nr) : NULL;
+	static uint8_t told[SYSCALL_LIMIT / 8 + 1];
+	uint32_t nr = (uint32_t)tf->orig_rax;
+	uint32_t bit = nr < SYSCALL_LIMIT ? nr : SYSCALL_LIMIT;
+	const char *name = nr < SYSCALL_LIMIT ? syscall_missing_name(nr) : NULL;
 
-	if (nr < SYSCALL_LIMIT) {
-		if (told[nr / 8] & 1u << nr % 8)
-			return E_NOSYS;
-		told[nr / 8] |= (uint8_t)(1u << nr % 8);
-	}
-	log_info("%s[%d]: system call %s (%lu) is not there: ENOSYS", current->comm,
-		 current_task->pid, name == NULL ? "?" : name, (unsigned long)nr);
+	if (told[bit / 8] & 1u << bit % 8)
+		return E_NOSYS;
+	told[bit / 8] |= (uint8_t)(1u << bit % 8);
+	log_info("%s[%d]: system call %s (%u) is not there: ENOSYS", current->comm,
+		 current_task->pid, name == NULL ? "?" : name, nr);
 	if (strace_on && name != NULL)
 		user_log("%s(...) = -1 ENOSYS (no such call here)", name);
 	return E_NOSYS;
@@ -68,7 +67,7 @@ _Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST &&
 
 void syscall_dispatch(struct trapframe *tf)
 {
-	uint64_t nr = tf->orig_rax;
+	uint32_t nr = (uint32_t)tf->orig_rax;
 	const struct syscall *s = &syscall_table[nr];
 	long ret;
 

@@ -116,7 +116,8 @@ ENTRY syscall_entry
 	 * them but for the fourth. Whatever is not usual (a number without function, --strace) goes
 	 * through syscall_dispatch.
 	 */
-	cmpq	$SYSCALL_LIMIT, %rax
+	movl	%eax, %eax			/* as Linux: the number is the lower half */
+	cmpl	$SYSCALL_LIMIT, %eax
 	jae	syscall_unusual
 	cmpb	$0, syscall_watched(%rip)
 	jne	syscall_unusual

@@ -110,6 +110,10 @@ static void numbers(void)
 		EXPECT(r == -1 && errno == ENOSYS, "number %#lx gives %ld %s", nr[i], r,
 		       error_name(errno));
 	}
+	/* Only the lower half of the register is the number. */
+	long pid = SYS_getpid | 1l << 32;
+	__asm__ volatile("syscall" : "+a"(pid) : : "rcx", "r11", "memory");
+	EXPECT(pid == getpid(), "getpid with more bits gives %ld", pid);
 	finish("numbers");
 }
 
