@@ -136,10 +136,12 @@ static void boot_image(void)
 	}
 }
 
-/* nk has the record in memory of its own; the kernel reads it as a constant. */
+/* nk has the record in memory of its own, under this name; the kernel reads it as a constant. */
+extern struct boot_info nk_boot_info;
+
 static void boot_record(void)
 {
-	struct boot_info *b = (struct boot_info *)&boot_info;
+	struct boot_info *b = &nk_boot_info;
 
 	b->nranges = 1;
 	b->range[0] = (struct boot_range){ CHUNK_SIZE, MACHINE_CHUNKS * CHUNK_SIZE };
