@@ -34,7 +34,7 @@ SECTIONS {
 LD
 
 assemble() { # assemble NAME < source
-	"${CC:-cc}" -x assembler -c -o "$1.o" -
+	as -o "$1.o" -
 }
 function_of() { # function_of NAME BODY: a global function with a type
 	printf '.text\n.globl %s\n.type %s, @function\n%s:\n%b\n.size %s, . - %s\n' "$1" "$1" "$1" "$2" "$1" "$1"
