@@ -74,8 +74,8 @@ function_of far '\tret' | assemble far
 link accident near.o far.o && grep -q 'trying another' log
 check $? 'an accident of distances is cured by another order'
 
-# A forbidden sequence across the border of two sections.
-{ function_of start '\tret\n\t.byte 0x0f'; printf '.section .nktext, "ax"\n\t.byte 0x30\n'; } | assemble border
+# A forbidden sequence across the border of two sections. 16 bytes: no alignment comes between.
+{ function_of start '\t.skip 14, 0x90\n\tret\n\t.byte 0x0f'; printf '.section .nktext, "ax"\n\t.byte 0x30\n'; } | assemble border
 ! link border border.o
 check $? 'a sequence that begins in outer code and ends in the nested kernel is found'
 
