@@ -85,7 +85,7 @@ long sys_getrandom(uaddr_t to, size_t len, unsigned flags)
 		if (user_out(UADDR(to.v + done), buf, n) != OK)
 			return done > 0 ? (long)done : E_FAULT;
 		done += n;
-		if (done < len && signal_pending_current())
+		if (done < len && (sched_breathe() || signal_pending_current()))
 			break;
 	}
 	return (long)done;

@@ -313,6 +313,23 @@ void sched_preempt(void)
 	reschedule(SCHED_PREEMPTED);
 }
 
+#define BREATHE_NS NS_PER_MS
+
+bool sched_breathe(void)
+{
+	static uint64_t last_ns;
+
+	if (current == NULL)
+		return false;
+	if (time_mono_ns() - last_ns >= BREATHE_NS) {
+		x86_poll_interrupts();
+		if (user_work & USER_WORK_RESCHED)
+			sched_preempt();
+		last_ns = time_mono_ns();
+	}
+	return current->killed;
+}
+
 void sched_exit_current(void)
 {
 	struct thread *t = current;

@@ -84,7 +84,13 @@ extern struct thread *current;         /* NULL outside threads (start-up, idle) 
 void sched_enqueue(
 	struct thread *t); /* a thread that has never run, or is not runnable, becomes runnable */
 void sched_yield(void);    /* MAY_SWITCH */
-void sched_block(void);    /* the current thread is not runnable any more: switch. MAY_SWITCH */
+/*
+ * In the middle of a call's long work, with nothing half-done: at most once a millisecond
+ * interrupts, messages and other threads get their turn, as if the program had been interrupted.
+ * True: the thread has been killed, the call should end with what it has. MAY_SWITCH
+ */
+bool sched_breathe(void);
+void sched_block(void);        /* the current thread is not runnable any more: switch. MAY_SWITCH */
 NORETURN void sched_run(void); /* the core's main loop: run threads, poll messages, halt */
 /*
  * Start-up and in-kernel tests, outside threads: run threads until none is runnable, then return.

@@ -19,6 +19,7 @@
 
 #define FILE_POS_MAX ((uint64_t)INT64_MAX)
 #define COPY_CHUNK   65536u
+#define READ_PART    (1u << 20)
 
 static uint64_t last_anon_ino = 1000;
 static uint64_t open_files;
@@ -129,6 +130,28 @@ static err_t ops_transfer(struct file *f, uint64_t off, struct uio *u, bool writ
 	return f->ops->read != NULL ? f->ops->read(f, off, u, done) : E_INVAL;
 }
 
+/*
+ * One call may ask for 2 GiB: others get their turn in between. (A write is not divided: nothing
+ * may come between its parts. What it can take is limited by the memory there is.)
+ */
+static err_t read_in_parts(struct inode *i, uint64_t off, struct uio *to, size_t *done)
+{
+	size_t all = to->left;
+	err_t err;
+
+	for (;;) {
+		size_t part = all - *done < READ_PART ? all - *done : READ_PART, got = 0;
+
+		to->left = part;
+		err = i->ops->read(i, off + *done, to, &got);
+		*done += got;
+		if (err != OK || got < part || *done == all || sched_breathe())
+			break;
+	}
+	to->left = all - *done;
+	return err;
+}
+
 static err_t inode_read(struct file *f, uint64_t off, struct uio *to, size_t *done)
 {
 	struct inode *i = f->inode;
@@ -142,7 +165,7 @@ static err_t inode_read(struct file *f, uint64_t off, struct uio *to, size_t *do
 		return OK;
 	if (off >= FILE_POS_MAX)
 		return E_INVAL;
-	err = i->ops->read(i, off, to, done);
+	err = read_in_parts(i, off, to, done);
 	if ((f->flags & O_NOATIME) == 0)
 		path_accessed(&f->path, i);
 	if (*done > 0)
@@ -308,7 +331,7 @@ err_t file_copy(struct file *in, uint64_t *in_off, struct file *out, uint64_t *o
 
 		err = copy_chunk(in, in_off, out, out_off, buf, want, &moved);
 		*done += moved;
-		if (err != OK || moved < want)
+		if (err != OK || moved < want || (*done < len && sched_breathe()))
 			break;
 	}
 	kmem_free(buf);

@@ -9,7 +9,8 @@
 #include "kernel/mem/aspace.h"
 #include "kernel/task/task.h"
 
-#define BATCH 256u
+#define BATCH     256u
+#define ZERO_PART (1u << 20)
 
 /* ---- null, zero, full ---- */
 
@@ -36,7 +37,12 @@ static err_t read_zeros(struct file *f, uint64_t off, struct uio *to, size_t *do
 	(void)f;
 	(void)off;
 	*done = 0;
-	return uio_out_zero(to, to->left, done);
+	while (to->left > 0) {
+		TRY(uio_out_zero(to, to->left < ZERO_PART ? to->left : ZERO_PART, done));
+		if (sched_breathe())
+			break;
+	}
+	return OK;
 }
 
 static err_t write_full(struct file *f, uint64_t off, struct uio *from, size_t *done)
@@ -92,6 +98,8 @@ static err_t random_read(struct file *f, uint64_t off, struct uio *to, size_t *d
 
 		random_bytes(buf, n);
 		TRY(uio_out(to, buf, n, done));
+		if (sched_breathe())
+			break;
 	}
 	return OK;
 }
@@ -110,6 +118,8 @@ static err_t random_write(struct file *f, uint64_t off, struct uio *from, size_t
 		random_mix(buf, got);
 		*done += got;
 		TRY(err);
+		if (sched_breathe())
+			break;
 	}
 	return OK;
 }

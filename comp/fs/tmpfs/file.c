@@ -298,9 +298,14 @@ static err_t punch(struct tnode *n, uint64_t off, uint64_t end)
  * on the way leaves pages that show what was there before. */
 static err_t allocate_range(struct tnode *n, uint64_t off, uint64_t end)
 {
-	uint64_t want = 0, slot;
+	uint64_t want = 0, slot, range = page_count(end) - off / PAGE_SIZE;
+	struct mem_stats m;
 
-	if (page_count(end) - off / PAGE_SIZE > n->fs->max_pages)
+	/*
+	 * Before anything is counted page by page. A file system without a limit has the memory's.
+	 */
+	mem_stats(&m);
+	if (range > n->fs->max_pages || range > m.total / PAGE_SIZE)
 		return E_NOSPC;
 	for (uint64_t i = off / PAGE_SIZE; i < page_count(end); i++)
 		want += !slot_is_frame(pages_get(&n->file.pages, i));

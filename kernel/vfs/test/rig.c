@@ -185,6 +185,11 @@ void vmobject_invalidate(struct vmobject *o, uint64_t pgoff, uint64_t n)
 	rig_invalidated += n;
 }
 
+bool sched_breathe(void)
+{
+	return false;
+}
+
 void vmobject_truncate(struct vmobject *o, uint64_t pgoff)
 {
 	(void)o;
