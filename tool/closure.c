@@ -103,6 +103,12 @@ static bool seen_before(struct closure *c, const char *real)
 	return false;
 }
 
+/*
+ * glibc loads it by itself when a thread is cancelled or ends by pthread_exit(), and for
+ * backtrace(); without it the program is aborted then. Where it is not installed no program can.
+ */
+#define UNWINDER "libgcc_s.so.1"
+
 static bool add_libraries(struct closure *c, const char *path, const struct elf_info *info,
 			  struct problem *why);
 
@@ -114,6 +120,8 @@ static bool add_library(struct closure *c, const char *name, const char *path,
 	char reason[ELF_WHY_MAX];
 	bool ok = true;
 
+	if (file == NULL && strcmp(name, UNWINDER) == 0)
+		return true;
 	record(c, name, file, path, false);
 	if (file == NULL)
 		return c->tolerate ||
@@ -135,6 +143,8 @@ static bool add_library(struct closure *c, const char *name, const char *path,
 			else
 				ok = refuse(why, xstrdup("install its package again"),
 					    "library %s cannot be used: %s", file, reason);
+			if (ok && strcmp(name, "libc.so.6") == 0)
+				ok = add_library(c, UNWINDER, real, &lib, why);
 			elf_info_release(&lib);
 		}
 		free(real);

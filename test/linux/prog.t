@@ -20,9 +20,8 @@ BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
 TOOL = os.path.join(BUILD, "ringfence")
 PROGS = os.path.join(BUILD, "prog/test/linux/prog")
 
-# What the programs start, and what libc loads when a thread is cancelled.
+# What the programs start.
 ALSO = ["/bin/true", "/bin/false", "/bin/sleep", "/bin/sh"]
-INCLUDE = ["/lib/x86_64-linux-gnu/libgcc_s.so.1"]
 MEMORY = "256M"
 
 NAMES = ["proc", "exec_errors", "sig", "fault", "eintr", "threads", "mem", "mapfile", "path", "fileio", "pollio",
@@ -55,9 +54,6 @@ def in_guest(path, sections, cores):
     argv = [TOOL, "run", "-c", str(cores), "-m", MEMORY]
     for name in ALSO:
         argv += ["--also", name]
-    for name in INCLUDE:
-        if os.path.exists(name):
-            argv += ["--include", name]
     return run(argv + ["--", path] + sections, environment(TMPDIR="/tmp"), 400)
 
 
