@@ -50,7 +50,7 @@ static void stack(void)
 	YES("strings lie one after the other", in_order);
 	YES("and end below the stack's top",
 	    (uintptr_t)environ[0] > (uintptr_t)p && (uintptr_t)environ[0] < 0x800000000000);
-	register uintptr_t sp __asm__("rsp");
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 	YES("all of it is on the stack", (uintptr_t)p > sp && (uintptr_t)p - sp < 1 << 20);
 }
 
