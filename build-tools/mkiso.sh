@@ -7,8 +7,9 @@ kernel=$1 iso=$2 cmdline=$3 image=${4:-} run=${5:-}
 	echo 'mkiso: a run configuration needs a root image (ISO_IMAGE)' >&2
 	exit 1
 }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+# The log lies outside the tree that goes into the image: xorriso takes offence at a file that grows.
+dir=$(mktemp -d) log=$(mktemp)
+trap 'rm -rf "$dir" "$log"' EXIT
 mkdir -p "$dir/boot/grub"
 cp "$kernel" "$dir/boot/kernel.elf"
 {
@@ -29,8 +30,8 @@ cp "$kernel" "$dir/boot/kernel.elf"
 } >"$dir/boot/grub/grub.cfg"
 # Few modules and no fonts: 1 MB instead of 10.
 if ! grub-mkrescue --install-modules='multiboot2 iso9660 biosdisk normal part_msdos boot' \
-	--fonts= --locales= --themes= -o "$iso" "$dir" >"$dir/log" 2>&1; then
-	cat "$dir/log" >&2
+	--fonts= --locales= --themes= -o "$iso" "$dir" >"$log" 2>&1; then
+	cat "$log" >&2
 	exit 1
 fi
 echo "$iso"
