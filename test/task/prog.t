@@ -17,7 +17,9 @@ TIMEOUT = 120
 
 def run(argv):
     try:
-        p = subprocess.run(argv, capture_output=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        # A session of its own: the one that we are in may have begun outside of our PID namespace.
+        p = subprocess.run(argv, capture_output=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+                           start_new_session=True)
     except subprocess.TimeoutExpired as e:
         return "timeout", (e.stdout or b"").decode(errors="replace")
     return p.returncode, p.stdout.decode(errors="replace")

@@ -501,9 +501,9 @@ static void privileges(void)
 	int status;
 	pid_t pid;
 
-	if (getuid() != 0 || mkdtemp(dir) == NULL || statvfs(dir, &fs) != 0 ||
-	    (fs.f_flag & ST_NOSUID)) {
-		OK(true, "set-user-id # SKIP not root, or /tmp is nosuid");
+	if (getuid() != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || mkdtemp(dir) == NULL ||
+	    statvfs(dir, &fs) != 0 || (fs.f_flag & ST_NOSUID)) {
+		OK(true, "set-user-id # SKIP not root, no new privileges, or /tmp is nosuid");
 		OK(true, "PR_SET_NO_NEW_PRIVS # SKIP");
 		OK(true, "RLIMIT_NPROC # SKIP");
 		return;
