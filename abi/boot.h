@@ -24,6 +24,15 @@
  *   time=NS         wall-clock time at start, nanoseconds since 1970 (default: the RTC)
  *   init=1          reap orphans and pass signals on (default: the program itself is process 1's
  *                   child role)
+ *   net=dhcp        the network device asks for an IPv4 address (default when there is a device);
+ *                   IPv6 by router advertisement. The program starts when the answer is there, but
+ *                   does not wait for a slow one (kernel/net/netconf.h)
+ *   net=ADDR/LEN[,GATEWAY[,DNS...]]
+ *                   fixed: the first instruction needs no answer of anybody. May be given once for
+ *                   IPv4 and once for IPv6
+ *   net=none        only the loopback device
+ *   dns=ADDR        a name server; several in order of preference, before those of net=
+ *   etc-net=1       write /etc/resolv.conf, hosts and hostname also where the image brings its own
  * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new
  * wishes.
  */

@@ -43,8 +43,9 @@ static void test_good(void **state)
 	assert_int_equal(
 		RUN("arg=sh\0arg=-c\0arg=\0exe=/bin/sh\0env=A=b=c\0env=E=\0cwd=/tmp\0uid=1000\0gid=0\0"
 		    "umask=077\0hostname=\0tty=24x80\0tty-out=6\0strace=1\0missing=0\0time=1700000000000000000\0"
-		    "init=1"),
+		    "init=1\0net=10.0.0.2/24,10.0.0.1\0net=fd00::2/64\0dns=10.0.0.1\0etc-net=1"),
 		OK);
+	assert_string_equal(run_config_get("net", 1), "fd00::2/64");
 	assert_string_equal(run_config_get("arg", 0), "sh");
 	assert_string_equal(run_config_get("arg", 2), "");
 	assert_null(run_config_get("arg", 3));
@@ -70,6 +71,7 @@ static void test_bad(void **state)
 	assert_int_equal(RUN("exe=/a\0arg=x\0tty=0x80"), E_INVAL);
 	assert_int_equal(RUN("exe=/a\0arg=x\0env=NOVALUE"), E_INVAL);
 	assert_int_equal(RUN("exe=/a\0arg=x\0nonsense"), E_INVAL);
+	assert_int_equal(RUN("exe=/a\0arg=x\0net="), E_INVAL);
 	assert_int_equal(RUN("exe=/a\0arg=x\0\0"), E_INVAL);  /* an empty string */
 	assert_int_equal(run("exe=/a\0arg=xy", 12), E_INVAL); /* no end */
 	assert_int_equal(run(NULL, 0), E_INVAL);
