@@ -114,16 +114,18 @@ static bool find_place(const struct trapframe *tf, const struct sig_action *a, s
 }
 
 /*
- * The image goes out as it is, with Linux's description in the bytes that the processor leaves to
- * software.
+ * The image goes out as the processor writes it, with Linux's description in the bytes that are
+ * left to software.
  */
 static err_t put_fpu(uint64_t at)
 {
 	struct _fpx_sw_bytes sw = { 0 };
 	uint32_t magic2 = FP_XSTATE_MAGIC2;
+	struct ubuf place;
 
-	fpu_sync(current->fpu);
-	TRY(user_out(UADDR(at), fpu_data(current->fpu), fpu_size()));
+	TRY(ubuf_make(&place, UADDR(at), fp_frame_len()));
+	if (!fpu_save_user(current->fpu, at))
+		return E_FAULT;
 	if (!boot_info.cpu.xsave)
 		return OK;
 	sw.magic1 = FP_XSTATE_MAGIC1;
@@ -188,8 +190,7 @@ static void enter_handler(struct trapframe *tf, int sig, const struct sig_action
 	tf->ss = SEL_UDATA;
 	tf->rflags &= ~(uint64_t)(RFLAGS_DF | RFLAGS_RF | RFLAGS_TF);
 	tf->orig_rax = UINT64_MAX;
-	fpu_reset(current->fpu);
-	fpu_switch(current->fpu);
+	fpu_start(current->fpu);
 }
 
 static void disarm_altstack(struct thread *t)
@@ -274,16 +275,14 @@ static err_t image_len(uint64_t at, uint32_t *len)
 #define XSTATE_BV_OFFSET 512u
 #define XSTATE_FP_SSE    3u
 
-static err_t load_image(uint64_t at, uint8_t *image)
+/* An image of less than all components. */
+static err_t load_part(uint64_t at, uint32_t len, uint8_t *image)
 {
-	uint32_t len;
-
-	TRY(image_len(at, &len));
 	memset(image, 0, fpu_size());
 	TRY(user_in(image, UADDR(at), len));
 	/* The software's bytes are not part of what the processor checks. */
 	memset(image + offsetof(struct _fpstate, sw_reserved), 0, sizeof(struct _fpx_sw_bytes));
-	if (boot_info.cpu.xsave && len < fpu_size()) {
+	if (boot_info.cpu.xsave) {
 		uint64_t bv = XSTATE_FP_SSE;
 
 		memcpy(image + XSTATE_BV_OFFSET, &bv, sizeof(bv));
@@ -291,21 +290,15 @@ static err_t load_image(uint64_t at, uint8_t *image)
 	return fpu_image_valid(image, fpu_size()) ? OK : E_INVAL;
 }
 
-static err_t restore_fpu(uint64_t at)
+static err_t restore_part(uint64_t at, uint32_t len)
 {
 	struct fpu_area *fpu = current->fpu;
-	uint8_t *image;
+	uint8_t *image = kmem_alloc(fpu_size());
 	err_t err;
 
-	if (at == 0) {
-		fpu_reset(fpu);
-		fpu_switch(fpu);
-		return OK;
-	}
-	image = kmem_alloc(fpu_size());
 	if (image == NULL)
 		return E_NOMEM;
-	err = load_image(at, image);
+	err = load_part(at, len, image);
 	if (err == OK) {
 		fpu_drop(fpu);
 		memcpy(fpu_data(fpu), image, fpu_size());
@@ -313,6 +306,22 @@ static err_t restore_fpu(uint64_t at)
 	}
 	kmem_free(image);
 	return err;
+}
+
+static err_t restore_fpu(uint64_t at)
+{
+	struct ubuf place;
+	uint32_t len;
+
+	if (at == 0) {
+		fpu_start(current->fpu);
+		return OK;
+	}
+	TRY(image_len(at, &len));
+	if (!boot_info.cpu.xsave || len != fpu_size())
+		return restore_part(at, len);
+	TRY(ubuf_make(&place, UADDR(at), len));
+	return fpu_load_user(current->fpu, at) ? OK : E_INVAL;
 }
 
 static void restore_altstack(uint64_t sp, const stack_t *s)

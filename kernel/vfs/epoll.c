@@ -99,29 +99,30 @@ static bool any_ready(struct epoll *ep)
 	return false;
 }
 
-/* Move up to max events of the ready list to ev. */
+/*
+ * Move up to max events of the ready list to ev. An item that stays ready goes to the end: those not
+ * looked at come first next time, and nobody starves.
+ */
 static unsigned collect(struct epoll *ep, struct epoll_event *ev, unsigned max)
 {
-	struct list todo = LIST_INIT(todo), again = LIST_INIT(again);
+	const struct list *last = ep->ready.prev;
 	unsigned n = 0;
+	bool more = !list_empty(&ep->ready);
 
-	list_splice_back(&todo, &ep->ready);
-	while (n < max && !list_empty(&todo)) {
-		struct item *it = list_entry(list_pop_front(&todo), struct item, in_ready);
+	while (more && n < max) {
+		struct list *node = list_pop_front(&ep->ready);
+		struct item *it = list_entry(node, struct item, in_ready);
 		uint32_t events = item_look(it);
 
+		more = node != last;
 		if (events == 0)
 			continue;
 		ev[n++] = (struct epoll_event){ .events = events, .data = it->data };
 		if (it->events & EPOLLONESHOT)
 			it->events &= PRIVATE;
 		else if ((it->events & EPOLLET) == 0)
-			list_push_back(&again, &it->in_ready);
+			list_push_back(&ep->ready, &it->in_ready);
 	}
-	/* Those not looked at come first next time: nobody starves. */
-	list_splice_back(&todo, &again);
-	list_splice_back(&todo, &ep->ready);
-	list_splice_back(&ep->ready, &todo);
 	return n;
 }
 
@@ -137,7 +138,7 @@ long epoll_wait_events(struct file *f, struct epoll_event *ev, unsigned max, uin
 
 		if (n > 0) {
 			/* What is left may be work for another thread. */
-			if (!list_empty(&ep->ready))
+			if (!list_empty(&ep->ready) && !list_empty(&ep->waiters.waiters))
 				wake_up(&ep->waiters, 1);
 			return n;
 		}

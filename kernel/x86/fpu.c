@@ -39,6 +39,7 @@ _Static_assert(sizeof(struct fxsave) == FXSAVE_LEN, "layout of FXSAVE");
 _Static_assert(sizeof(struct xheader) == XHEADER_LEN, "layout of XSAVE's header");
 
 static struct fpu_area *owner;
+static struct fpu_area *initial; /* what registers begin with */
 static uint32_t mxcsr_mask; /* 0: not asked yet */
 
 uint32_t fpu_size(void)
@@ -91,13 +92,26 @@ void fpu_reset(struct fpu_area *a)
 	fpu_drop(a);
 }
 
-struct fpu_area *fpu_alloc(void)
+static struct fpu_area *new_area(void)
 {
 	struct fpu_area *a = kmem_alloc_aligned(fpu_size(), 64);
 
 	if (a != NULL)
 		fpu_reset(a);
 	return a;
+}
+
+struct fpu_area *fpu_alloc(void)
+{
+	if (initial == NULL)
+		initial = new_area();
+	return initial != NULL ? new_area() : NULL;
+}
+
+void fpu_start(struct fpu_area *a)
+{
+	load(initial);
+	owner = a;
 }
 
 void fpu_free(struct fpu_area *a)
@@ -124,6 +138,27 @@ void fpu_switch(struct fpu_area *next)
 		save(owner);
 	load(next);
 	owner = next;
+}
+
+bool fpu_save_user(struct fpu_area *a, uint64_t addr)
+{
+	fpu_switch(a);
+	if (!boot_info.cpu.xsave)
+		return x86_user_fxsave(addr, 0);
+	/* XSAVE leaves most of the header as it finds it. */
+	return x86_zero_user(addr + offsetof(struct fpu_area, header), XHEADER_LEN) == 0 &&
+	       x86_user_xsave(addr, boot_info.cpu.xcr0);
+}
+
+bool fpu_load_user(struct fpu_area *a, uint64_t addr)
+{
+	if (owner != NULL && owner != a)
+		save(owner);
+	owner = a;
+	if (x86_user_xrstor(addr, boot_info.cpu.xcr0))
+		return true;
+	fpu_start(a);
+	return false;
 }
 
 void fpu_sync(struct fpu_area *a)

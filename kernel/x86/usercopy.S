@@ -151,4 +151,25 @@ cmpxchg32_body:
 	movl	$1, %eax
 	ret
 
+/*
+ * bool x86_user_xsave(uint64_t addr, uint64_t components), and so on: the registers of vector and
+ * floating-point units straight to and from the program. A fault of any kind is the answer false.
+ */
+	.macro	FPU_COPY name, instruction
+ENTRY \name
+	OPEN_USER 7f
+7:	movl	%esi, %eax
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+	MAY_FAULT atomic_refused
+	\instruction (%rdi)
+	movl	$1, %eax
+	ret
+END \name
+	.endm
+
+	FPU_COPY x86_user_xsave, xsave64
+	FPU_COPY x86_user_fxsave, fxsave64
+	FPU_COPY x86_user_xrstor, xrstor64
+
 	.section .note.GNU-stack, "", @progbits

@@ -174,6 +174,16 @@ struct fpu_area *fpu_alloc(void); /* initial state; NULL when out of memory */
 void fpu_free(struct fpu_area *a);
 void fpu_copy(struct fpu_area *to, const struct fpu_area *from);
 void fpu_reset(struct fpu_area *a);
+/* The registers take the initial state, and are those of `a`. */
+void fpu_start(struct fpu_area *a);
+/*
+ * The image of `a` to fpu_size() bytes of the program at addr (multiple of 64; checked by the
+ * caller against what the program may reach), or from there. False when the memory is not there or,
+ * loading, the processor refuses the image: the registers of `a` have the initial state then.
+ * Loading needs XSAVE.
+ */
+bool fpu_save_user(struct fpu_area *a, uint64_t addr) MUST_CHECK;
+bool fpu_load_user(struct fpu_area *a, uint64_t addr) MUST_CHECK;
 /*
  * The registers are to hold `next` from now on (before return to ring 3): saves the owner's, loads
  * next's.
@@ -202,6 +212,10 @@ size_t x86_zero_user(uint64_t dst, size_t len);
 /* 4-byte atomic operations on user memory for futexes; false on fault. */
 bool x86_user_load32(uint64_t addr, uint32_t *out);
 bool x86_user_cmpxchg32(uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *old);
+/* XSAVE, FXSAVE, XRSTOR of these components on user memory; false on any fault. */
+bool x86_user_xsave(uint64_t addr, uint64_t components);
+bool x86_user_fxsave(uint64_t addr, uint64_t components);
+bool x86_user_xrstor(uint64_t addr, uint64_t components);
 bool x86_user_xchg_op32(uint64_t addr, unsigned op, uint32_t arg, uint32_t *old); /* FUTEX_OP_* */
 
 /* ---- devices ---- */
