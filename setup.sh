@@ -44,6 +44,25 @@ test  busybox-static       runs in the machine: shell pipelines
 test  gawk                 runs in the machine
 test  lua5.4               runs in the machine
 test  sqlite3              runs in the machine
+test  nodejs               runs in the machine: worker threads, code made at run time
+test  openjdk-17-jdk-headless  its Java runs in the machine, its javac makes the test programs
+test  golang-go            makes the Go program that runs in the machine
+test  ruby                 runs in the machine
+test  php-cli              runs in the machine
+test  git                  runs in the machine
+test  openssl              runs in the machine
+test  jq                   runs in the machine
+test  rsync                runs in the machine
+test  cpio                 runs in the machine
+test  xz-utils             runs in the machine: threads
+test  zstd                 runs in the machine: threads
+test  ripgrep              runs in the machine: a Rust program with threads
+test  imagemagick          runs in the machine
+test  vim                  runs in the machine, on a terminal
+test  less                 runs in the machine, on a terminal
+test  htop                 runs in the machine, on a terminal
+test  tmux                 runs in the machine; drives terminals of the tests
+test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs
 '

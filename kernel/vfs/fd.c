@@ -105,8 +105,7 @@ static void close_file(struct fdtable *t, struct file *f)
 {
 	if (f->ops != NULL && f->ops->flush != NULL)
 		f->ops->flush(f);
-	if (f->inode != NULL && !list_empty(&f->inode->locks))
-		lock_close_posix(f, t);
+	lock_close_posix(f, t);
 	file_put(f);
 }
 

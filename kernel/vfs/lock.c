@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Advisory locks. All locks of an inode lie on inode.locks; ranges are [start, end] with end
- * inclusive. Of one owner the ranges of record locks never overlap. A waiter sleeps on one queue
- * for the inode's whole set and looks again after each release; `waiting` records whom it waits
- * for, for the search for deadlocks.
+ * Advisory locks. All locks of an inode lie on inode.locks, those of all files without one (pipes,
+ * sockets) on one list, told apart by their number. Ranges are [start, end] with end inclusive. Of
+ * one owner the ranges of record locks never overlap. A waiter sleeps on one queue for the inode's
+ * whole set and looks again after each release; `waiting` records whom it waits for, for the search
+ * for deadlocks.
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -19,11 +20,12 @@
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
 struct lock {
-	struct list node; /* inode.locks */
+	struct list node; /* inode.locks, or anon_locks */
 	enum lock_kind kind;
 	bool write;
 	const void *owner; /* descriptor table (POSIX) or file */
 	int pid;
+	uint64_t anon_ino; /* 0: the inode's */
 	uint64_t start, end;
 };
 
@@ -34,6 +36,7 @@ struct lock_wait {
 };
 
 static struct list waiting = LIST_INIT(waiting);
+static struct list anon_locks = LIST_INIT(anon_locks);
 static struct waitq released = WAITQ_INIT(released);
 
 static bool kinds_meet(enum lock_kind a, enum lock_kind b)
@@ -43,12 +46,12 @@ static bool kinds_meet(enum lock_kind a, enum lock_kind b)
 
 static bool same_owner(const struct lock *a, const struct lock *b)
 {
-	return a->kind == b->kind && a->owner == b->owner;
+	return a->kind == b->kind && a->owner == b->owner && a->anon_ino == b->anon_ino;
 }
 
 static bool overlap(const struct lock *a, const struct lock *b)
 {
-	return a->start <= b->end && b->start <= a->end;
+	return a->anon_ino == b->anon_ino && a->start <= b->end && b->start <= a->end;
 }
 
 static bool conflict(const struct lock *held, const struct lock *want)
@@ -57,9 +60,19 @@ static bool conflict(const struct lock *held, const struct lock *want)
 	       overlap(held, want) && (held->write || want->write);
 }
 
-static struct lock *find_conflict(struct inode *i, const struct lock *want)
+static struct list *locks_of(struct file *f)
 {
-	LIST_FOR_EACH(pos, &i->locks) {
+	return f->inode != NULL ? &f->inode->locks : &anon_locks;
+}
+
+static uint64_t lock_ino(const struct file *f)
+{
+	return f->inode != NULL ? 0 : f->anon_ino;
+}
+
+static struct lock *find_conflict(struct list *locks, const struct lock *want)
+{
+	LIST_FOR_EACH(pos, locks) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
 		if (conflict(l, want))
@@ -90,7 +103,7 @@ static void lock_free(struct lock *l)
  * fresh locks are enough: the new one, and the right half of an old one that is split. Checked
  * before anything changes.
  */
-static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
+static err_t apply_range(struct list *locks, const struct lock *want, bool unlock)
 {
 	struct lock *fresh = NULL, *right = lock_copy(want);
 
@@ -101,7 +114,7 @@ static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
 		kmem_free(right);
 		return E_NOLCK;
 	}
-	LIST_FOR_EACH_SAFE(pos, &i->locks) {
+	LIST_FOR_EACH_SAFE(pos, locks) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
 		if (!same_owner(l, want) || !overlap(l, want))
@@ -123,7 +136,7 @@ static err_t apply_range(struct inode *i, const struct lock *want, bool unlock)
 			lock_free(l);
 	}
 	if (fresh != NULL)
-		list_push_back(&i->locks, &fresh->node);
+		list_push_back(locks, &fresh->node);
 	kmem_free(right);
 	return OK;
 }
@@ -167,18 +180,18 @@ static err_t wait_release(const struct lock *want, const struct lock *blocker)
 	return r == WAIT_SIGNAL ? E_RESTARTSYS : OK;
 }
 
-static err_t lock_set(struct inode *i, const struct lock *want, bool unlock, bool wait)
+static err_t lock_set(struct list *locks, const struct lock *want, bool unlock, bool wait)
 {
 	struct lock *blocker;
 
 	if (!unlock) {
-		while ((blocker = find_conflict(i, want)) != NULL) {
+		while ((blocker = find_conflict(locks, want)) != NULL) {
 			if (!wait)
 				return E_AGAIN;
 			TRY(wait_release(want, blocker));
 		}
 	}
-	TRY(apply_range(i, want, unlock));
+	TRY(apply_range(locks, want, unlock));
 	wake_all(&released); /* also after a write lock became a read lock */
 	return OK;
 }
@@ -192,7 +205,7 @@ static err_t range_of(struct file *f, const struct flock *fl, struct lock *l)
 	switch (fl->l_whence) {
 	case SEEK_SET: start = 0; break;
 	case SEEK_CUR: start = (int64_t)f->pos; break;
-	case SEEK_END: start = (int64_t)f->inode->size; break;
+	case SEEK_END: start = f->inode != NULL ? (int64_t)f->inode->size : 0; break;
 	default: return E_INVAL;
 	}
 	if (__builtin_add_overflow(start, fl->l_start, &start))
@@ -215,9 +228,9 @@ static err_t range_of(struct file *f, const struct flock *fl, struct lock *l)
 	return OK;
 }
 
-static void answer_getlk(struct inode *i, const struct lock *want, struct flock *fl)
+static void answer_getlk(struct list *locks, const struct lock *want, struct flock *fl)
 {
-	const struct lock *l = find_conflict(i, want);
+	const struct lock *l = find_conflict(locks, want);
 
 	if (l == NULL) {
 		fl->l_type = F_UNLCK;
@@ -246,21 +259,20 @@ err_t lock_fcntl(struct file *f, int cmd, struct flock *fl)
 		.write = fl->l_type == F_WRLCK,
 		.owner = ofd ? (const void *)f : current_task->files,
 		.pid = current_task->pid,
+		.anon_ino = lock_ino(f),
 	};
 
-	if (f->inode == NULL)
-		return E_INVAL;
 	if ((fl->l_type != F_RDLCK && fl->l_type != F_WRLCK && (get || fl->l_type != F_UNLCK)) ||
 	    (ofd && fl->l_pid != 0))
 		return E_INVAL;
 	TRY(range_of(f, fl, &want));
 	if (get) {
-		answer_getlk(f->inode, &want, fl);
+		answer_getlk(locks_of(f), &want, fl);
 		return OK;
 	}
 	if (!mode_allows(f, fl->l_type))
 		return E_BADF;
-	return lock_set(f->inode, &want, fl->l_type == F_UNLCK,
+	return lock_set(locks_of(f), &want, fl->l_type == F_UNLCK,
 			cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
@@ -270,32 +282,34 @@ err_t lock_flock(struct file *f, int op)
 {
 	bool wait = (op & LOCK_NB) == 0;
 	struct lock want = {
-		.kind = KIND_FLOCK, .owner = f, .pid = current_task->pid, .end = LOCK_END
+		.kind = KIND_FLOCK,
+		.owner = f,
+		.pid = current_task->pid,
+		.anon_ino = lock_ino(f),
+		.end = LOCK_END,
 	};
 
 	op &= ~LOCK_NB;
 	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
 		return E_INVAL;
-	if (f->inode == NULL)
-		return E_BADF;
 	want.write = op == LOCK_EX;
 	/* As in Linux, changing the kind is not atomic: the old lock goes first, others may come
 	 * between. */
 	if (op != LOCK_UN)
-		TRY(lock_set(f->inode, &want, true, false));
-	return lock_set(f->inode, &want, op == LOCK_UN, wait);
+		TRY(lock_set(locks_of(f), &want, true, false));
+	return lock_set(locks_of(f), &want, op == LOCK_UN, wait);
 }
 
 /* ---- release ---- */
 
-static void release_owned(struct inode *i, enum lock_kind kind, const void *owner)
+static void release_owned(struct file *f, enum lock_kind kind, const void *owner)
 {
 	bool any = false;
 
-	LIST_FOR_EACH_SAFE(pos, &i->locks) {
+	LIST_FOR_EACH_SAFE(pos, locks_of(f)) {
 		struct lock *l = list_entry(pos, struct lock, node);
 
-		if (l->kind == kind && l->owner == owner) {
+		if (l->kind == kind && l->owner == owner && l->anon_ino == lock_ino(f)) {
 			lock_free(l);
 			any = true;
 		}
@@ -306,16 +320,16 @@ static void release_owned(struct inode *i, enum lock_kind kind, const void *owne
 
 void lock_close_posix(struct file *f, struct fdtable *owner)
 {
-	if (f->inode != NULL)
-		release_owned(f->inode, KIND_POSIX, owner);
+	if (!list_empty(locks_of(f)))
+		release_owned(f, KIND_POSIX, owner);
 }
 
 void lock_close_file(struct file *f)
 {
-	if (f->inode == NULL || list_empty(&f->inode->locks))
+	if (list_empty(locks_of(f)))
 		return;
-	release_owned(f->inode, KIND_OFD, f);
-	release_owned(f->inode, KIND_FLOCK, f);
+	release_owned(f, KIND_OFD, f);
+	release_owned(f, KIND_FLOCK, f);
 }
 
 void lock_for_each(struct inode *i, void (*fn)(void *ctx, const struct lock_info *l), void *ctx)

@@ -4,7 +4,8 @@
 
 class Case:
     def __init__(self, name, argv, stdin=b"", files=None, include=(), needs=(), memory=None, stderr=True,
-                 expect=0, filter=None):
+                 expect=0, filter=None, build=(), build_env=None,
+                 optional=()):
         self.name = name
         self.argv = argv
         self.stdin = stdin.encode() if isinstance(stdin, str) else stdin
@@ -15,6 +16,9 @@ class Case:
         self.compare_stderr = stderr
         self.expect = expect          # of the host's run: a case whose host run fails tests nothing
         self.filter = filter or (lambda out: out)
+        self.build = list(build)      # commands of the host that complete the case's folder
+        self.build_env = build_env or {}
+        self.optional = list(optional)  # programs of the host that no package of Debian brings: else skipped
 
 
 GROUPS = {}

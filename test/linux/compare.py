@@ -18,11 +18,12 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import cases  # noqa: E402
+import cases_programs  # noqa: E402,F401  (more groups)
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(HERE)))
 TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
 ENV = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
-HOST_TIMEOUT, GUEST_TIMEOUT = 60, 120
+HOST_TIMEOUT, GUEST_TIMEOUT, BUILD_TIMEOUT = 60, 120, 300
 
 
 def run(argv, cwd, stdin, timeout, env):
@@ -45,8 +46,16 @@ def prepare(case, folder):
             os.chmod(path, 0o755)
 
 
-def on_host(case, folder):
+def build(case, folder):
+    """The folder that each run gets a copy of. Raises CalledProcessError when a command fails."""
     prepare(case, folder)
+    for argv in case.build:
+        subprocess.run(argv, cwd=folder, env=dict(os.environ, **case.build_env), check=True, capture_output=True,
+                       timeout=BUILD_TIMEOUT)
+
+
+def on_host(case, template, folder):
+    shutil.copytree(template, folder, symlinks=True)
     result = run(case.argv, folder, case.stdin, HOST_TIMEOUT, ENV)
     shutil.rmtree(folder)
     return result
@@ -63,8 +72,8 @@ def guest_argv(case, folder, cores, extra):
     return argv + extra + ["--"] + case.argv
 
 
-def in_guest(case, folder, cores, extra):
-    prepare(case, folder)
+def in_guest(case, template, folder, cores, extra):
+    shutil.copytree(template, folder, symlinks=True)
     env = dict(ENV, XDG_CACHE_HOME=os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")))
     result = run(guest_argv(case, folder, cores, extra), folder, case.stdin, GUEST_TIMEOUT, env)
     shutil.rmtree(folder)
@@ -93,18 +102,22 @@ def show(label, data):
 
 def check(number, case, cores, args):
     base = tempfile.mkdtemp(prefix="rf-")
-    folder = os.path.join(base, "work")
+    template, folder = os.path.join(base, "template"), os.path.join(base, "work")
     try:
-        missing = [p for p in case.needs if not os.path.exists(p)]
-        if missing:
-            print("ok %d - %s # SKIP no %s here" % (number, case.name, " ".join(missing)))
+        if any(shutil.which(p) is None for p in case.optional):
+            print("ok %d - %s # SKIP no %s here" % (number, case.name, " ".join(case.optional)))
             return True
-        host = on_host(case, folder)
+        missing = [p for p in case.needs if not os.path.exists(p)]
+        if missing: # setup.sh installs what the tests need
+            print("not ok %d - %s: no %s here" % (number, case.name, " ".join(missing)))
+            return False
+        build(case, template)
+        host = on_host(case, template, folder)
         if host[0] == "timeout" or (case.expect is not None and as_shell(host[0]) != case.expect):
             print("not ok %d - %s (the host's own run ended with %s)" % (number, case.name, host[0]))
             show("host err", host[2])
             return False
-        guest = in_guest(case, folder, cores, args.extra)
+        guest = in_guest(case, template, folder, cores, args.extra)
         why = difference(case, host, guest)
         print("%sok %d - %s, %d core%s%s" % ("not " if why else "", number, case.name, cores,
                                              "s" if cores > 1 else "", ": " + why if why else ""))
@@ -114,6 +127,10 @@ def check(number, case, cores, args):
             show("host err ", host[2])
             show("guest err", guest[2])
         return why is None
+    except subprocess.CalledProcessError as e:
+        print("not ok %d - %s: %s fails on the host" % (number, case.name, " ".join(e.cmd)))
+        show("host err", e.stderr)
+        return False
     finally:
         shutil.rmtree(base, ignore_errors=True)
         sys.stdout.flush()

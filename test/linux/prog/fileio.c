@@ -379,6 +379,18 @@ static void locks(void)
 	    }));
 	close(fd);
 	RET("dropped by close", set_lock(fd2, F_OFD_SETLK, F_WRLCK, 0, 10));
+	/* Pipes can be locked, too (make does so with its output). */
+	int pipes[2];
+	MUST(pipe(pipes));
+	RET("lock of a pipe", set_lock(pipes[1], F_SETLKW, F_WRLCK, 0, 1));
+	CHILD({
+		ask(pipes[1], 0, 1);
+		RET("taken pipe", set_lock(pipes[1], F_SETLK, F_WRLCK, 0, 0));
+		RET("taken pipe, other end", set_lock(pipes[0], F_SETLK, F_RDLCK, 0, 0));
+		RET("flock of a pipe", flock(pipes[0], LOCK_SH));
+	});
+	close(pipes[0]);
+	CHILD(RET("pipe after a close", set_lock(pipes[1], F_SETLK, F_WRLCK, 0, 0)));
 	/* Deadlock is found. */
 	fd = MUST(open("file", O_RDWR));
 	set_lock(fd2, F_OFD_SETLK, F_UNLCK, 0, 0);
