@@ -15,6 +15,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
+#include "kernel/vfs/poll.h"
 
 /* ---- clone ---- */
 
@@ -233,9 +234,27 @@ long sys_wait4(int pid, uaddr_t status, int options, uaddr_t ru)
 	return ret;
 }
 
+/* waitid(P_PIDFD): the process's number, and whether the descriptor forbids to wait. */
+static long pid_of_pidfd(int fd, bool *nonblock)
+{
+	struct file *f = fd_get(fd);
+	struct task *t;
+	err_t err;
+
+	if (f == NULL)
+		return E_BADF;
+	*nonblock = (f->flags & O_NONBLOCK) != 0;
+	err = pidfd_task(f, &t);
+	file_put(f);
+	if (err != OK)
+		return err == E_SRCH ? E_CHILD : err;
+	return t->pid;
+}
+
 long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 {
 	struct wait_out out = { 0 };
+	bool nonblock = false;
 	siginfo_t si;
 	long ret;
 
@@ -243,13 +262,22 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 			      __WCLONE | __WALL)) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return E_INVAL;
-	if (idtype != P_ALL && idtype != P_PID && idtype != P_PGID)
+	if (idtype != P_ALL && idtype != P_PID && idtype != P_PGID && idtype != P_PIDFD)
 		return E_INVAL;
+	if (idtype == P_PIDFD) {
+		ret = id < 0 ? E_INVAL : pid_of_pidfd(id, &nonblock);
+		if (ret < 0)
+			return ret;
+		idtype = P_PID;
+		id = (int)ret;
+	}
 	if ((idtype == P_PID && id <= 0) || (idtype == P_PGID && id < 0))
 		return E_INVAL;
 	if (idtype == P_PGID && id == 0)
 		id = current_task->pgid;
-	ret = task_wait(idtype, id, (unsigned)options, &out);
+	ret = task_wait(idtype, id, (unsigned)options | (nonblock ? WNOHANG : 0), &out);
+	if (ret == 0 && nonblock && !(options & WNOHANG))
+		return E_AGAIN;
 	if (ret < 0)
 		return ret;
 	if (ret > 0 && ru.v != 0)

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "kernel/linux/linux.h"
+#include "kernel/mem/aspace.h"
 #include "kernel/task/sched_ops.h"
 #include "kernel/task/task.h"
 
@@ -90,8 +91,7 @@ long sys_get_robust_list(int tid, uaddr_t head, uaddr_t len)
 
 	if (t == NULL)
 		return E_SRCH;
-	if (t->task != current_task && current_task->cred.euid != 0)
-		return E_PERM;
+	TRY(task_may_access(t->task, ACCESS_REAL));
 	TRY(USER_OUT(len, &n));
 	return USER_OUT(head, &t->robust_list);
 }
@@ -114,21 +114,33 @@ long sys_rseq(uint64_t area, uint32_t len, int flags, uint32_t sig)
  * orders memory: after any switch the others have seen everything. So the barrier is there whenever
  * this call is made.
  */
+#define MEMBARRIER_ALL                                                                            \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+
 long sys_membarrier(int cmd, unsigned flags, int cpu)
 {
+	uint32_t *registered = &current_task->mm->membarrier;
+
 	(void)cpu;
 	if (flags != 0)
 		return E_INVAL;
 	switch (cmd) {
-	case MEMBARRIER_CMD_QUERY:
-		return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |
-		       MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_CMD_QUERY: return MEMBARRIER_ALL;
 	case MEMBARRIER_CMD_GLOBAL:
-	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED: return 0;
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		*registered |= (uint32_t)cmd;
+		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: return 0;
+		return *registered & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED ? 0 : E_PERM;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		return *registered & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE ? 0
+											 : E_PERM;
 	default: return E_INVAL;
 	}
 }

@@ -90,6 +90,7 @@ struct aspace {
 	uint64_t id, parent_id;
 	uint32_t early;
 	uint64_t limit_as, limit_data, limit_stack; /* bytes, from rlimits */
+	uint32_t membarrier; /* MEMBARRIER_CMD_REGISTER_* that the program has made */
 };
 
 err_t aspace_create(struct aspace **out) MUST_CHECK;

@@ -327,6 +327,7 @@ err_t aspace_fork(struct aspace *from, struct aspace **out)
 	map_hot_pages(to, from);
 	batch_commit();
 	to->parent_id = from->id;
+	to->membarrier = from->membarrier;
 	to->early = EARLY_MAX;
 	*out = to;
 	return OK;

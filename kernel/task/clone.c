@@ -13,6 +13,7 @@
 #include "kernel/task/internal.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
+#include "kernel/vfs/poll.h"
 
 #define NAMESPACES_                                                                    \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
@@ -50,7 +51,11 @@ static err_t check_flags(const struct clone_args_k *a)
 		return E_INVAL;
 	if ((f & CLONE_PARENT) && current_task->parent == NULL)
 		return E_INVAL;
-	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if (f & CLONE_INTO_CGROUP)
+		return E_INVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+		return E_INVAL;
+	if (both(f, CLONE_PIDFD | CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)
 		return E_INVAL;
 	if (a->exit_signal < 0 || a->exit_signal > SIG_COUNT)
 		return E_INVAL;
@@ -235,6 +240,25 @@ static void wait_for_vfork(struct vfork_wait *w, struct thread *child)
 	}
 }
 
+/* The parent's descriptor for the child; the child's own table was copied before. */
+static err_t make_pidfd(struct task *child, uint64_t to)
+{
+	struct file *f;
+	err_t err;
+	int fd;
+
+	TRY(pidfd_create(child, 0, &f));
+	err = fd_install(f, 0, true, &fd);
+	if (err != OK) {
+		file_put(f);
+		return err;
+	}
+	err = USER_OUT(UADDR(to), &fd);
+	if (err != OK)
+		(void)!fd_close(fd);
+	return err;
+}
+
 static err_t make(const struct trapframe *tf, const struct clone_args_k *a, struct thread **out)
 {
 	struct task *task = current_task;
@@ -252,6 +276,13 @@ static err_t make(const struct trapframe *tf, const struct clone_args_k *a, stru
 		return E_NOMEM;
 	}
 	copy_thread(t, tf, a);
+	if (a->flags & CLONE_PIDFD)
+		err = make_pidfd(task, a->pidfd);
+	if (err != OK) {
+		thread_free(t);
+		release_process(task);
+		return err;
+	}
 	sched_prepare(t);
 	*out = t;
 	return OK;

@@ -231,6 +231,8 @@ static NORETURN void thread_end(int leader_status)
 		sched_exit_current();
 	}
 	me->task = &kernel_task; /* the zombie may be gone before we are freed */
+	if (t->pidref != NULL)
+		wake_all(&t->pidref->ended);
 	if (t->parent == NULL || task_notify_exit(t))
 		task_reap(t);
 	sched_exit_current();

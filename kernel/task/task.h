@@ -40,6 +40,13 @@ struct sig_queue {
 	unsigned count;
 };
 
+/* A process as others remember it beyond its end: pidfds. */
+struct pidref {
+	uint32_t refs;
+	struct task *task;  /* NULL when it has been waited for */
+	struct waitq ended; /* woken when it becomes a zombie, and when it is gone */
+};
+
 struct cred {
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	unsigned ngroups;
@@ -99,6 +106,7 @@ struct task {
 	struct list posix_timers;
 	int next_timer_id;
 	/* inside kernel/task */
+	struct pidref *pidref; /* NULL: nobody has asked for it */
 	struct list hash_node;
 	struct thread *execing; /* this thread is in execve and waits for the others to end */
 	struct waitq exec_wait;
@@ -183,6 +191,23 @@ struct thread *thread_find(int tid);
 extern struct list all_tasks;
 unsigned task_count(void);
 #define current_task (current->task)
+
+/*
+ * May the current thread look into t, or change it? ACCESS_REAL: by its real ids (ptrace,
+ * process_vm_readv), otherwise by those for files (/proc). E_PERM.
+ */
+#define ACCESS_FILES 0u
+#define ACCESS_REAL  1u
+err_t task_may_access(const struct task *t, unsigned how) MUST_CHECK;
+
+/* t's record, with a reference for the caller; NULL: out of memory. */
+struct pidref *task_pidref(struct task *t);
+void pidref_put(struct pidref *p);
+/* It is a zombie with nothing left to run: a wait would find it. */
+static inline bool task_has_ended(const struct task *t)
+{
+	return t->state == TASK_ZOMBIE && t->nthreads == 0;
+}
 
 /* ---- creation ---- */
 struct clone_args_k { /* clone, clone3, fork, vfork in one */

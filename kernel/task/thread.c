@@ -232,8 +232,43 @@ void task_unpublish(struct task *t)
 	tasks--;
 }
 
+struct pidref *task_pidref(struct task *t)
+{
+	struct pidref *p = t->pidref;
+
+	if (p == NULL) {
+		p = kmem_zalloc(sizeof(*p));
+		if (p == NULL)
+			return NULL;
+		p->refs = 1; /* the task's own */
+		p->task = t;
+		waitq_init(&p->ended);
+		t->pidref = p;
+	}
+	p->refs++;
+	return p;
+}
+
+void pidref_put(struct pidref *p)
+{
+	if (--p->refs == 0)
+		kmem_free(p);
+}
+
+static void pidref_leave(struct task *t)
+{
+	struct pidref *p = t->pidref;
+
+	if (p == NULL)
+		return;
+	p->task = NULL;
+	wake_all(&p->ended);
+	pidref_put(p);
+}
+
 void task_free(struct task *t)
 {
+	pidref_leave(t);
 	sigqueue_flush(&t->pending);
 	waitq_detach_all(
 		&t->signal_wait); /* a set shared with another process may watch a signalfd here */

@@ -4,7 +4,7 @@ DEPS := abi base x86 core mem task comp/fs/dev comp/fs/erofs comp/fs/proc comp/f
 # Names, files, descriptors.
 SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c perm.c pseudo.c anon.c
 # Waiting, pipes, terminals, the console.
-SRCS += poll.c epoll.c pipe.c eventfd.c timerfd.c signalfd.c
+SRCS += poll.c epoll.c pipe.c eventfd.c timerfd.c signalfd.c pidfd.c
 SRCS += tty.c tty_ioctl.c tty_job.c ldisc.c pty.c
 SRCS += console.c console_com1.c console_tty.c portfile.c
 

@@ -5,6 +5,8 @@
 
 #include "kernel/vfs/file.h"
 
+struct task;
+
 /* Passed to file_ops.poll; poll_wait adds a queue whose wake-ups count as "look again". */
 struct poll_table {
 	/* Adds q to what is waited for; `events` are those that a wake-up of q can stand for. */
@@ -54,6 +56,10 @@ err_t timerfd_gettime(struct file *f, struct itimerspec_k *out) MUST_CHECK;
 /* The wall clock was set (clock_settime): timers on it move, those with TFD_TIMER_CANCEL_ON_SET end
  * their reads. */
 void timerfd_clock_was_set(void);
+/* flags: O_NONBLOCK or 0. E_NOMEM. */
+err_t pidfd_create(struct task *t, unsigned flags, struct file **out) MUST_CHECK;
+/* The process that f stands for. E_BADF (f is no pidfd), E_SRCH (it has been waited for). */
+err_t pidfd_task(struct file *f, struct task **out) MUST_CHECK;
 err_t signalfd_create(struct file *existing, uint64_t mask, unsigned flags,
 		      struct file **out) MUST_CHECK;
 
@@ -70,7 +76,6 @@ void epoll_file_gone(struct file *f);
 
 /* tty.c and pty.c */
 struct tty;
-struct task;
 extern struct tty *console_tty; /* NULL when the program's I/O are plain ports */
 /* The session that has t as its controlling terminal loses it: SIGHUP and SIGCONT to the foreground
  * group. */

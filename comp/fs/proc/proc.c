@@ -70,19 +70,11 @@ struct thread *proc_thread(const struct proc_ref *r)
 err_t proc_may_inspect(const struct proc_ref *r, struct task **out)
 {
 	struct task *t = proc_task(r);
-	const struct cred *me, *c;
 
 	if (t == NULL)
 		return E_SRCH;
 	*out = t;
-	if (current == NULL || t == current_task || task_capable(CAP_SYS_PTRACE))
-		return OK;
-	me = &current_task->cred;
-	c = &t->cred;
-	if (!t->dumpable || me->fsuid != c->uid || me->fsuid != c->euid || me->fsuid != c->suid ||
-	    me->fsgid != c->gid || me->fsgid != c->egid || me->fsgid != c->sgid)
-		return E_ACCES;
-	return OK;
+	return task_may_access(t, ACCESS_FILES) == OK ? OK : E_ACCES;
 }
 
 /* ---- inodes ---- */
