@@ -376,12 +376,20 @@ static void bench_futex_processes(unsigned n)
 	munmap((void *)turn, 4096);
 }
 
-/* Two processes that do nothing but give way to each other. */
+/*
+ * Two processes that do nothing but give way to each other, in a class where that always means the
+ * other one.
+ */
 static void bench_switch(unsigned n)
 {
-	pid_t p = fork();
+	struct sched_param first = { .sched_priority = 1 }, none = { 0 };
+	pid_t p;
 
+	if (sched_setscheduler(0, SCHED_FIFO, &first) != 0)
+		fail("SCHED_FIFO");
+	p = fork();
 	bench_yield(n / 2);
+	sched_setscheduler(0, SCHED_OTHER, &none);
 	if (p == 0)
 		_exit(0);
 	waitpid(p, NULL, 0);

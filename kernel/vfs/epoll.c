@@ -100,8 +100,8 @@ static bool any_ready(struct epoll *ep)
 }
 
 /*
- * Move up to max events of the ready list to ev. An item that stays ready goes to the end: those not
- * looked at come first next time, and nobody starves.
+ * Move up to max events of the ready list to ev. An item that stays ready goes to the end: those
+ * not looked at come first next time, and nobody starves.
  */
 static unsigned collect(struct epoll *ep, struct epoll_event *ev, unsigned max)
 {

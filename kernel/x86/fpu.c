@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct xheader) == XHEADER_LEN, "layout of XSAVE's header"
 
 static struct fpu_area *owner;
 static struct fpu_area *initial; /* what registers begin with */
-static uint32_t mxcsr_mask; /* 0: not asked yet */
+static uint32_t mxcsr_mask;      /* 0: not asked yet */
 
 uint32_t fpu_size(void)
 {
