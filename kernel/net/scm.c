@@ -17,6 +17,7 @@
 #define SCM_RIGHTS      1
 #define SCM_CREDENTIALS 2
 #define CONTROL_MAX     20480u /* net.core.optmem_max */
+#define NS_PER_S        1000000000
 
 struct cmsghdr_k {
 	uint64_t len; /* with this header */
@@ -127,20 +128,29 @@ static err_t credentials_set(struct scm *scm, const struct ucred_k *u)
 	return OK;
 }
 
-static err_t header_apply(struct socket *s, struct scm *scm, const struct cmsghdr_k *h,
+static err_t header_apply(struct socket *s, struct sock_msg *m, const struct cmsghdr_k *h,
 			  const void *data)
 {
 	uint64_t n = h->len - sizeof(*h);
+	struct scm *scm = &m->scm;
 	struct ucred_k u;
 
 	if (h->level != SOL_SOCKET)
-		return OK;
+		return s->ops->control != NULL
+			       ? s->ops->control(s, m, h->level, h->type, data, (size_t)n)
+			       : OK;
 	switch (h->type) {
 	case SCM_RIGHTS:
 		if (s->family != AF_UNIX)
 			return E_INVAL;
 		return rights_add(scm, data, (unsigned)(n / sizeof(int)));
+	case SO_MARK:
+		if (!task_capable(CAP_NET_RAW) && !task_capable(CAP_NET_ADMIN))
+			return E_PERM;
+		return n == sizeof(uint32_t) ? OK : E_INVAL;
 	case SCM_CREDENTIALS:
+		if (s->family != AF_UNIX && s->family != AF_NETLINK)
+			return s->family == AF_INET || s->family == AF_INET6 ? OK : E_INVAL;
 		if (n != sizeof(u))
 			return E_INVAL;
 		memcpy(&u, data, sizeof(u));
@@ -149,7 +159,7 @@ static err_t header_apply(struct socket *s, struct scm *scm, const struct cmsghd
 	}
 }
 
-static err_t headers_apply(struct socket *s, struct scm *scm, const char *control, uint64_t len)
+static err_t headers_apply(struct socket *s, struct sock_msg *m, const char *control, uint64_t len)
 {
 	uint64_t at = 0;
 
@@ -159,7 +169,7 @@ static err_t headers_apply(struct socket *s, struct scm *scm, const char *contro
 		memcpy(&h, control + at, sizeof(h));
 		if (h.len < sizeof(h) || h.len > len - at)
 			return E_INVAL;
-		TRY(header_apply(s, scm, &h, control + at + sizeof(h)));
+		TRY(header_apply(s, m, &h, control + at + sizeof(h)));
 		if (CMSG_ALIGNED(h.len) > len - at)
 			break;
 		at += CMSG_ALIGNED(h.len);
@@ -179,6 +189,7 @@ err_t scm_send(struct socket *s, struct sock_msg *m)
 	err_t err;
 
 	m->scm = (struct scm){ .cred = { 0, UINT32_MAX, UINT32_MAX } };
+	m->inet = (struct inet_control){ .tos = -1, .ttl = -1 };
 	if (m->control.v == 0 || m->control_len == 0)
 		return OK;
 	if (m->control_len > CONTROL_MAX)
@@ -188,7 +199,7 @@ err_t scm_send(struct socket *s, struct sock_msg *m)
 		return E_NOBUFS;
 	err = user_in(control, m->control, m->control_len);
 	if (err == OK)
-		err = headers_apply(s, &m->scm, control, m->control_len);
+		err = headers_apply(s, m, control, m->control_len);
 	if (err == OK && m->scm.files != NULL && too_many_in_flight())
 		err = E_TOOMANYREFS;
 	kmem_free(control);
@@ -201,36 +212,40 @@ err_t scm_send(struct socket *s, struct sock_msg *m)
 
 /* ---- receiving ---- */
 
-struct out {
-	struct sock_msg *m;
-	uaddr_t at;
-	uint64_t left;
-};
-
-static void out_advance(struct out *o, uint64_t len)
+static uint64_t control_left(const struct sock_msg *m)
 {
-	uint64_t space = CMSG_ALIGNED(len) < o->left ? CMSG_ALIGNED(len) : o->left;
+	return m->control.v == 0 ? 0 : m->control_len - m->control_used;
+}
 
-	o->at.v += space;
-	o->left -= space;
+static uaddr_t control_at(const struct sock_msg *m)
+{
+	return UADDR(m->control.v + m->control_used);
+}
+
+static void control_advance(struct sock_msg *m, uint64_t len)
+{
+	uint64_t left = control_left(m);
+
+	m->control_used += CMSG_ALIGNED(len) < left ? CMSG_ALIGNED(len) : left;
 }
 
 /* One header with its data, cut off where the buffer ends. */
-static void put_header(struct out *o, int type, const void *data, size_t n)
+void sock_put_control(struct sock_msg *m, int level, int type, const void *data, size_t n)
 {
-	struct cmsghdr_k h = { sizeof(h) + n, SOL_SOCKET, type };
+	struct cmsghdr_k h = { sizeof(h) + n, level, type };
+	uint64_t left = control_left(m);
 
-	if (o->left < sizeof(h)) {
-		o->m->out_flags |= MSG_CTRUNC;
+	if (left < sizeof(h)) {
+		m->out_flags |= MSG_CTRUNC;
 		return;
 	}
-	if (o->left < h.len) {
-		o->m->out_flags |= MSG_CTRUNC;
-		h.len = o->left;
+	if (left < h.len) {
+		m->out_flags |= MSG_CTRUNC;
+		h.len = left;
 	}
-	if (USER_OUT(o->at, &h) == OK &&
-	    user_out(UADDR(o->at.v + sizeof(h)), data, h.len - sizeof(h)) == OK)
-		out_advance(o, h.len);
+	if (USER_OUT(control_at(m), &h) == OK &&
+	    user_out(UADDR(control_at(m).v + sizeof(h)), data, h.len - sizeof(h)) == OK)
+		control_advance(m, h.len);
 }
 
 /* The next descriptor for f, its number at `at`. */
@@ -247,40 +262,51 @@ static bool put_descriptor(struct file *f, uaddr_t at, bool cloexec)
 	return false;
 }
 
-static void put_rights(struct out *o, const struct scm_files *files)
+static void put_rights(struct sock_msg *m, const struct scm_files *files)
 {
 	struct cmsghdr_k h = { 0, SOL_SOCKET, SCM_RIGHTS };
-	uint64_t max = o->left <= sizeof(h) ? 0 : (o->left - sizeof(h)) / sizeof(int);
-	uint64_t i = 0;
+	uint64_t left = control_left(m);
+	uint64_t max = left <= sizeof(h) ? 0 : (left - sizeof(h)) / sizeof(int);
+	uint64_t at = control_at(m).v, i = 0;
 
 	while (i < files->n && i < max &&
-	       put_descriptor(files->file[i], UADDR(o->at.v + sizeof(h) + i * sizeof(int)),
-			      (o->m->flags & MSG_CMSG_CLOEXEC) != 0))
+	       put_descriptor(files->file[i], UADDR(at + sizeof(h) + i * sizeof(int)),
+			      (m->flags & MSG_CMSG_CLOEXEC) != 0))
 		i++;
 	if (i > 0) {
 		h.len = sizeof(h) + i * sizeof(int);
-		if (USER_OUT(o->at, &h) == OK)
-			out_advance(o, h.len);
+		if (USER_OUT(UADDR(at), &h) == OK)
+			control_advance(m, h.len);
 	}
 	if (i < files->n)
-		o->m->out_flags |= MSG_CTRUNC;
+		m->out_flags |= MSG_CTRUNC;
+}
+
+static void put_stamp(const struct socket *s, struct sock_msg *m)
+{
+	bool ns = s->stamp == STAMP_NS || s->stamp == STAMP_NS_NEW;
+	int64_t part = m->scm.stamp_ns % NS_PER_S;
+	int64_t stamp[2] = { m->scm.stamp_ns / NS_PER_S, ns ? part : part / 1000 };
+	static const int type[] = { [STAMP_US] = SO_TIMESTAMP_OLD,
+				    [STAMP_NS] = SO_TIMESTAMPNS_OLD,
+				    [STAMP_US_NEW] = SO_TIMESTAMP_NEW,
+				    [STAMP_NS_NEW] = SO_TIMESTAMPNS_NEW };
+
+	if (s->stamp != STAMP_NONE && m->scm.stamp_ns != 0)
+		sock_put_control(m, SOL_SOCKET, type[s->stamp], stamp, sizeof(stamp));
 }
 
 void scm_receive(struct socket *s, struct sock_msg *m)
 {
-	struct out o = { m, m->control, m->control.v != 0 ? m->control_len : 0 };
-	bool creds = socket_option(s, SO_PASSCRED);
-
-	if (m->control.v == 0) {
-		if (creds || m->scm.files != NULL)
-			m->out_flags |= MSG_CTRUNC;
-	} else {
-		if (creds)
-			put_header(&o, SCM_CREDENTIALS, &m->scm.cred, sizeof(m->scm.cred));
+	put_stamp(s, m);
+	if (s->family == AF_UNIX || s->family == AF_NETLINK) {
+		if (socket_option(s, SO_PASSCRED))
+			sock_put_control(m, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,
+					 sizeof(m->scm.cred));
 		if (m->scm.files != NULL)
-			put_rights(&o, m->scm.files);
+			put_rights(m, m->scm.files);
 	}
-	m->control_len = o.at.v - m->control.v;
+	m->control_len = m->control_used;
 	scm_files_free(m->scm.files);
 	m->scm.files = NULL;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sockets as open files, and the calls that are the same for all families. */
+#include <asm/ioctls.h>
 #include <linux/fcntl.h>
+#include <linux/sockios.h>
 
 #include "base/fmt.h"
 #include "base/str.h"
+#include "kernel/net/iface.h"
 #include "kernel/net/socket.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
@@ -17,6 +20,9 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->family = family;
 	s->type = type;
 	s->protocol = protocol;
+	s->uid = current_task->cred.fsuid;
+	s->max_pacing = UINT64_MAX;
+	s->busy_poll_budget = 8;
 	waitq_init(&s->rq);
 	waitq_init(&s->wq);
 	s->sndbuf = s->rcvbuf = SOCK_BUF_DEF;
@@ -120,11 +126,31 @@ static uint32_t socket_poll(struct file *f, struct poll_table *t)
 	return s->ops->poll(s);
 }
 
+static long owner_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	int value = f->owner_pid;
+
+	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
+		return USER_OUT(UADDR(arg), &value);
+	TRY(USER_IN(&value, UADDR(arg)));
+	f->owner_pid = value;
+	return OK;
+}
+
 static long socket_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct socket *s = f->priv;
+	long ret;
 
-	return s->ops->ioctl(s, cmd, arg);
+	switch (cmd) {
+	case FIOSETOWN:
+	case SIOCSPGRP:
+	case FIOGETOWN:
+	case SIOCGPGRP: return owner_ioctl(f, cmd, arg);
+	default: break;
+	}
+	ret = s->ops->ioctl(s, cmd, arg);
+	return ret == E_NOTTY ? ifconf_ioctl(cmd, UADDR(arg)) : ret;
 }
 
 static void socket_release(struct file *f)
@@ -176,6 +202,8 @@ static err_t family_create(int family, int type, int protocol, struct socket **o
 		return E_INVAL;
 	if (family == AF_UNIX)
 		return unix_create(type, protocol, out);
+	if (family == AF_NETLINK)
+		return netlink_create(type, protocol, out);
 	return E_AFNOSUPPORT;
 }
 

@@ -12,9 +12,13 @@
 #include "kernel/vfs/poll.h"
 
 /* As <sys/socket.h>; the headers for programs have them only in the C library. */
-#define AF_UNSPEC 0
-#define AF_UNIX   1
-#define AF_COUNT  46
+#define AF_UNSPEC  0
+#define AF_UNIX    1
+#define AF_INET    2
+#define AF_INET6   10
+#define AF_NETLINK 16
+#define AF_PACKET  17
+#define AF_COUNT   46
 
 #define SOCK_STREAM    1
 #define SOCK_DGRAM     2
@@ -27,13 +31,16 @@
 
 #define MSG_OOB          0x1u
 #define MSG_PEEK         0x2u
+#define MSG_DONTROUTE    0x4u
 #define MSG_CTRUNC       0x8u
 #define MSG_TRUNC        0x20u
 #define MSG_DONTWAIT     0x40u
 #define MSG_EOR          0x80u
 #define MSG_WAITALL      0x100u
+#define MSG_CONFIRM      0x800u
 #define MSG_ERRQUEUE     0x2000u
 #define MSG_NOSIGNAL     0x4000u
+#define MSG_MORE         0x8000u
 #define MSG_WAITFORONE   0x10000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 #define MSG_CMSG_COMPAT  0x80000000u
@@ -70,7 +77,17 @@ struct scm_files {
 struct scm {
 	struct scm_files *files; /* owned; NULL: none */
 	struct ucred_k cred;
-	bool cred_set; /* sending: the program gave it */
+	bool cred_set;    /* sending: the program gave it */
+	int64_t stamp_ns; /* received: when it came, by the wall clock; 0: not told */
+};
+
+/* What a program asks of one datagram beside its data: control data of IP and IPv6. */
+struct inet_control {
+	int tos, ttl;   /* -1: the socket's */
+	int ifindex;    /* 0: as the route says */
+	int segment;    /* UDP_SEGMENT; 0: one datagram */
+	uint8_t family; /* of src; 0: none is asked for */
+	uint8_t src[16];
 };
 
 /* One message on its way between a program and a family. */
@@ -82,7 +99,9 @@ struct sock_msg {
 	struct sock_addr name; /* where to; received: where from */
 	uaddr_t control;       /* the program's buffer; 0: none */
 	uint64_t control_len;  /* received: bytes that were filled */
+	uint64_t control_used; /* while receiving: bytes that sock_put_control() filled */
 	struct scm scm;
+	struct inet_control inet; /* to send */
 };
 
 struct socket;
@@ -108,22 +127,34 @@ struct socket_ops {
 	/* Options of a family's own levels; NULL: E_OPNOTSUPP. */
 	err_t (*setsockopt)(struct socket *s, int level, int opt, uaddr_t val, int len);
 	err_t (*getsockopt)(struct socket *s, int level, int opt, uaddr_t val, uaddr_t len);
+	/* One item of control data to send, of another level than SOL_SOCKET. NULL: ignored. */
+	err_t (*control)(struct socket *s, struct sock_msg *m, int level, int type,
+			 const void *data, size_t n);
 	bool (*listening)(const struct socket *s);                      /* SO_ACCEPTCONN */
 	void (*peer_cred)(const struct socket *s, struct ucred_k *out); /* NULL: nobody */
-	void (*buffers_changed)(struct socket *s);                      /* NULL: nothing to do */
+	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */
+	long (*peer_groups)(const struct socket *s, const uint32_t **out);
+	void (*buffers_changed)(struct socket *s); /* NULL: nothing to do */
+	void (*bound_changed)(struct socket *s);   /* bound_if; NULL: nothing to do */
 	void (*release)(struct socket *s); /* the file is gone; frees s when nobody needs it */
 };
 
 struct socket {
 	const struct socket_ops *ops;
 	int family, type, protocol;
+	uint32_t uid;         /* of its maker */
 	struct file *file;    /* whose it is, not counted; NULL: not accepted yet, or closed */
 	struct waitq rq, wq;  /* readers (data, connections, ends), writers (room, ends) */
 	unsigned shut;        /* SHUT_*_BIT */
 	err_t error;          /* SO_ERROR; taken by socket_error() */
 	uint64_t option_bits; /* bit SO_x: a yes-or-no option is set */
 	uint32_t sndbuf, rcvbuf, rcvlowat, priority;
+	uint32_t mark, busy_poll_us, busy_poll_budget, buf_lock;
+	int bound_if; /* SO_BINDTODEVICE; 0: none */
 	int linger_s;
+	enum sock_stamp { STAMP_NONE, STAMP_US, STAMP_NS, STAMP_US_NEW, STAMP_NS_NEW } stamp;
+	uint64_t cookie;                   /* SO_COOKIE; 0: not asked for yet */
+	uint64_t max_pacing;               /* SO_MAX_PACING_RATE: kept only */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* WAIT_FOREVER: none */
 };
 
@@ -175,6 +206,8 @@ err_t socket_option_out(uaddr_t val, uaddr_t len, const void *from, size_t n) MU
 err_t scm_send(struct socket *s, struct sock_msg *m) MUST_CHECK;
 /* Write what was received to the program's buffer: descriptors are made. Empties m->scm. */
 void scm_receive(struct socket *s, struct sock_msg *m);
+/* A family tells something beside the data it received: as much as the program's buffer takes. */
+void sock_put_control(struct sock_msg *m, int level, int type, const void *data, size_t n);
 /* A copy for MSG_PEEK. NULL: out of memory. */
 struct scm_files *scm_files_copy(const struct scm_files *from);
 /* Files begin and end to be in flight (in a queue). */
@@ -185,3 +218,14 @@ void scm_files_free(struct scm_files *files);
 
 /* ---- families ---- */
 err_t unix_create(int type, int protocol, struct socket **out) MUST_CHECK;
+err_t netlink_create(int type, int protocol, struct socket **out) MUST_CHECK;
+
+/* What /proc/net and sock_diag show of an AF_UNIX socket. */
+struct unix_info {
+	uint32_t refs, uid, shutdown, rqueue, wqueue;
+	int type, state; /* TCP_* */
+	bool listening;
+	uint64_t ino, peer_ino;       /* 0: none */
+	const struct sock_addr *addr; /* NULL: no name */
+};
+void unix_each(void (*fn)(void *ctx, const struct unix_info *i), void *ctx);

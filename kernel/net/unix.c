@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
 
+#include "base/str.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/unix.h"
 #include "kernel/task/task.h"
@@ -10,6 +11,7 @@
 #define DGRAM_BACKLOG 10u /* net.unix.max_dgram_qlen */
 
 static const struct socket_ops stream_ops, packet_ops, dgram_ops;
+static struct list sockets = LIST_INIT(sockets);
 
 /* ---- life ---- */
 
@@ -31,7 +33,8 @@ static struct unix_sock *unix_new(int type)
 	socket_init(&u->sock, ops_of(type), AF_UNIX, type, 0);
 	u->refs = 1;
 	u->backlog = DGRAM_BACKLOG;
-	u->peer_cred = (struct ucred_k){ 0, UINT32_MAX, UINT32_MAX };
+	u->peer_is.cred = (struct ucred_k){ 0, UINT32_MAX, UINT32_MAX };
+	list_push_back(&sockets, &u->all);
 	list_init(&u->in_abstract);
 	list_init(&u->connected);
 	list_init(&u->in_connected);
@@ -71,6 +74,8 @@ void unix_put(struct unix_sock *u)
 		return;
 	if (u->addr != NULL && --u->addr->refs == 0)
 		kmem_free(u->addr);
+	if (list_linked(&u->all))
+		list_remove(&u->all);
 	kmem_free(u);
 }
 
@@ -124,6 +129,7 @@ static void end(struct unix_sock *u, bool waiting)
 	struct list *node;
 
 	u->dead = true;
+	list_remove(&u->all);
 	u->state = UNIX_CLOSED;
 	u->sock.shut = SHUT_BOTH;
 	unix_forget_name(u);
@@ -143,10 +149,13 @@ static void unix_release(struct socket *s)
 
 /* ---- connections ---- */
 
-static struct ucred_k cred_now(void)
+static void peer_is_current(struct unix_peer *p)
 {
-	return (struct ucred_k){ current_task->pid, current_task->cred.euid,
-				 current_task->cred.egid };
+	const struct cred *c = &current_task->cred;
+
+	p->cred = (struct ucred_k){ current_task->pid, c->euid, c->egid };
+	p->ngroups = c->ngroups;
+	memcpy(p->groups, c->groups, c->ngroups * sizeof(p->groups[0]));
 }
 
 static err_t unix_pair(struct socket *a, struct socket *b)
@@ -156,7 +165,8 @@ static err_t unix_pair(struct socket *a, struct socket *b)
 	set_peer(ua, ub);
 	set_peer(ub, ua);
 	ua->state = ub->state = UNIX_CONNECTED;
-	ua->peer_cred = ub->peer_cred = cred_now();
+	peer_is_current(&ua->peer_is);
+	ub->peer_is = ua->peer_is;
 	return OK;
 }
 
@@ -170,7 +180,7 @@ static err_t unix_listen(struct socket *s, unsigned backlog)
 		socket_wake(&u->peer_wait);
 	u->backlog = backlog;
 	u->state = UNIX_LISTENING;
-	u->peer_cred = cred_now();
+	peer_is_current(&u->peer_is);
 	return OK;
 }
 
@@ -200,8 +210,8 @@ static err_t find_listener(const struct sock_addr *a, int type, uint64_t deadlin
 static void connect_to(struct unix_sock *u, struct unix_sock *to, struct unix_sock *accepted)
 {
 	accepted->state = u->state = UNIX_CONNECTED;
-	accepted->peer_cred = cred_now();
-	u->peer_cred = to->peer_cred;
+	peer_is_current(&accepted->peer_is);
+	u->peer_is = to->peer_is;
 	accepted->addr = to->addr;
 	accepted->addr->refs++;
 	set_peer(accepted, u);
@@ -404,6 +414,41 @@ static long unix_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	return USER_OUT(UADDR(arg), &n);
 }
 
+/* As /proc/net/unix and sock_diag show it. */
+static void info_of(const struct unix_sock *u, struct unix_info *out)
+{
+	*out = (struct unix_info){
+		.refs = u->refs,
+		.type = u->sock.type,
+		.state = u->state == UNIX_LISTENING   ? 10 /* TCP_LISTEN */
+			 : u->state == UNIX_CONNECTED ? 1  /* TCP_ESTABLISHED */
+						      : 7, /* TCP_CLOSE */
+		.listening = u->state == UNIX_LISTENING,
+		.ino = u->sock.file != NULL ? u->sock.file->anon_ino : 0,
+		.uid = u->sock.uid,
+		.shutdown = u->sock.shut,
+		.addr = u->addr != NULL ? &u->addr->a : NULL,
+		.rqueue = (uint32_t)unread(u),
+		.wqueue = u->wmem,
+	};
+	if (u->state == UNIX_LISTENING) {
+		out->rqueue = u->npending;
+		out->wqueue = u->backlog;
+	}
+	if (u->peer != NULL && u->peer->sock.file != NULL)
+		out->peer_ino = u->peer->sock.file->anon_ino;
+}
+
+void unix_each(void (*fn)(void *ctx, const struct unix_info *i), void *ctx)
+{
+	LIST_FOR_EACH(pos, &sockets) {
+		struct unix_info i;
+
+		info_of(list_entry(pos, struct unix_sock, all), &i);
+		fn(ctx, &i);
+	}
+}
+
 static bool unix_listening(const struct socket *s)
 {
 	return container_of(s, const struct unix_sock, sock)->state == UNIX_LISTENING;
@@ -411,7 +456,15 @@ static bool unix_listening(const struct socket *s)
 
 static void unix_peer_cred(const struct socket *s, struct ucred_k *out)
 {
-	*out = container_of(s, const struct unix_sock, sock)->peer_cred;
+	*out = container_of(s, const struct unix_sock, sock)->peer_is.cred;
+}
+
+static long unix_peer_groups(const struct socket *s, const uint32_t **out)
+{
+	const struct unix_peer *p = &container_of(s, const struct unix_sock, sock)->peer_is;
+
+	*out = p->groups;
+	return p->cred.uid == UINT32_MAX ? E_NODATA : (long)p->ngroups;
 }
 
 static void unix_buffers_changed(struct socket *s)
@@ -420,10 +473,10 @@ static void unix_buffers_changed(struct socket *s)
 		socket_wake(&s->wq);
 }
 
-#define COMMON_OPS                                                                                \
-	.bind = unix_bind, .accept_take = unix_accept_take, .pair = unix_pair, .name = unix_name, \
-	.shutdown = unix_shutdown, .poll = unix_poll, .ioctl = unix_ioctl,                        \
-	.listening = unix_listening, .peer_cred = unix_peer_cred,                                 \
+#define COMMON_OPS                                                                                 \
+	.bind = unix_bind, .accept_take = unix_accept_take, .pair = unix_pair, .name = unix_name,  \
+	.shutdown = unix_shutdown, .poll = unix_poll, .ioctl = unix_ioctl,                         \
+	.listening = unix_listening, .peer_cred = unix_peer_cred, .peer_groups = unix_peer_groups, \
 	.buffers_changed = unix_buffers_changed, .release = unix_release
 
 static const struct socket_ops stream_ops = {

@@ -22,6 +22,7 @@ struct unix_addr { /* shared by a listener and the sockets accepted from it */
 struct unix_sock {
 	struct socket sock;
 	uint32_t refs;
+	struct list all; /* in the list of all that are not dead */
 	enum unix_state { UNIX_CLOSED, UNIX_LISTENING, UNIX_CONNECTED } state;
 	bool dead;               /* released; only memory */
 	struct unix_addr *addr;  /* NULL: no name */
@@ -37,7 +38,11 @@ struct unix_sock {
 	unsigned npending, backlog; /* backlog: also of datagrams from sockets that are no peers */
 	struct waitq peer_wait;     /* who waits for room in queue or pending */
 	uint32_t wmem;              /* charged for messages of ours that nobody has read */
-	struct ucred_k peer_cred;
+	struct unix_peer {
+		struct ucred_k cred; /* pid 0: nobody */
+		unsigned ngroups;
+		uint32_t groups[32];
+	} peer_is;
 };
 
 struct unix_msg {
@@ -46,6 +51,7 @@ struct unix_msg {
 	uint32_t len, off;      /* bytes; already read */
 	uint32_t charge;
 	bool paged;
+	int64_t stamp_ns; /* 0: nobody wanted to know */
 	struct ucred_k cred;
 	struct scm_files *files;
 	union {

@@ -2,6 +2,7 @@
 /* Sending and receiving over AF_UNIX, step by step as Linux does it. */
 #include "kernel/net/unix.h"
 #include "kernel/task/task.h"
+#include "kernel/x86/x86.h"
 
 #define OVERFLOW_ID 65534u /* a user or group that is not told */
 /* How Linux cuts data into pieces: that decides how much a socket takes before it is full. */
@@ -29,6 +30,8 @@ static void attach(struct unix_msg *msg, struct sock_msg *m, const struct unix_s
 	m->scm.files = NULL;
 	if (msg->files != NULL)
 		scm_fly(msg->files);
+	if (to->sock.stamp != STAMP_NONE)
+		msg->stamp_ns = (int64_t)time_real_ns();
 }
 
 static void take_cred(struct sock_msg *m, const struct unix_msg *msg)
@@ -381,6 +384,8 @@ err_t unix_packet_recv(struct socket *s, struct sock_msg *m, size_t *done)
 		unix_room_in_queue(u);
 	}
 	take_name(m, msg);
+	if (s->stamp != STAMP_NONE)
+		m->scm.stamp_ns = msg->stamp_ns != 0 ? msg->stamp_ns : (int64_t)time_real_ns();
 	n = msg->len;
 	if (n > m->data.left) {
 		n = (uint32_t)m->data.left;
