@@ -65,6 +65,10 @@ test  tmux                 runs in the machine; drives terminals of the tests
 test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs
+bench nginx-light          server to measure
+bench redis-server         server to measure, and its client
+bench wrk                  client for nginx
+bench iproute2             network of client and machine
 '
 
 group=${1:-all}
