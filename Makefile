@@ -231,7 +231,8 @@ run: | setup-run
 bench:
 	$(Q)./setup.sh bench
 	+$(Q)$(MAKE) --no-print-directory all progs
-	$(Q)if [ -x bench/run ]; then bench/run; else echo 'bench: no bench/run here' >&2; exit 1; fi
+	bench/run
+	$(Q)if [ "$$(id -u)" = 0 ]; then bench/serve; else echo 'bench: servers are measured by root: sudo bench/serve'; fi
 
 iso: $(O)/kernel.elf
 	$(Q)build-tools/mkiso.sh $(O)/kernel.elf '$(ISO)' '$(ISO_CMDLINE)' $(ISO_IMAGE) $(ISO_RUN)

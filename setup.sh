@@ -118,11 +118,21 @@ if [ "$(id -u)" -ne 0 ]; then
 	fi
 fi
 
+# Servers are installed to run in machines of ours: they must not start here, on the host.
+policy=/usr/sbin/policy-rc.d
+keep_servers_down() {
+	[ -e $policy ] && return
+	printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+	"${as_root[@]}" chmod +x $policy
+	trap '"${as_root[@]}" rm -f $policy' EXIT
+}
+
 install_missing() {
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
+keep_servers_down
 # The list of packages is fetched only when what is known does not do.
 if ! install_missing; then
 	echo 'setup: fetching the list of packages' >&2
