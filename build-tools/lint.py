@@ -24,7 +24,7 @@ FORMAT_EXEMPT = ("abi/",)
 
 # A module's DEPS come from its own layer or those below.
 LAYERS = [["abi"], ["base"], ["nk", "kernel/x86"], ["boot"],
-          ["kernel/core", "kernel/msg", "kernel/mem", "kernel/task", "kernel/vfs", "kernel/net", "kernel/dom",
+          ["kernel/core", "kernel/msg", "kernel/mem", "kernel/task", "kernel/vfs", "kernel/net", "kernel/ipc", "kernel/dom",
            "kernel/swap"],
           ["kernel/linux"]]
 

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
@@ -20,7 +21,7 @@ err_t linux_init(void)
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)
 		linux_set_hostname(name);
-	return OK;
+	return ipc_init();
 }
 
 /* All values of a key as the array that exec takes; the strings stay in the boot record. */

@@ -93,17 +93,6 @@ const char *syscall_missing_name(unsigned nr)
 		uint16_t nr;
 		const char *name;
 	} missing[] = {
-		{ __NR_shmget, "shmget" },
-		{ __NR_shmat, "shmat" },
-		{ __NR_shmctl, "shmctl" },
-		{ __NR_shmdt, "shmdt" },
-		{ __NR_semget, "semget" },
-		{ __NR_semop, "semop" },
-		{ __NR_semctl, "semctl" },
-		{ __NR_msgget, "msgget" },
-		{ __NR_msgsnd, "msgsnd" },
-		{ __NR_msgrcv, "msgrcv" },
-		{ __NR_msgctl, "msgctl" },
 		{ __NR_ptrace, "ptrace" },
 		{ __NR_syslog, "syslog" },
 		{ __NR_uselib, "uselib" },
@@ -130,7 +119,6 @@ const char *syscall_missing_name(unsigned nr)
 		{ __NR_io_submit, "io_submit" },
 		{ __NR_io_cancel, "io_cancel" },
 		{ __NR_remap_file_pages, "remap_file_pages" },
-		{ __NR_semtimedop, "semtimedop" },
 		{ __NR_mbind, "mbind" },
 		{ __NR_set_mempolicy, "set_mempolicy" },
 		{ __NR_get_mempolicy, "get_mempolicy" },

@@ -158,6 +158,8 @@ size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len
  * of memory.
  */
 struct vmobject *anon_object_create(uint64_t pages);
+/* Pages of such an object that have memory. */
+uint64_t anon_object_present(const struct vmobject *o);
 
 /*
  * Key of a futex word: object and offset for shared mappings, space and address for private ones.

@@ -99,7 +99,7 @@ struct anon_object {
 	struct vmobject vm;
 	uint32_t refs;
 	unsigned levels;
-	uint64_t pages, number;
+	uint64_t pages, number, present;
 	uint64_t *root; /* tables; at the lowest level, addresses of frames */
 };
 
@@ -151,6 +151,7 @@ static err_t anon_page(struct vmobject *vm, uint64_t index, bool write, paddr_t 
 		if (paddr_is_none(pa))
 			return E_NOMEM;
 		*slot = pa.v;
+		o->present++;
 	}
 	*out = PADDR(*slot);
 	frame_get(*out);
@@ -202,4 +203,9 @@ struct vmobject *anon_object_create(uint64_t pages)
 	while (o->levels < 4 && (pages - 1) >> (o->levels * SLOT_BITS) != 0)
 		o->levels++;
 	return &o->vm;
+}
+
+uint64_t anon_object_present(const struct vmobject *o)
+{
+	return container_of(o, struct anon_object, vm)->present;
 }

@@ -116,6 +116,8 @@ static err_t clone_sighand(struct task *t, const struct task *from, uint64_t fla
 	return OK;
 }
 
+err_t (*task_share_undo_hook)(struct task *child);
+
 static void copy_fields(struct task *t, const struct task *from)
 {
 	t->pgid = from->pgid;
@@ -132,6 +134,8 @@ static void copy_fields(struct task *t, const struct task *from)
 /* Give back what clone_process took, after an error. */
 static void release_process(struct task *t)
 {
+	if (task_exit_hook != NULL)
+		task_exit_hook(t);
 	exe_file_put(t->exe_file);
 	if (t->fs != NULL)
 		fs_context_put(t->fs);
@@ -156,6 +160,8 @@ static err_t clone_process(uint64_t flags, struct task **out)
 		err = clone_files(t, from, flags);
 	if (err == OK)
 		err = clone_mm(t, from, flags);
+	if (err == OK && (flags & CLONE_SYSVSEM) && task_share_undo_hook != NULL)
+		err = task_share_undo_hook(t);
 	if (err != OK) {
 		release_process(t);
 		return err;

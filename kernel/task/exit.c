@@ -15,6 +15,7 @@
 #include "kernel/vfs/poll.h"
 
 void (*task_first_exited)(int wait_status);
+void (*task_exit_hook)(struct task *t);
 
 /* ---- marking ---- */
 
@@ -148,6 +149,8 @@ static void release_resources(struct task *t)
 
 	itimer_release(t);
 	posix_timers_release(t);
+	if (task_exit_hook != NULL)
+		task_exit_hook(t);
 	/* Closing may block: others must not find what is going. */
 	t->files = NULL;
 	t->fs = NULL;

@@ -104,6 +104,7 @@ struct task {
 	} itimer_real;
 	uint64_t itimer_virt_ns[2], itimer_prof_ns[2]; /* left, interval */
 	struct list posix_timers;
+	struct sem_undo_list *sem_undos; /* kernel/ipc; may be shared (CLONE_SYSVSEM); or NULL */
 	int next_timer_id;
 	/* inside kernel/task */
 	struct pidref *pidref; /* NULL: nobody has asked for it */
@@ -374,6 +375,10 @@ err_t posix_timer_delete(int id) MUST_CHECK;
 void posix_timer_clock_was_set(void);
 
 /* ---- hooks, set by the modules above; NULL: nothing to do ---- */
+/* t ends: its memory, descriptors and names are still there. */
+extern void (*task_exit_hook)(struct task *t);
+/* A new process shares what its parent's end gives back (CLONE_SYSVSEM). E_NOMEM */
+extern err_t (*task_share_undo_hook)(struct task *child);
 extern void (*task_oom_hook)(struct task *t); /* t is about to be killed for want of memory */
 
 /* Random bytes (random.c): ChaCha20, seeded by RDRAND, TSC and boot data. */

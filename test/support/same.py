@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Programs of a test folder run on the host and in Ringfence and must print the same. TAP.
 
-usage: same.py FOLDER PROGRAM...    (FOLDER as in test/FOLDER/prog)
+usage: same.py FOLDER PROGRAM... [/PATH...]    (FOLDER as in test/FOLDER/prog; paths: what the programs start)
 """
 import difflib
 import os
@@ -12,7 +12,9 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
-FOLDER, PROGRAMS = sys.argv[1], sys.argv[2:]
+FOLDER = sys.argv[1]
+PROGRAMS = [a for a in sys.argv[2:] if not a.startswith("/")]
+ALSO = [option for a in sys.argv[2:] if a.startswith("/") for option in ("--also", a)]
 
 
 def run(argv):
@@ -32,7 +34,7 @@ def main():
     for name in PROGRAMS:
         program = os.path.join(BUILD, "prog/test", FOLDER, "prog", name)
         host, host_rc, _ = run([program])
-        guest, guest_rc, guest_err = run([os.path.join(BUILD, "ringfence"), "run", "--", program])
+        guest, guest_rc, guest_err = run([os.path.join(BUILD, "ringfence"), "run"] + ALSO + ["--", program])
         expect, got = by_section(host), by_section(guest)
         for section in list(expect) + [s for s in got if s not in expect]:
             number += 1

@@ -90,4 +90,7 @@ err_t proc_cmdline_kernel(const struct proc_ref *r, struct text *t);
 err_t proc_filesystems(const struct proc_ref *r, struct text *t);
 err_t proc_devices(const struct proc_ref *r, struct text *t);
 err_t proc_swaps(const struct proc_ref *r, struct text *t);
+err_t proc_sysvipc_shm(const struct proc_ref *r, struct text *t);
+err_t proc_sysvipc_sem(const struct proc_ref *r, struct text *t);
+err_t proc_sysvipc_msg(const struct proc_ref *r, struct text *t);
 err_t proc_partitions(const struct proc_ref *r, struct text *t);

@@ -343,6 +343,13 @@ static err_t root_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 	return OK;
 }
 
+static const struct proc_entry sysvipc_entries[] = {
+	{ .name = "msg", .mode = 0444, .show = proc_sysvipc_msg },
+	{ .name = "sem", .mode = 0444, .show = proc_sysvipc_sem },
+	{ .name = "shm", .mode = 0444, .show = proc_sysvipc_shm },
+	{ .name = NULL },
+};
+
 static const struct proc_entry root_children[] = {
 	{ .name = "self", .mode = 0777, .link = self_link },
 	{ .name = "thread-self", .mode = 0777, .link = thread_self_link },
@@ -360,6 +367,7 @@ static const struct proc_entry root_children[] = {
 	{ .name = "swaps", .mode = 0444, .show = proc_swaps },
 	{ .name = "partitions", .mode = 0444, .show = proc_partitions },
 	{ .name = "sys", .mode = 0555, .children = proc_sys_entries },
+	{ .name = "sysvipc", .mode = 0555, .children = sysvipc_entries },
 	{ .name = NULL },
 };
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "comp/fs/proc/local.h"
 #include "kernel/core/core.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/linux/linux.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
@@ -27,12 +28,6 @@ FIXED(version, LINUX_VERSION)
 FIXED(domainname, LINUX_DOMAIN)
 FIXED(pid_max, "32768")
 FIXED(entropy, "256")
-FIXED(shmmax, "18446744073692774399")
-FIXED(shmmni, "4096")
-FIXED(sem, "32000\t1024000000\t500\t32000")
-FIXED(msgmax, "8192")
-FIXED(msgmnb, "16384")
-FIXED(msgmni, "32000")
 FIXED(core_pattern, "core")
 FIXED(overflow_id, "65534")
 FIXED(overcommit, "1") /* memory is given when it is touched: nothing is refused before */
@@ -102,6 +97,80 @@ static err_t file_nr(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
+/* ---- limits of System V IPC ---- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* Decimal numbers between blanks: all n of them, each at most its limit, or nothing is changed. */
+static err_t store_numbers(char *data, uint64_t *const field[], const uint64_t max[], unsigned n)
+{
+	uint64_t value[4];
+	unsigned got = 0;
+
+	while (got < n) {
+		const char *end;
+
+		while (is_blank(*data))
+			data++;
+		if (*data == '\0')
+			break;
+		if (!str_parse_u64(data, 10, &value[got], &end) || value[got] > max[got] ||
+		    (*end != '\0' && !is_blank(*end)))
+			return E_INVAL;
+		data += end - data;
+		got++;
+	}
+	for (unsigned i = 0; i < got; i++)
+		*field[i] = value[i];
+	return OK;
+}
+
+#define LIMIT(name, highest)                                                        \
+	static err_t name(const struct proc_ref *r, struct text *t)                 \
+	{                                                                           \
+		(void)r;                                                            \
+		text_printf(t, "%lu\n", UL(ipc_limits.name));                       \
+		return OK;                                                          \
+	}                                                                           \
+	static err_t set_##name(const struct proc_ref *r, char *data, size_t len)   \
+	{                                                                           \
+		(void)r;                                                            \
+		(void)len;                                                          \
+		return store_numbers(data, (uint64_t *const[]){ &ipc_limits.name }, \
+				     (const uint64_t[]){ highest }, 1);             \
+	}
+
+LIMIT(shmmax, UINT64_MAX)
+LIMIT(shmall, UINT64_MAX)
+LIMIT(shmmni, IPC_SLOTS)
+LIMIT(msgmax, INT32_MAX)
+LIMIT(msgmnb, INT32_MAX)
+LIMIT(msgmni, IPC_SLOTS)
+
+static err_t sem(const struct proc_ref *r, struct text *t)
+{
+	const struct ipc_limits *l = &ipc_limits;
+
+	(void)r;
+	text_printf(t, "%lu\t%lu\t%lu\t%lu\n", UL(l->semmsl), UL(l->semmns), UL(l->semopm),
+		    UL(l->semmni));
+	return OK;
+}
+
+static err_t set_sem(const struct proc_ref *r, char *data, size_t len)
+{
+	struct ipc_limits *l = &ipc_limits;
+
+	(void)r;
+	(void)len;
+	return store_numbers(data,
+			     (uint64_t *const[]){ &l->semmsl, &l->semmns, &l->semopm, &l->semmni },
+			     (const uint64_t[]){ 65536, INT32_MAX, 1000, IPC_SLOTS }, 4);
+}
+
 /* ---- random ---- */
 
 static void put_uuid(struct text *t, const uint8_t u[16])
@@ -143,6 +212,10 @@ static err_t boot_id(const struct proc_ref *r, struct text *t)
 	{                                           \
 		.name = n, .mode = 0444, .show = fn \
 	}
+#define FILE_RW(n, fn)                                                 \
+	{                                                              \
+		.name = n, .mode = 0644, .show = fn, .store = set_##fn \
+	}
 #define DIR(n, list)                                      \
 	{                                                 \
 		.name = n, .mode = 0555, .children = list \
@@ -165,9 +238,9 @@ static const struct proc_entry kernel_entries[] = {
 	FILE_R("core_pattern", core_pattern),
 	FILE_R("domainname", domainname),
 	{ .name = "hostname", .mode = 0644, .show = hostname, .store = set_hostname },
-	FILE_R("msgmax", msgmax),
-	FILE_R("msgmnb", msgmnb),
-	FILE_R("msgmni", msgmni),
+	FILE_RW("msgmax", msgmax),
+	FILE_RW("msgmnb", msgmnb),
+	FILE_RW("msgmni", msgmni),
 	FILE_R("ngroups_max", ngroups_max),
 	FILE_R("osrelease", osrelease),
 	FILE_R("ostype", ostype),
@@ -176,10 +249,10 @@ static const struct proc_entry kernel_entries[] = {
 	FILE_R("pid_max", pid_max),
 	DIR("random", random_entries),
 	FILE_R("randomize_va_space", two),
-	FILE_R("sem", sem),
-	FILE_R("shmall", shmmax),
-	FILE_R("shmmax", shmmax),
-	FILE_R("shmmni", shmmni),
+	FILE_RW("sem", sem),
+	FILE_RW("shmall", shmall),
+	FILE_RW("shmmax", shmmax),
+	FILE_RW("shmmni", shmmni),
 	FILE_R("threads-max", threads_max),
 	FILE_R("version", version),
 	END,

@@ -4,6 +4,7 @@
 #include "comp/fs/proc/local.h"
 #include "comp/fs/tmpfs/tmpfs.h"
 #include "kernel/core/core.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
 
@@ -204,6 +205,29 @@ err_t proc_loadavg(const struct proc_ref *r, struct text *t)
 		text_printf(t, "%lu.%02lu ", UL(avg[i]) / FIXED_ONE,
 			    UL(avg[i]) % FIXED_ONE * 100 / FIXED_ONE);
 	text_printf(t, "%u/%u %d\n", b.running, b.threads, current != NULL ? current_task->pid : 0);
+	return OK;
+}
+
+/* ---- System V IPC ---- */
+
+err_t proc_sysvipc_shm(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	shm_show(t);
+	return OK;
+}
+
+err_t proc_sysvipc_sem(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	sem_show(t);
+	return OK;
+}
+
+err_t proc_sysvipc_msg(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	queue_show(t);
 	return OK;
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Start-up, and the end of processes. */
+#include "kernel/ipc/internal.h"
+
+static void task_gone(struct task *t)
+{
+	sem_task_exit(t);
+	shm_task_exit(t);
+}
+
+err_t ipc_init(void)
+{
+	shm_init();
+	sem_init();
+	msg_init_queues();
+	task_exit_hook = task_gone;
+	task_share_undo_hook = sem_task_share;
+	return OK;
+}
