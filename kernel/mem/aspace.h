@@ -91,6 +91,7 @@ struct aspace {
 	uint32_t early;
 	uint64_t limit_as, limit_data, limit_stack; /* bytes, from rlimits */
 	uint32_t membarrier; /* MEMBARRIER_CMD_REGISTER_* that the program has made */
+	bool reaped;
 };
 
 err_t aspace_create(struct aspace **out) MUST_CHECK;
@@ -101,6 +102,11 @@ void aspace_put(struct aspace *a); /* the last one frees all */
  * operations.
  */
 err_t aspace_fork(struct aspace *from, struct aspace **out) MUST_CHECK;
+/*
+ * Take the private pages of a space whose program never runs again (it is being killed for want of
+ * memory). Faults in it end with FAULT_BUS from now on.
+ */
+void aspace_reap(struct aspace *a);
 /* Make it current. The current one is `aspace_current` (NULL before the first). */
 void aspace_load(struct aspace *a);
 extern struct aspace *aspace_current;

@@ -484,6 +484,8 @@ enum fault_result fault_serve(struct aspace *a, struct vma *v, uint64_t va, bool
 	enum fault_result r;
 	bool in_order = false;
 
+	if (a->reaped)
+		return FAULT_BUS;
 	if (tables_reserve(NK_TABLES_PER_OP) != OK)
 		return FAULT_NOMEM;
 	if (window != 0) {

@@ -285,10 +285,12 @@ const struct alloc_ops *frame_allocator(void)
 void mem_stats(struct mem_stats *out)
 {
 	uint64_t total = chunk_total_frames(), offline = chunk_offline_frames();
+	/* A chunk's header is no more free before than after it was put online. */
+	uint64_t usable = offline - offline / CHUNK_FRAMES * NK_HDR_LEN;
 
 	*out = (struct mem_stats){
 		.total = total * PAGE_SIZE,
-		.free = (frame_free_count() + offline) * PAGE_SIZE,
+		.free = (frame_free_count() + usable) * PAGE_SIZE,
 		.online = (total - offline) * PAGE_SIZE,
 		.kernel_heap = mem_account.heap_frames * PAGE_SIZE,
 		.kernel_stacks = mem_account.stack_frames * PAGE_SIZE,

@@ -74,6 +74,14 @@ err_t aspace_unmap(struct aspace *a, uint64_t addr, uint64_t len)
 	return OK;
 }
 
+void aspace_reap(struct aspace *a)
+{
+	a->reaped = true;
+	for (struct vma *v = aspace_first(a); v != NULL; v = aspace_next(v))
+		if ((v->flags & (VM_SHARED | VM_SPECIAL)) == 0)
+			pages_drop(a, v->start, v->end);
+}
+
 /* ---- mapping ---- */
 
 /* What MAP_32BIT may have, as in Linux. */

@@ -126,6 +126,8 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->cred = from->cred;
 	memcpy(t->rlimit, from->rlimit, sizeof(t->rlimit));
 	t->dumpable = from->dumpable;
+	t->oom_score_adj = from->oom_score_adj;
+	t->oom_score_adj_min = from->oom_score_adj_min;
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	memcpy(t->exe, from->exe, sizeof(t->exe));
 	t->exe_file = exe_file_get(from->exe_file);

@@ -20,8 +20,6 @@
 
 #define PF_PKEY 32u
 
-void (*task_oom_hook)(struct task *t);
-
 static bool from_user(const struct trapframe *tf)
 {
 	return (tf->cs & 3) != 0;
@@ -29,13 +27,27 @@ static bool from_user(const struct trapframe *tf)
 
 /* ---- page faults ---- */
 
-static void out_of_memory(struct task *t)
+/*
+ * Make room, by somebody's end if need be, and try again. A program's own access may wait until
+ * those who end have given their memory back: it is simply done again. A copy of the kernel's
+ * cannot wait. False: current is to end.
+ */
+static bool out_of_memory(bool can_wait, uint64_t addr, uint32_t code)
 {
-	user_log("out of memory: %s (pid %d) is killed; it has %lu MiB in use", t->comm, t->pid,
-		 (unsigned long)(t->mm->pages_mapped >> 8));
-	if (task_oom_hook != NULL)
-		task_oom_hook(t);
-	task_begin_exit(t, SIGKILL);
+	struct thread *t = current;
+	enum fault_result r = FAULT_NOMEM;
+
+	while (r == FAULT_NOMEM && !t->task->exiting) {
+		if (can_wait && oom_somebody_ends()) {
+			sched_yield();
+			return true;
+		}
+		if (!oom_kill())
+			task_begin_exit(t->task, SIGKILL);
+		if (!t->task->exiting)
+			r = aspace_fault(t->task->mm, addr, code);
+	}
+	return r == FAULT_OK;
 }
 
 static void fault_signal(uint64_t addr, uint32_t code, enum fault_result r)
@@ -80,8 +92,8 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 		return true;
 	}
 	if (r == FAULT_NOMEM)
-		out_of_memory(t->task);
-	else if (from_user(tf))
+		return out_of_memory(from_user(tf), addr, code) || from_user(tf);
+	if (from_user(tf))
 		fault_signal(addr, code, r);
 	return from_user(tf);
 }

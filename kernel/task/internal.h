@@ -122,6 +122,10 @@ void crash_report(struct trapframe *tf, int sig, const siginfo_t *info);
 /* ---- fault.c ---- */
 void fault_init(void);
 
+/* ---- oom.c ---- */
+/* Another process is on its way out and has not given its memory back yet. */
+bool oom_somebody_ends(void);
+
 /* ---- futex.c ---- */
 void futex_init(void);
 /* The thread that ends owns PI futexes: pass them on. */

@@ -82,6 +82,8 @@ struct task {
 	int stop_signal, group_exit;
 	int wait_status; /* as wait4 gives it, when zombie */
 	int exit_signal, pdeath_signal;
+	/* the least that it may set itself without privilege */
+	int oom_score_adj, oom_score_adj_min;
 	struct waitq child_wait;  /* parent sleeps here: a child changed state */
 	struct waitq *vfork_done; /* of our vfork parent, until exec or exit */
 	/* accounts */
@@ -380,6 +382,17 @@ extern void (*task_exit_hook)(struct task *t);
 /* A new process shares what its parent's end gives back (CLONE_SYSVSEM). E_NOMEM */
 extern err_t (*task_share_undo_hook)(struct task *child);
 extern void (*task_oom_hook)(struct task *t); /* t is about to be killed for want of memory */
+
+/*
+ * Out of memory (oom.c). oom_kill: choose a process by its badness (memory in use, and
+ * oom_score_adj thousandths of all memory), kill it with all that share its memory, and take that
+ * memory; false: there is none to choose. Does not block. oom_score: what /proc/PID/oom_score
+ * shows, 0 to 2000.
+ */
+#define OOM_SCORE_ADJ_MIN (-1000)
+#define OOM_SCORE_ADJ_MAX 1000
+bool oom_kill(void);
+unsigned oom_score(const struct task *t);
 
 /* Random bytes (random.c): ChaCha20, seeded by RDRAND, TSC and boot data. */
 void random_bytes(void *buf, size_t len);

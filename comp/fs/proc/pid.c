@@ -385,35 +385,89 @@ static err_t show_wchan(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
-/* The share of memory, in thousandths: what Linux's rule gives without adjustments. */
+/* ---- out of memory ---- */
+
 static err_t show_oom_score(const struct proc_ref *r, struct text *t)
 {
-	const struct task *task = proc_task(r);
-	struct mem_stats m;
-
-	mem_stats(&m);
-	text_printf(t, "%lu\n",
-		    UL(task->mm != NULL && m.total > 0
-			       ? task->mm->pages_mapped * PAGE_SIZE * 1000 / m.total
-			       : 0));
+	text_printf(t, "%u\n", oom_score(proc_task(r)));
 	return OK;
 }
 
-static err_t show_zero(const struct proc_ref *r, struct text *t)
+static err_t show_oom_score_adj(const struct proc_ref *r, struct text *t)
 {
-	(void)r;
-	text_puts(t, "0\n");
+	text_printf(t, "%d\n", proc_task(r)->oom_score_adj);
 	return OK;
 }
 
-/* There is no choice of a victim here that a preference could change; writing 0 (as is) is
- * allowed. */
+/* The interface of old, of 16 steps each way and one for "never". */
+#define OOM_DISABLE (-17)
+#define OOM_ADJ_MAX 15
+
+static err_t show_oom_adj(const struct proc_ref *r, struct text *t)
+{
+	int adj = proc_task(r)->oom_score_adj;
+
+	text_printf(t, "%d\n",
+		    adj == OOM_SCORE_ADJ_MAX ? OOM_ADJ_MAX
+					     : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
+	return OK;
+}
+
+/* A decimal number with a sign, and white space around it. */
+static err_t read_number(char *data, size_t len, int64_t *out)
+{
+	bool minus;
+	uint64_t u;
+	char *s = data;
+
+	while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == ' '))
+		len--;
+	data[len] = '\0';
+	while (*s == ' ')
+		s++;
+	minus = *s == '-';
+	if (*s == '-' || *s == '+')
+		s++;
+	if (!str_to_u64(s, 10, &u) || u > INT32_MAX)
+		return E_INVAL;
+	*out = minus ? -(int64_t)u : (int64_t)u;
+	return OK;
+}
+
+/* Who lowers the chance to be killed below what it was given takes from others. */
+static err_t set_oom_adj(struct task *task, int adj)
+{
+	if (adj < task->oom_score_adj_min && !task_capable(CAP_SYS_RESOURCE))
+		return E_ACCES;
+	task->oom_score_adj = adj;
+	if (task_capable(CAP_SYS_RESOURCE))
+		task->oom_score_adj_min = adj;
+	return OK;
+}
+
+static err_t store_oom_score_adj(const struct proc_ref *r, char *data, size_t len)
+{
+	int64_t n;
+
+	TRY(read_number(data, len, &n));
+	if (n < OOM_SCORE_ADJ_MIN || n > OOM_SCORE_ADJ_MAX)
+		return E_INVAL;
+	return set_oom_adj(proc_task(r), (int)n);
+}
+
 static err_t store_oom_adj(const struct proc_ref *r, char *data, size_t len)
 {
-	(void)r;
-	if (len > 0 && data[len - 1] == '\n')
-		data[len - 1] = '\0';
-	return strcmp(data, "0") == 0 ? OK : E_OPNOTSUPP;
+	int64_t n;
+
+	TRY(read_number(data, len, &n));
+	if (n < OOM_DISABLE || n > OOM_ADJ_MAX)
+		return E_INVAL;
+	n = n == OOM_ADJ_MAX ? OOM_SCORE_ADJ_MAX : n * OOM_SCORE_ADJ_MAX / -OOM_DISABLE;
+	/* Linux compares with the present value here, not with the least one. */
+	if (n < proc_task(r)->oom_score_adj && !task_capable(CAP_SYS_RESOURCE))
+		return E_ACCES;
+	proc_task(r)->oom_score_adj = (int)n;
+	return OK;
 }
 
 /* Nobody logged in. */
@@ -552,40 +606,41 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 
 /* ---- the directories ---- */
 
-#define COMMON_ENTRIES                                                                      \
-	{ .name = "fd", .mode = 0500, .lookup = proc_fd_lookup, .list = proc_fd_list },     \
-		{ .name = "fdinfo",                                                         \
-		  .mode = 0555,                                                             \
-		  .lookup = proc_fdinfo_lookup,                                             \
-		  .list = proc_fdinfo_list },                                               \
-		{ .name = "net", .mode = 0555, .children = proc_net_entries },              \
-		{ .name = "environ", .mode = 0400, .show = show_environ },                  \
-		{ .name = "auxv", .mode = 0400, .show = show_auxv },                        \
-		{ .name = "status", .mode = 0444, .show = show_status },                    \
-		{ .name = "limits", .mode = 0444, .show = show_limits },                    \
-		{ .name = "comm", .mode = 0644, .show = show_comm, .store = store_comm },   \
-		{ .name = "cmdline", .mode = 0444, .show = show_cmdline },                  \
-		{ .name = "stat", .mode = 0444, .show = show_stat },                        \
-		{ .name = "statm", .mode = 0444, .show = show_statm },                      \
-		{ .name = "maps", .mode = 0444, .show = proc_maps },                        \
-		{ .name = "mem", .mode = 0600, .open = proc_mem_open },                     \
-		{ .name = "cwd", .mode = 0777, .link = cwd_link, .follow = cwd_follow },    \
-		{ .name = "root", .mode = 0777, .link = root_link, .follow = root_follow }, \
-		{ .name = "exe", .mode = 0777, .link = exe_link, .follow = exe_follow },    \
-		{ .name = "mounts", .mode = 0444, .show = proc_mounts },                    \
-		{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },              \
-		{ .name = "smaps", .mode = 0444, .show = proc_smaps },                      \
-		{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },        \
-		{ .name = "wchan", .mode = 0444, .show = show_wchan },                      \
-		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                    \
-		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },              \
-		{ .name = "oom_score_adj",                                                  \
-		  .mode = 0644,                                                             \
-		  .show = show_zero,                                                        \
-		  .store = store_oom_adj },                                                 \
-		{ .name = "loginuid", .mode = 0444, .show = show_unset_id },                \
-	{                                                                                   \
-		.name = "sessionid", .mode = 0444, .show = show_unset_id                    \
+#define COMMON_ENTRIES                                                                             \
+	{ .name = "fd", .mode = 0500, .lookup = proc_fd_lookup, .list = proc_fd_list },            \
+		{ .name = "fdinfo",                                                                \
+		  .mode = 0555,                                                                    \
+		  .lookup = proc_fdinfo_lookup,                                                    \
+		  .list = proc_fdinfo_list },                                                      \
+		{ .name = "net", .mode = 0555, .children = proc_net_entries },                     \
+		{ .name = "environ", .mode = 0400, .show = show_environ },                         \
+		{ .name = "auxv", .mode = 0400, .show = show_auxv },                               \
+		{ .name = "status", .mode = 0444, .show = show_status },                           \
+		{ .name = "limits", .mode = 0444, .show = show_limits },                           \
+		{ .name = "comm", .mode = 0644, .show = show_comm, .store = store_comm },          \
+		{ .name = "cmdline", .mode = 0444, .show = show_cmdline },                         \
+		{ .name = "stat", .mode = 0444, .show = show_stat },                               \
+		{ .name = "statm", .mode = 0444, .show = show_statm },                             \
+		{ .name = "maps", .mode = 0444, .show = proc_maps },                               \
+		{ .name = "mem", .mode = 0600, .open = proc_mem_open },                            \
+		{ .name = "cwd", .mode = 0777, .link = cwd_link, .follow = cwd_follow },           \
+		{ .name = "root", .mode = 0777, .link = root_link, .follow = root_follow },        \
+		{ .name = "exe", .mode = 0777, .link = exe_link, .follow = exe_follow },           \
+		{ .name = "mounts", .mode = 0444, .show = proc_mounts },                           \
+		{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },                     \
+		{ .name = "smaps", .mode = 0444, .show = proc_smaps },                             \
+		{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },               \
+		{ .name = "wchan", .mode = 0444, .show = show_wchan },                             \
+		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                           \
+		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },                     \
+		{ .name = "oom_score_adj",                                                         \
+		  .mode = 0644,                                                                    \
+		  .show = show_oom_score_adj,                                                      \
+		  .store = store_oom_score_adj },                                                  \
+		{ .name = "oom_adj", .mode = 0644, .show = show_oom_adj, .store = store_oom_adj }, \
+		{ .name = "loginuid", .mode = 0444, .show = show_unset_id },                       \
+	{                                                                                          \
+		.name = "sessionid", .mode = 0444, .show = show_unset_id                           \
 	}
 
 static const struct proc_entry pid_children[] = {

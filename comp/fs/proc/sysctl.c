@@ -76,6 +76,21 @@ static err_t threads_max(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
+/* 1, 2 and 3 say the same here: what caches keep and nobody needs is given back. */
+static err_t drop_caches(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	if (!task_capable(CAP_SYS_ADMIN))
+		return E_PERM;
+	if (len > 0 && data[len - 1] == '\n')
+		len--;
+	if (len != 1 || data[0] < '1' || data[0] > '4')
+		return E_INVAL;
+	if (data[0] != '4')
+		mem_reclaim(SIZE_MAX);
+	return OK;
+}
+
 static err_t ngroups_max(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
@@ -259,6 +274,7 @@ static const struct proc_entry kernel_entries[] = {
 };
 
 static const struct proc_entry vm_entries[] = {
+	{ .name = "drop_caches", .mode = 0200, .show = zero, .store = drop_caches },
 	FILE_R("max_map_count", max_map_count),
 	FILE_R("mmap_min_addr", mmap_min_addr),
 	FILE_R("nr_hugepages", zero),

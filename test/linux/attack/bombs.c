@@ -155,6 +155,70 @@ static void memory_bomb(void)
 	expect_freed("memory bomb");
 }
 
+static void set_oom_adj(const char *value)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0 || write(fd, value, strlen(value)) != (ssize_t)strlen(value))
+		_exit(9);
+	close(fd);
+}
+
+/* Holds more than half of the memory and waits for its end. */
+static pid_t start_holder(const char *adj)
+{
+	int ready[2];
+	char c;
+
+	MUST(pipe(ready));
+	pid_t pid = START({
+		set_oom_adj(adj);
+		touch_memory(free_before * 6 / 10);
+		if (write(ready[1], "x", 1) == 1)
+			for (;;)
+				pause();
+	});
+	close(ready[1]);
+	EXPECT(read(ready[0], &c, 1) == 1, "the holder's memory");
+	close(ready[0]);
+	return pid;
+}
+
+/* Who goes when a second one wants as much? Both are the children of a third, which must live. */
+static void oom_case(const char *holders, const char *wants, bool holder_dies)
+{
+	int st;
+	pid_t holder, want;
+
+	begin();
+	holder = start_holder(holders);
+	want = START({
+		set_oom_adj(wants);
+		touch_memory(free_before * 6 / 10);
+	});
+	st = wait_for(want);
+	EXPECT(holder_dies ? st == 0 : WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL,
+	       "holder %s, want %s: who wants ends with %#x", holders, wants, st);
+	EXPECT(waitpid(holder, &st, WNOHANG) == (holder_dies ? holder : 0),
+	       "holder %s, want %s: the holder", holders, wants);
+	if (holder_dies) {
+		EXPECT(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "holder %s: ends with %#x",
+		       holders, st);
+		return;
+	}
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+}
+
+static void oom_choice(void)
+{
+	oom_case("0", "0", true);
+	oom_case("-1000", "0", false);
+	oom_case("0", "1000", false);
+	oom_case("300", "-300", true);
+	expect_freed("the choice when memory is out");
+}
+
 static void stack_bomb_frame(int n)
 {
 	volatile char frame[PAGE];
@@ -397,10 +461,9 @@ static void full_disk(void)
 }
 
 static const struct section sections[] = {
-	{ "fork_bomb", fork_bomb },     { "fork_all", fork_all },
-	{ "memory_bomb", memory_bomb }, { "stack_bomb", stack_bomb },
-	{ "thread_bomb", thread_bomb }, { "objects", objects },
-	{ "full_disk", full_disk },
+	{ "fork_bomb", fork_bomb },   { "fork_all", fork_all },     { "memory_bomb", memory_bomb },
+	{ "oom_choice", oom_choice }, { "stack_bomb", stack_bomb }, { "thread_bomb", thread_bomb },
+	{ "objects", objects },       { "full_disk", full_disk },
 };
 
 int main(int argc, char **argv)

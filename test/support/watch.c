@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch [-n RUNS] [-s SLACK] [-t SECONDS] [-q] PROGRAM [ARGUMENT...]: runs a program RUNS times (3)
+ * and sees whether the memory comes back: after the last run as much must be free as after the
+ * first, but for SLACK KiB (256). What caches keep is given back before each look. A run that takes
+ * longer than SECONDS (60) is killed with all that it started. Meant as the first process of a
+ * machine: it reaps what others leave. Its own lines go to standard error.
+ *
+ * Exit status: the last run's (128 and the signal's number), 121 if memory is missing, 124 after a
+ * kill, 125 if it could not do its work.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOST    121
+#define KILLED  124
+#define FAILURE 125
+
+static void die(const char *what)
+{
+	fprintf(stderr, "watch: %s: %s\n", what, strerror(errno));
+	_exit(FAILURE);
+}
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, "3\n", 2) != 2)
+		die("drop_caches");
+	close(fd);
+}
+
+static long free_kib(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	drop_caches();
+	f = fopen("/proc/meminfo", "r");
+	if (f == NULL)
+		die("meminfo");
+	while (kib < 0 && fgets(line, sizeof(line), f) != NULL)
+		sscanf(line, "MemFree: %ld kB", &kib);
+	fclose(f);
+	if (kib < 0)
+		die("MemFree");
+	return kib;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Everybody but us; they are gone when nobody is left to wait for. */
+static void end_all(void)
+{
+	for (;;) {
+		if (kill(-1, SIGKILL) == -1 && errno != ESRCH)
+			die("kill");
+		if (waitpid(-1, NULL, 0) == -1 && errno == ECHILD)
+			return;
+	}
+}
+
+static int run(char **argv, unsigned seconds)
+{
+	int status, result = FAILURE;
+	pid_t pid = fork(), ended;
+
+	if (pid == -1)
+		die("fork");
+	if (pid == 0) {
+		setsid();
+		execvp(argv[0], argv);
+		die(argv[0]);
+	}
+	alarm(seconds);
+	while ((ended = waitpid(-1, &status, 0)) != pid) {
+		if (ended == -1 && errno == EINTR) {
+			fprintf(stderr, "watch: killed after %u s\n", seconds);
+			result = KILLED;
+			break;
+		}
+		if (ended == -1)
+			die("wait");
+	}
+	alarm(0);
+	if (ended == pid)
+		result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	end_all();
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	long runs = 3, slack = 256, first = 0, last = 0;
+	unsigned seconds = 60;
+	bool quiet = false;
+	int opt, status = 0;
+
+	while ((opt = getopt(argc, argv, "+n:s:t:q")) != -1) {
+		switch (opt) {
+		case 'n': runs = atol(optarg); break;
+		case 's': slack = atol(optarg); break;
+		case 't': seconds = (unsigned)atol(optarg); break;
+		case 'q': quiet = true; break;
+		default: return FAILURE;
+		}
+	}
+	if (optind >= argc || runs < 2)
+		return FAILURE;
+	sigaction(SIGALRM, &sa, NULL);
+	for (long i = 0; i < runs && status != KILLED; i++) {
+		status = run(argv + optind, seconds);
+		last = free_kib();
+		if (i == 0)
+			first = last;
+		if (!quiet)
+			fprintf(stderr, "watch: run %ld: status %d, %ld KiB free\n", i + 1, status,
+				last);
+	}
+	if (status == KILLED || last >= first - slack)
+		return status;
+	fprintf(stderr, "watch: %ld KiB are missing, %ld for each run\n", first - last,
+		(first - last) / (runs - 1));
+	return LOST;
+}
