@@ -9,7 +9,7 @@
 # do not move. That is checked, and repeated should they have moved.
 #
 # A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement).
-# Other orders of the objects, and PAD bytes in front of .text, give other distances: up to 8 are tried before the
+# Other orders of the objects, and PAD bytes in front of .text, give other distances: up to 32 are tried before the
 # build fails.
 set -eu
 script=$1 name=$2
@@ -49,7 +49,7 @@ link_with_table() {
 	exit 1
 }
 
-tries=8
+tries=32
 for ((try = 0; try < tries; try++)); do
 	first=$((try * ${#objects[@]} / tries))
 	order=("${objects[@]:first}" "${objects[@]:0:first}")
