@@ -8,9 +8,8 @@
 # The table is made from a first link with an empty one and linked in; as it stands behind the text, functions
 # do not move. That is checked, and repeated should they have moved.
 #
-# A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement).
-# Other orders of the objects, and PAD bytes in front of .text, give other distances: up to 32 are tried before the
-# build fails.
+# A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement) or of
+# a constant's address. Other orders of the objects, and PAD, give others: up to 32 are tried before the build fails.
 set -eu
 script=$1 name=$2
 out=$(dirname "$name")
@@ -53,6 +52,7 @@ tries=32
 for ((try = 0; try < tries; try++)); do
 	first=$((try * ${#objects[@]} / tries))
 	order=("${objects[@]:first}" "${objects[@]:0:first}")
+	((try % 4 < 2)) || mapfile -t order < <(printf '%s\n' "${order[@]}" | tac)
 	sort=
 	((try % 2 == 0)) || sort=--sort-section=name
 	link_with_table
