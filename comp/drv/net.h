@@ -21,6 +21,7 @@
 /* Pieces of a frame: enough for 64 KiB in buffers of 2 KiB. */
 #define NET_PIECES_MAX 34u
 #define NET_ETH_HLEN   14u
+#define NET_BUF_MIN    128u /* of a receive buffer */
 /* The longest frame, with offloads: an IP packet of 65,535 bytes behind its Ethernet header. */
 #define NET_FRAME_MAX (65535u + NET_ETH_HLEN)
 
@@ -74,7 +75,7 @@ struct net_tx {
 
 struct net_rx_piece {
 	void *token;
-	uint32_t len; /* from the buffer's beginning, more than 0 */
+	uint32_t len; /* bytes that are filled, from the buffer's beginning; more than 0 */
 };
 
 struct net_rx {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Finding virtio-mmio devices, and the steps that all their drivers share. */
+/* Devices with memory-mapped registers: where they are, and how their registers are reached. */
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 
 #include "base/str.h"
-#include "comp/drv/virtio/virtio.h"
+#include "comp/drv/pci/pci.h"
+#include "comp/drv/virtio/internal.h"
 #include "kernel/core/core.h"
 #include "kernel/x86/x86.h"
 
-#define MAX_DEVICES 32u
-#define SLOT_BYTES  512u
-#define MAGIC       0x74726976u /* "virt" */
+#define PLACES_MAX 32u
+#define SLOT_BYTES 512u
+#define MAGIC      0x74726976u /* "virt" */
 
 /* QEMU's microvm: with ACPI the command line names no devices, and the second IO-APIC serves all
  * slots. */
@@ -18,17 +19,10 @@
 #define WINDOW_SLOTS 24u
 #define WINDOW_GSI   24u
 
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
-
 struct place {
 	uint64_t pa;
 	unsigned gsi;
 };
-
-static struct virtio_dev devices[MAX_DEVICES];
-static unsigned ndevices;
-static bool scanned;
 
 static uint32_t mmio_read(struct virtio_dev *d, unsigned off)
 {
@@ -38,6 +32,23 @@ static uint32_t mmio_read(struct virtio_dev *d, unsigned off)
 static void mmio_write(struct virtio_dev *d, unsigned off, uint32_t value)
 {
 	*(volatile uint32_t *)(d->regs + off) = value;
+}
+
+static void interrupt(void *arg)
+{
+	virtio_poll(arg);
+}
+
+static err_t mmio_interrupt_setup(struct virtio_dev *d)
+{
+	uint8_t vector;
+
+	if (d->interrupts_on)
+		return OK;
+	TRY(irq_alloc(interrupt, d, &vector));
+	TRY(irq_route_gsi(d->gsi, vector, false, false));
+	d->interrupts_on = true;
+	return OK;
 }
 
 /* ---- discovery ---- */
@@ -65,7 +76,7 @@ static unsigned places_from_cmdline(struct place *out)
 	static const char key[] = "virtio_mmio.device=";
 	unsigned n = 0;
 
-	for (const char *s = boot_info.cmdline; (s = strstr(s, key)) != NULL && n < MAX_DEVICES;) {
+	for (const char *s = boot_info.cmdline; (s = strstr(s, key)) != NULL && n < PLACES_MAX;) {
 		bool word = s == boot_info.cmdline || s[-1] == ' ';
 
 		s += sizeof(key) - 1;
@@ -79,16 +90,10 @@ static unsigned places_from_cmdline(struct place *out)
 	return n;
 }
 
-/* On a machine with PCI the window may belong to any device. */
-static bool has_pci(void)
-{
-	outl(PCI_ADDRESS, 0x80000000u);
-	return inl(PCI_DATA) != 0xffffffffu;
-}
-
 static unsigned places_in_window(struct place *out)
 {
-	if (boot_info.cpu.hypervisor == false || has_pci())
+	/* On a machine with PCI the window may belong to any device. */
+	if (boot_info.cpu.hypervisor == false || pci_present())
 		return 0;
 	for (unsigned i = 0; i < WINDOW_SLOTS; i++)
 		out[i] = (struct place){ WINDOW + i * SLOT_BYTES, WINDOW_GSI + i };
@@ -107,7 +112,7 @@ static void add_devices(const struct place *p, unsigned n)
 	}
 	low = ALIGN_DOWN(low, PAGE_SIZE);
 	high = ALIGN_UP(high + SLOT_BYTES, PAGE_SIZE);
-	if (high - low > MAX_DEVICES * PAGE_SIZE) {
+	if (high - low > PLACES_MAX * PAGE_SIZE) {
 		log_warn("virtio: devices lie too far apart: %#llx to %#llx",
 			 (unsigned long long)low, (unsigned long long)high);
 		return;
@@ -118,134 +123,34 @@ static void add_devices(const struct place *p, unsigned n)
 		return;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct virtio_dev *d = &devices[ndevices];
+		struct virtio_dev d = { .read = mmio_read,
+					.write = mmio_write,
+					.interrupt_setup = mmio_interrupt_setup,
+					.regs = base + (p[i].pa - low),
+					.gsi = p[i].gsi };
 
-		*d = (struct virtio_dev){ .read = mmio_read,
-					  .write = mmio_write,
-					  .regs = base + (p[i].pa - low),
-					  .gsi = p[i].gsi };
-		if (d->read(d, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC)
+		if (mmio_read(&d, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC)
 			continue;
-		d->id = d->read(d, VIRTIO_MMIO_DEVICE_ID);
-		if (d->id == 0)
+		d.id = mmio_read(&d, VIRTIO_MMIO_DEVICE_ID);
+		if (d.id == 0)
 			continue; /* an empty slot */
-		if (d->read(d, VIRTIO_MMIO_VERSION) != 2) {
+		if (mmio_read(&d, VIRTIO_MMIO_VERSION) != 2) {
 			log_warn("virtio: device %u has the legacy interface; QEMU needs "
 				 "-global virtio-mmio.force-legacy=false",
-				 d->id);
+				 d.id);
 			continue;
 		}
-		ndevices++;
+		virtio_found(&d);
 	}
 }
 
-unsigned virtio_scan(void)
+void virtio_scan_mmio(void)
 {
-	static struct place places[MAX_DEVICES];
-	unsigned n;
+	static struct place places[PLACES_MAX];
+	unsigned n = places_from_cmdline(places);
 
-	if (scanned)
-		return ndevices;
-	scanned = true;
-	n = places_from_cmdline(places);
 	if (n == 0)
 		n = places_in_window(places);
 	if (n > 0)
 		add_devices(places, n);
-	return ndevices;
-}
-
-struct virtio_dev *virtio_claim(uint32_t id)
-{
-	/* The machine's last slot is filled first: the first device of the command line is the last
-	 * here. */
-	for (unsigned i = virtio_scan(); i-- > 0;) {
-		if (devices[i].id != id || devices[i].claimed)
-			continue;
-		devices[i].claimed = true;
-		return &devices[i];
-	}
-	return NULL;
-}
-
-/* ---- steps of all drivers ---- */
-
-static void status_add(struct virtio_dev *d, uint32_t bits)
-{
-	d->write(d, VIRTIO_MMIO_STATUS, d->read(d, VIRTIO_MMIO_STATUS) | bits);
-}
-
-static uint64_t device_features(struct virtio_dev *d)
-{
-	uint64_t features;
-
-	d->write(d, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 1);
-	features = (uint64_t)d->read(d, VIRTIO_MMIO_DEVICE_FEATURES) << 32;
-	d->write(d, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 0);
-	return features | d->read(d, VIRTIO_MMIO_DEVICE_FEATURES);
-}
-
-err_t virtio_begin(struct virtio_dev *d, uint64_t wanted, uint64_t *features)
-{
-	uint64_t version_1 = 1ull << VIRTIO_F_VERSION_1;
-	uint64_t set;
-
-	d->write(d, VIRTIO_MMIO_STATUS, 0);
-	status_add(d, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-	status_add(d, VIRTIO_CONFIG_S_DRIVER);
-	set = device_features(d) & (wanted | version_1);
-	if ((set & version_1) == 0) {
-		virtio_fail(d);
-		return E_NODEV;
-	}
-	d->write(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
-	d->write(d, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(set >> 32));
-	d->write(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
-	d->write(d, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)set);
-	status_add(d, VIRTIO_CONFIG_S_FEATURES_OK);
-	if ((d->read(d, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
-		virtio_fail(d);
-		return E_NODEV;
-	}
-	*features = set & ~version_1;
-	return OK;
-}
-
-void virtio_poll(struct virtio_dev *d)
-{
-	uint32_t causes = d->read(d, VIRTIO_MMIO_INTERRUPT_STATUS);
-
-	/* Acknowledge first: what comes while the driver looks raises the line anew. */
-	if (causes != 0)
-		d->write(d, VIRTIO_MMIO_INTERRUPT_ACK, causes);
-	d->on_interrupt(d, causes);
-}
-
-static void interrupt(void *arg)
-{
-	virtio_poll(arg);
-}
-
-err_t virtio_interrupt_setup(struct virtio_dev *d)
-{
-	uint8_t vector;
-
-	TRY(irq_alloc(interrupt, d, &vector));
-	return irq_route_gsi(d->gsi, vector, false, false);
-}
-
-void virtio_ready(struct virtio_dev *d)
-{
-	status_add(d, VIRTIO_CONFIG_S_DRIVER_OK);
-}
-
-void virtio_fail(struct virtio_dev *d)
-{
-	d->write(d, VIRTIO_MMIO_STATUS, 0);
-	d->write(d, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FAILED);
-}
-
-uint32_t virtio_config(struct virtio_dev *d, unsigned off)
-{
-	return d->read(d, VIRTIO_MMIO_CONFIG + off);
 }

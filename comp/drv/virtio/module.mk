@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# virtio 1.x over memory-mapped registers: discovery, negotiation, split queues.
-DEPS := abi base x86 core mem
-SRCS := mmio.c virtq.c
+# virtio 1.x over memory-mapped registers or PCI: discovery, negotiation, split queues.
+DEPS := abi base x86 core mem comp/drv/pci
+SRCS := virtio.c mmio.c pci.c virtq.c

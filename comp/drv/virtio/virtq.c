@@ -38,6 +38,18 @@ static void write64(struct virtio_dev *d, unsigned low, uint64_t value)
 	d->write(d, low + 4, (uint32_t)(value >> 32));
 }
 
+/* With VIRTIO_RING_F_EVENT_IDX each side says at which index it wants to hear of the other; the two
+ * fields lie behind the rings. */
+static uint16_t *used_event(struct virtq *q)
+{
+	return &q->avail->ring[q->size];
+}
+
+static const uint16_t *avail_event(const struct virtq *q)
+{
+	return (const uint16_t *)&q->used->ring[q->size];
+}
+
 static unsigned power_of_two_below(unsigned n)
 {
 	unsigned p = 1;
@@ -59,6 +71,7 @@ err_t virtq_create(struct virtq *q, struct virtio_dev *d, unsigned index, unsign
 	if (device_max == 0 || d->read(d, VIRTIO_MMIO_QUEUE_READY) != 0)
 		return E_NODEV;
 	q->dev = d;
+	q->event_idx = d->event_idx;
 	q->index = (uint16_t)index;
 	q->size = (uint16_t)power_of_two_below(device_max < max ? device_max : max);
 	l = layout_of(q->size);
@@ -95,6 +108,14 @@ void virtq_destroy(struct virtq *q)
 	memset(q, 0, sizeof(*q));
 }
 
+/* Where the device finds it: in the direct map, or in the window of the root image. */
+static uint64_t bus_address(const void *p)
+{
+	uint64_t in_image = (uint64_t)p - (uint64_t)boot_info.image_va;
+
+	return in_image < boot_info.image_len ? boot_info.image.v + in_image : dm_paddr(p).v;
+}
+
 err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
 		void *token)
 {
@@ -109,7 +130,7 @@ err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, uns
 	for (unsigned i = 0; i < n; i++) {
 		struct vring_desc *desc = &q->desc[at];
 
-		desc->addr = dm_paddr(bufs[i].data).v;
+		desc->addr = bus_address(bufs[i].data);
 		desc->len = bufs[i].len;
 		desc->flags = (i >= out ? VRING_DESC_F_WRITE : 0) |
 			      (i + 1 < n ? VRING_DESC_F_NEXT : 0);
@@ -129,17 +150,29 @@ err_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, uns
 	return OK;
 }
 
-void virtq_kick(struct virtq *q)
+static bool device_wants_kick(const struct virtq *q, uint16_t before)
 {
-	if (q->avail_idx == q->kicked_idx || q->broken)
-		return;
+	if (q->event_idx)
+		return vring_need_event(__atomic_load_n(avail_event(q), __ATOMIC_RELAXED),
+					q->avail_idx, before);
+	return (__atomic_load_n(&q->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY) == 0;
+}
+
+bool virtq_kick(struct virtq *q)
+{
+	uint16_t before = q->kicked_idx;
+
+	if (q->avail_idx == before || q->broken)
+		return false;
 	q->kicked_idx = q->avail_idx;
 	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
 	/* The index must be visible before the flag is read: the device does these two the other
 	 * way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if ((__atomic_load_n(&q->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY) == 0)
-		q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
+	if (!device_wants_kick(q, before))
+		return false;
+	q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
+	return true;
 }
 
 bool virtq_has_used(const struct virtq *q)
@@ -148,11 +181,17 @@ bool virtq_has_used(const struct virtq *q)
 	       __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) != q->used_idx;
 }
 
+void virtq_break(struct virtq *q, const char *why)
+{
+	if (!q->broken)
+		log_error("virtio: device %u, queue %u: %s; the queue is not used any more",
+			  q->dev->id, q->index, why);
+	q->broken = true;
+}
+
 static void *broken(struct virtq *q, const char *why)
 {
-	q->broken = true;
-	log_error("virtio: device %u, queue %u: %s; the queue is not used any more", q->dev->id,
-		  q->index, why);
+	virtq_break(q, why);
 	return NULL;
 }
 
@@ -185,11 +224,59 @@ void *virtq_take(struct virtq *q, uint32_t *written)
 	q->slot[last].next = q->free;
 	q->free = (uint16_t)elem.id;
 	q->nfree = (uint16_t)(q->nfree + s->count);
+	q->taken = (uint16_t)elem.id;
 	return token;
+}
+
+unsigned virtq_used_count(const struct virtq *q)
+{
+	if (q->slot == NULL || q->broken)
+		return 0;
+	return (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) - q->used_idx);
+}
+
+void virtq_put_back(struct virtq *q, uint16_t head, void *token)
+{
+	q->slot[head].token = token;
+}
+
+void *virtq_abandon(struct virtq *q)
+{
+	for (unsigned i = 0; q->slot != NULL && i < q->size; i++) {
+		void *token = q->slot[i].token;
+
+		q->slot[i].token = NULL;
+		if (token != NULL)
+			return token;
+	}
+	return NULL;
+}
+
+static void interrupts_at(struct virtq *q, uint16_t index)
+{
+	__atomic_store_n(used_event(q), index, __ATOMIC_RELAXED);
 }
 
 void virtq_want_interrupts(struct virtq *q, bool on)
 {
-	__atomic_store_n(&q->avail->flags, on ? 0 : VRING_AVAIL_F_NO_INTERRUPT, __ATOMIC_RELAXED);
+	if (q->slot == NULL)
+		return;
+	/* Off: at an index that lies behind; it comes round after 65,535 chains, when one interrupt
+	 * too many does no harm. */
+	if (q->event_idx)
+		interrupts_at(q, on ? q->used_idx : (uint16_t)(q->used_idx - 1));
+	else
+		__atomic_store_n(&q->avail->flags, on ? 0 : VRING_AVAIL_F_NO_INTERRUPT,
+				 __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void virtq_want_interrupt_after(struct virtq *q, unsigned n)
+{
+	if (q->event_idx && n > 0) {
+		interrupts_at(q, (uint16_t)(q->used_idx + n - 1));
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		return;
+	}
+	virtq_want_interrupts(q, true);
 }

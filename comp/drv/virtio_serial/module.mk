@@ -3,5 +3,6 @@
 DEPS := abi base core mem comp/drv comp/drv/virtio
 SRCS := virtio_serial.c
 UNIT := test/u_virtio_serial.c
-UNIT_SRCS_u_virtio_serial := virtio_serial.c comp/drv/virtio/mmio.c comp/drv/virtio/virtq.c
+UNIT_SRCS_u_virtio_serial := virtio_serial.c comp/drv/virtio/virtio.c comp/drv/virtio/virtq.c \
+	comp/drv/virtio/test/model.c
 UNIT_CFLAGS_u_virtio_serial := -ffreestanding

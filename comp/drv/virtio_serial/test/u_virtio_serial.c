@@ -11,162 +11,38 @@
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <linux/virtio_ring.h>
 
 #include "abi/nk.h"
 #include "base/str.h"
+#include "comp/drv/virtio/test/model.h"
 #include "comp/drv/virtio_serial/virtio_serial.h"
-#include "kernel/core/core.h"
-#include "kernel/mem/frame.h"
-#include "kernel/mem/kmem.h"
-#include "kernel/x86/x86.h"
-
-void *calloc(size_t n, size_t size);
-void *aligned_alloc(size_t align, size_t size);
-void free(void *p);
-
-/* ---- what the driver stands on ---- */
-
-static long frames, objects;
-static unsigned complaints;
-const struct boot_info boot_info;
-
-paddr_t frame_alloc_order(unsigned order, unsigned flags)
-{
-	void *p = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
-
-	memset(p, flags & FRAME_ZERO ? 0 : 0xa5, PAGE_SIZE << order);
-	frames++;
-	return dm_paddr(p);
-}
-
-paddr_t frame_alloc(unsigned flags)
-{
-	return frame_alloc_order(0, flags);
-}
-
-void frame_put(paddr_t pa)
-{
-	frames--;
-	free(dm_ptr(pa));
-}
-
-void *kmem_zalloc(size_t size)
-{
-	objects++;
-	return calloc(1, size);
-}
-
-void kmem_free(void *p)
-{
-	if (p != NULL)
-		objects--;
-	free(p);
-}
-
-void log_line(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-	complaints++;
-}
-
-err_t irq_alloc(void (*handler)(void *arg), void *arg, uint8_t *vector)
-{
-	(void)handler;
-	(void)arg;
-	*vector = VEC_DEVICE0;
-	return OK;
-}
-
-err_t irq_route_gsi(unsigned gsi, uint8_t vector, bool level, bool active_low)
-{
-	(void)gsi;
-	(void)vector;
-	(void)level;
-	(void)active_low;
-	return OK;
-}
-
-volatile void *x86_map_device(uint64_t pa, size_t len)
-{
-	(void)pa;
-	(void)len;
-	return NULL;
-}
 
 /* ---- the model ---- */
 
 #define QUEUES  12u
 #define OUT_MAX 1000000u
 
-struct queue {
-	uint32_t num;
-	uint64_t desc, avail, used;
-	bool ready;
-	uint16_t avail_seen, used_idx;
-};
-
 static struct {
-	uint32_t sel, features_sel, drv_features_sel, status, isr;
-	uint64_t features, driver_features;
-	uint32_t max_ports;
-	struct queue q[QUEUES];
 	bool hold_output; /* the host does not read */
-	bool refuse_features;
 	uint8_t out[5][OUT_MAX];
 	size_t out_len[5];
 	bool ready, port_ready[5], port_open[5];
-	unsigned notifies;
 } m;
-
-static struct vring_avail *avail_of(struct queue *q)
-{
-	return dm_ptr(PADDR(q->avail));
-}
-
-static struct vring_used *used_of(struct queue *q)
-{
-	return dm_ptr(PADDR(q->used));
-}
-
-static void give_back(struct queue *q, uint32_t id, uint32_t len)
-{
-	struct vring_used *u = used_of(q);
-
-	u->ring[q->used_idx % q->num] = (struct vring_used_elem){ id, len };
-	u->idx = ++q->used_idx;
-	if ((avail_of(q)->flags & VRING_AVAIL_F_NO_INTERRUPT) == 0)
-		m.isr |= VIRTIO_MMIO_INT_VRING;
-}
-
-static bool next_chain(struct queue *q, uint16_t *head)
-{
-	if (q->avail_seen == avail_of(q)->idx)
-		return false;
-	*head = avail_of(q)->ring[q->avail_seen++ % q->num];
-	return true;
-}
-
-static struct vring_desc *desc_of(struct queue *q, unsigned i)
-{
-	return (struct vring_desc *)dm_ptr(PADDR(q->desc)) + i;
-}
 
 /* The host sends: into as many buffers of the guest as it takes; answers what found room. */
 static size_t to_guest(unsigned queue, const void *data, size_t len)
 {
-	struct queue *q = &m.q[queue];
+	struct model_queue *q = &model.q[queue];
 	uint16_t head;
 	size_t done = 0;
 
-	while (done < len && next_chain(q, &head)) {
-		struct vring_desc *d = desc_of(q, head);
+	while (done < len && model_next(q, &head)) {
+		struct vring_desc *d = model_desc(q, head);
 		size_t n = len - done < d->len ? len - done : d->len;
 
 		assert_true(d->flags & VRING_DESC_F_WRITE);
 		memcpy(dm_ptr(PADDR(d->addr)), (const uint8_t *)data + done, n);
-		give_back(q, head, (uint32_t)n);
+		model_give_back(q, head, (uint32_t)n, true);
 		done += n;
 	}
 	return done;
@@ -198,12 +74,12 @@ static void control_from_guest(const struct virtio_console_control *c)
 
 static void from_guest(unsigned queue)
 {
-	struct queue *q = &m.q[queue];
+	struct model_queue *q = &model.q[queue];
 	unsigned port = queue / 2 - 1;
 	uint16_t head;
 
-	while (next_chain(q, &head)) {
-		struct vring_desc *d = desc_of(q, head);
+	while (model_next(q, &head)) {
+		struct vring_desc *d = model_desc(q, head);
 		void *data = dm_ptr(PADDR(d->addr));
 
 		assert_int_equal(d->flags, 0);
@@ -214,77 +90,14 @@ static void from_guest(unsigned queue)
 			memcpy(m.out[port] + m.out_len[port], data, d->len);
 			m.out_len[port] += d->len;
 		}
-		give_back(q, head, 0);
+		model_give_back(q, head, 0, true);
 	}
 }
 
 static void notify(unsigned queue)
 {
-	m.notifies++;
-	assert_true(m.status & VIRTIO_CONFIG_S_DRIVER_OK);
 	if (queue == 3 || (queue >= 4 && queue % 2 == 1 && !m.hold_output))
 		from_guest(queue);
-}
-
-static uint32_t reg_read(struct virtio_dev *d, unsigned off)
-{
-	(void)d;
-	switch (off) {
-	case VIRTIO_MMIO_DEVICE_FEATURES: return (uint32_t)(m.features >> (m.features_sel * 32));
-	case VIRTIO_MMIO_QUEUE_NUM_MAX: return m.sel < QUEUES ? 128 : 0;
-	case VIRTIO_MMIO_QUEUE_READY: return m.sel < QUEUES && m.q[m.sel].ready;
-	case VIRTIO_MMIO_INTERRUPT_STATUS: return m.isr;
-	case VIRTIO_MMIO_STATUS: return m.status;
-	case VIRTIO_MMIO_CONFIG + 4: return m.max_ports;
-	default: fail_msg("read of register %#x", off); return 0;
-	}
-}
-
-static void set_half(uint64_t *v, bool high, uint32_t value)
-{
-	*v = high ? (*v & 0xffffffff) | (uint64_t)value << 32 : (*v & ~0xffffffffull) | value;
-}
-
-static void reset_device(void)
-{
-	memset(m.q, 0, sizeof(m.q));
-	m.status = m.isr = 0;
-}
-
-static void write_status(uint32_t value)
-{
-	if (value == 0)
-		reset_device();
-	m.status = value;
-	if (m.refuse_features)
-		m.status &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
-}
-
-static void reg_write(struct virtio_dev *d, unsigned off, uint32_t value)
-{
-	struct queue *q = &m.q[m.sel < QUEUES ? m.sel : 0];
-
-	(void)d;
-	switch (off) {
-	case VIRTIO_MMIO_DEVICE_FEATURES_SEL: m.features_sel = value; break;
-	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: m.drv_features_sel = value; break;
-	case VIRTIO_MMIO_DRIVER_FEATURES:
-		set_half(&m.driver_features, m.drv_features_sel, value);
-		break;
-	case VIRTIO_MMIO_QUEUE_SEL: m.sel = value; break;
-	case VIRTIO_MMIO_QUEUE_NUM: q->num = value; break;
-	case VIRTIO_MMIO_QUEUE_READY: q->ready = value; break;
-	case VIRTIO_MMIO_QUEUE_NOTIFY: notify(value); break;
-	case VIRTIO_MMIO_INTERRUPT_ACK: m.isr &= ~value; break;
-	case VIRTIO_MMIO_STATUS: write_status(value); break;
-	case VIRTIO_MMIO_QUEUE_DESC_LOW:
-	case VIRTIO_MMIO_QUEUE_DESC_HIGH: set_half(&q->desc, off & 4, value); break;
-	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH: set_half(&q->avail, off & 4, value); break;
-	case VIRTIO_MMIO_QUEUE_USED_LOW:
-	case VIRTIO_MMIO_QUEUE_USED_HIGH: set_half(&q->used, off & 4, value); break;
-	default: fail_msg("write of register %#x", off);
-	}
 }
 
 static struct virtio_dev dev;
@@ -306,10 +119,10 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&m, 0, sizeof(m));
-	m.features = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_CONSOLE_F_MULTIPORT | 1;
-	m.max_ports = 31;
-	dev = (struct virtio_dev){ .read = reg_read, .write = reg_write, .id = VIRTIO_ID_CONSOLE };
-	complaints = inputs = rooms = 0;
+	model_init(&dev, VIRTIO_ID_CONSOLE, 1ull << VIRTIO_CONSOLE_F_MULTIPORT | 1, QUEUES, 128,
+		   notify);
+	model.config[offsetof(struct virtio_console_config, max_nr_ports)] = 31;
+	inputs = rooms = 0;
 	return 0;
 }
 
@@ -318,11 +131,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	m.features = 0;
+	model.features = 0;
 	assert_int_equal(vserial_init(&dev), E_NODEV);
 	assert_null(vserial_port(1));
-	assert_int_equal(frames, 0);
-	assert_int_equal(objects, 0);
+	assert_int_equal(model_frames, 0);
+	assert_int_equal(model_objects, 0);
 	return 0;
 }
 
@@ -378,32 +191,32 @@ static void test_handshake(void **state)
 	(void)state;
 	bring_up();
 	assert_true(m.ready);
-	assert_int_equal(m.driver_features,
+	assert_int_equal(model.driver_features,
 			 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
 	assert_false(vserial_port(1)->present);
-	assert_true(m.isr != 0);
+	assert_true(model.isr != 0);
 	vserial_poll();
 	for (unsigned i = 1; i < 5; i++) {
 		assert_true(vserial_port(i)->present);
 		assert_true(m.port_ready[i]);
 		assert_true(m.port_open[i]);
 	}
-	assert_int_equal(m.isr & VIRTIO_MMIO_INT_VRING, m.isr);
+	assert_int_equal(model.isr & VIRTIO_MMIO_INT_VRING, model.isr);
 	assert_null(vserial_port(5));
 }
 
 static void test_devices_that_do_not_fit(void **state)
 {
 	(void)state;
-	m.features = 1ull << VIRTIO_F_VERSION_1;
+	model.features = 1ull << VIRTIO_F_VERSION_1;
 	assert_int_equal(vserial_init(&dev), E_NODEV);
-	m.features = 1ull << VIRTIO_CONSOLE_F_MULTIPORT;
+	model.features = 1ull << VIRTIO_CONSOLE_F_MULTIPORT;
 	assert_int_equal(vserial_init(&dev), E_NODEV);
-	m.features |= 1ull << VIRTIO_F_VERSION_1;
-	m.refuse_features = true;
+	model.features |= 1ull << VIRTIO_F_VERSION_1;
+	model.refuse_features = true;
 	assert_int_equal(vserial_init(&dev), E_NODEV);
-	assert_int_equal(m.status, VIRTIO_CONFIG_S_FAILED);
-	assert_int_equal(frames, 0);
+	assert_int_equal(model.status, VIRTIO_CONFIG_S_FAILED);
+	assert_int_equal(model_frames, 0);
 }
 
 static void test_output(void **state)
@@ -432,10 +245,10 @@ static void test_one_notification_a_write(void **state)
 
 	(void)state;
 	bring_up();
-	before = m.notifies;
+	before = model.notifies;
 	assert_true(send(2, data, sizeof(data)));
-	assert_int_equal(m.notifies, before + 1);
-	assert_int_equal(m.isr & ~VIRTIO_MMIO_INT_VRING, 0);
+	assert_int_equal(model.notifies, before + 1);
+	assert_int_equal(model.isr & ~VIRTIO_MMIO_INT_VRING, 0);
 }
 
 static void test_host_that_does_not_read(void **state)
@@ -450,13 +263,13 @@ static void test_host_that_does_not_read(void **state)
 	assert_int_equal(rooms, 0);
 	m.hold_output = false;
 	from_guest(5 + 2);
-	assert_true(m.isr != 0); /* the driver waits: this time it wants to know */
+	assert_true(model.isr != 0); /* the driver waits: this time it wants to know */
 	vserial_poll();
 	assert_int_equal(rooms, 1);
 	assert_true(send(2, "x", 1));
-	m.isr = 0;
+	model.isr = 0;
 	assert_true(send(2, "y", 1));
-	assert_int_equal(m.isr, 0);
+	assert_int_equal(model.isr, 0);
 }
 
 static void test_input_and_back_pressure(void **state)
@@ -514,18 +327,6 @@ static void test_strange_control_messages(void **state)
 	assert_int_equal(m.out_len[2], 2);
 }
 
-/* A device that lies about its used ring: the queue dies, the kernel does not. */
-static void lie(unsigned queue, uint32_t id, uint32_t len, unsigned ahead)
-{
-	struct queue *q = &m.q[queue];
-	struct vring_used *u = used_of(q);
-
-	u->ring[q->used_idx % q->num] = (struct vring_used_elem){ id, len };
-	q->used_idx = (uint16_t)(q->used_idx + ahead);
-	u->idx = q->used_idx;
-	m.isr = 1;
-}
-
 static void test_lies_about_input(void **state)
 {
 	const struct {
@@ -543,12 +344,12 @@ static void test_lies_about_input(void **state)
 		setup(NULL);
 		bring_up();
 		vserial_poll();
-		lie(4, lies[i].id, lies[i].len, lies[i].ahead);
+		model_lie(4, lies[i].id, lies[i].len, lies[i].ahead);
 		vserial_poll();
 		assert_int_equal(vserial_port(1)->closed, lies[i].dies);
 		/* A length beyond the buffer is cut to the buffer. */
 		assert_int_equal(recv(1, buf, sizeof(buf)), lies[i].dies ? 0 : 4096);
-		assert_int_equal(complaints, lies[i].dies);
+		assert_int_equal(model_complaints, lies[i].dies);
 		teardown(NULL);
 	}
 }
@@ -562,7 +363,7 @@ static void test_same_buffer_twice(void **state)
 	vserial_poll();
 	assert_int_equal(to_guest(4, "a", 1), 1);
 	vserial_poll();
-	lie(4, 0, 1, 1); /* buffer 0 is not with the device any more */
+	model_lie(4, 0, 1, 1); /* buffer 0 is not with the device any more */
 	vserial_poll();
 	assert_true(vserial_port(1)->closed);
 	assert_int_equal(recv(1, buf, sizeof(buf)), 1);
@@ -575,11 +376,11 @@ static void test_lies_about_output(void **state)
 	vserial_poll();
 	m.hold_output = true;
 	assert_true(send(2, "x", 1));
-	lie(7, 99, 0, 1);
+	model_lie(7, 99, 0, 1);
 	for (unsigned i = 0; i < 200; i++)
 		assert_true(send(2, "never arrives, never blocks", 20));
 	assert_int_equal(vserial_port(2)->ops->tx_pending(vserial_port(2)), 0);
-	assert_int_equal(complaints, 1);
+	assert_int_equal(model_complaints, 1);
 	assert_true(send(3, "works", 5));
 }
 
@@ -599,8 +400,8 @@ static void test_random_lies(void **state)
 						     : (uint32_t)(seed >> 13);
 
 			if (seed >> 41 & 1)
-				lie(queue, id, (uint32_t)seed, 1 + (seed >> 50) % 3);
-			else if (queue % 2 == 0 && m.q[queue].ready)
+				model_lie(queue, id, (uint32_t)seed, 1 + (seed >> 50) % 3);
+			else if (queue % 2 == 0 && model.q[queue].ready)
 				(void)to_guest(queue, &seed, sizeof(seed));
 			vserial_poll();
 			for (unsigned nr = 1; nr < 5; nr++) {
