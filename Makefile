@@ -41,23 +41,25 @@ MODULES := $(patsubst %/module.mk,%,$(wildcard \
 	build-tools/module.mk test/module.mk test/*/module.mk bench/module.mk demo/module.mk))
 KERNEL_MODULES := $(filter base nk boot kernel/% comp/%,$(MODULES))
 
-MODULE_VARS := SRCS DEPS UNIT KTESTS PROGS TOOL_LIBS
+MODULE_VARS := SRCS DEPS EXT UNIT KTESTS PROGS TOOL_LIBS
 # A file named in module m: in the module's folder, or else from the root of the repository.
 locate = $(foreach f,$2,$(if $(wildcard $1/$f),$1/$f,$f))
 
 define load_module
-$(foreach v,$(MODULE_VARS),$v :=
+$(foreach v,$(MODULE_VARS) CFLAGS EXT_CFLAGS,$v :=
 )
 include $1/module.mk
 $$(foreach v,$(MODULE_VARS),$$(eval M_$$v_$1 := $$($$v)))
-$$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS_$$s))$$(eval undefine CFLAGS_$$s))
+$$(foreach s,$$(SRCS) $$(KTESTS),$$(eval CFLAGS_$1/$$s := $$(CFLAGS) $$(CFLAGS_$$s))$$(eval undefine CFLAGS_$$s))
+$$(foreach s,$$(EXT),$$(eval CFLAGS_$$s := $$(EXT_CFLAGS) $$(CFLAGS_$$(notdir $$s)))\
+	$$(eval undefine CFLAGS_$$(notdir $$s)))
 $$(foreach u,$$(basename $$(notdir $$(UNIT))),$$(foreach v,SRCS CFLAGS LIBS,\
 	$$(eval UNIT_$$v/$1/$$u := $$(UNIT_$$v_$$u))$$(eval undefine UNIT_$$v_$$u)))
 endef
 $(foreach m,$(MODULES),$(eval $(call load_module,$m)))
 
 objs = $(addprefix $(O)/obj/,$(addsuffix .o,$(basename $1)))
-kernel_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_SRCS_$m)))
+kernel_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_SRCS_$m)) $(M_EXT_$m))
 kernel_srcs += $(filter-out $(kernel_srcs),kernel/core/symtab.c)
 ktest_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_KTESTS_$m)))
 KERNEL_OBJS := $(call objs,$(kernel_srcs))
@@ -104,7 +106,13 @@ $(O)/host/%.o: %.c $(O)/.flags
 	$(Q)$(CC) $(TOOL_FLAGS) $(HOST_CFLAGS_$<) -MMD -MP -c -o $@ $<
 
 # Flags for single files stand in module.mk.
-$(foreach m,$(KERNEL_MODULES),$(eval $(call objs,$(addprefix $m/,$(M_SRCS_$m) $(M_KTESTS_$m))): $m/module.mk))
+$(foreach m,$(KERNEL_MODULES),$(eval $(call objs,$(addprefix $m/,$(M_SRCS_$m) $(M_KTESTS_$m)) $(M_EXT_$m)): $m/module.mk))
+
+# Sources of others, which EXT names, and whose headers a module may use.
+deps/lwip/.complete:
+	$(Q)build-tools/fetch-source.sh lwip deps/lwip
+deps/lwip/%.c: | deps/lwip/.complete ;
+$(KERNEL_OBJS) $(KTEST_OBJS): | deps/lwip/.complete
 
 # ---- kernel ----
 

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # setup.sh [run|test|bench|all]: sees to it that the Debian packages are installed that are needed to build and run
-# Ringfence (run), to test it as well (test), to measure it beside Linux as well (bench). Installs what is missing
-# as root, or through sudo; otherwise says what to type. Does nothing, quickly, when nothing is missing.
+# Ringfence (run), to test it as well (test), to measure it beside Linux as well (bench), and that the sources of
+# others that are built into the kernel are in deps/. Installs what is missing as root, or through sudo;
+# otherwise says what to type. Does nothing, quickly, when nothing is missing.
 set -eu
+cd "$(dirname "$0")"
 
 # group  package  why
 packages='
@@ -22,6 +24,8 @@ run   qemu-system-x86      the machine
 run   qemu-system-data     its firmware (qboot)
 run   seabios              its firmware (SeaBIOS)
 run   erofs-utils          root images (mkfs.erofs)
+run   dpkg-dev             unpacks sources of lwIP
+run   debian-archive-keyring  verifies them
 run   python3              the demonstration runs it in the machine
 test  perl                 prove; perl programs in the machine
 test  libcmocka-dev        unit tests
@@ -98,7 +102,11 @@ missing=()
 for name in "${names[@]}"; do
 	grep -qxF -- "$name" <<<"$installed" || missing+=("$name")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+fetch_sources() {
+	exec build-tools/fetch-source.sh lwip deps/lwip # TCP/IP
+}
+
+[ ${#missing[@]} -eq 0 ] && fetch_sources
 
 echo "setup: these Debian packages are missing:"
 while read -r of name why; do
@@ -139,3 +147,4 @@ if ! install_missing; then
 	"${as_root[@]}" apt-get update -q
 	install_missing
 fi
+fetch_sources

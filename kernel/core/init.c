@@ -68,7 +68,8 @@ static const struct step {
 } steps[] = {
 	{ "traps", traps_up },       { "clock", clock_up },  { "log", log_up },
 	{ "messages", messages_up }, { "memory", mem_init }, { "tasks", task_init },
-	{ "time", wall_clock_up },   { "files", vfs_init },  { "linux", linux_init },
+	{ "time", wall_clock_up },   { "files", vfs_init },  { "network", net_init },
+	{ "linux", linux_init },
 };
 
 static void run_steps(void)

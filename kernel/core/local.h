@@ -8,6 +8,7 @@
 err_t mem_init(void) MUST_CHECK;
 err_t task_init(void) MUST_CHECK;
 err_t vfs_init(void) MUST_CHECK;
+err_t net_init(void) MUST_CHECK;
 err_t linux_init(void) MUST_CHECK;
 err_t linux_run_program(void) MUST_CHECK; /* process 1, runnable */
 NORETURN void sched_run(void);

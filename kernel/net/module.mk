@@ -1,5 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Sockets: what all families share, and AF_UNIX.
+# Sockets: what all families share, AF_UNIX, and TCP/IP.
 DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs
 SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
+SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
+CFLAGS := -Ikernel/net/lwip -isystem deps/lwip/src/include
+
+# lwIP, as it comes from its Debian package (build-tools/fetch-source.sh).
+EXT := $(addprefix deps/lwip/src/, \
+	$(addprefix core/,def.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c raw.c stats.c \
+	tcp.c tcp_in.c tcp_out.c udp.c) \
+	$(addprefix core/ipv4/,autoip.c dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
+	$(addprefix core/ipv6/,ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c) \
+	netif/ethernet.c)
+# mem_init is the kernel's own.
+EXT_CFLAGS := -Ikernel/net/lwip -Ikernel/net/lwip/libc -Ideps/lwip/src/include -Dmem_init=lwip_mem_init \
+	-Wno-unused-parameter -Wno-unused-but-set-variable -Wno-address \
+	$(if $(filter clang,$(COMPILER)),-Wno-tautological-constant-out-of-range-compare)

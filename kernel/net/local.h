@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of TCP/IP share among themselves. */
+#pragma once
+
+#include "base/str.h"
+#include "kernel/net/inet.h"
+
+/* ---- loop.c ---- */
+void net_loop_init(void);
+/* Hand over what was sent to ourselves, and what that causes in turn. In a bracket. */
+void net_loop_deliver(void);
+
+/* ---- inet_port.c ---- */
+struct inet_port {
+	struct inet_port *next; /* in its bucket */
+	enum inet_proto proto;
+	uint16_t port;
+	struct list binds;
+	/* TCP connections with this local port, also those whose sockets are closed; and those of
+	 * them whose sockets had SO_REUSEADDR or SO_REUSEPORT. */
+	unsigned connections, reusable;
+};
+/* A connection begins and ends to use the port. */
+void inet_port_hold(struct inet_port *p, bool reusable);
+void inet_port_release(struct inet_port *p, bool reusable);

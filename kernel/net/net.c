@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The network stack of this core: getting in and out, its timers, its beginning.
+ *
+ * Timers: lwIP has a handful of functions that want to be called every so often as long as there
+ * is something for them to do. Each is a line of `cyclic`; when no line is needed, no timer is
+ * armed and an idle machine stays halted.
+ */
+#include "base/siphash.h"
+#include "kernel/core/core.h"
+#include "kernel/net/local.h"
+#include "kernel/task/task.h"
+#include "kernel/x86/x86.h"
+
+#define NS_PER_MS 1000000ull
+
+static bool entered;
+static struct siphash_key isn_key;
+
+/* ---- timers ---- */
+
+struct cyclic {
+	uint32_t interval_ms;
+	void (*run)(void);
+	bool (*needed)(void);
+	uint64_t due_ns; /* 0: not running */
+};
+
+/* There are connections, or such that wait to be forgotten. */
+static bool tcp_timer_wanted(void)
+{
+	return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+}
+
+static bool have_real; /* an interface besides loopback */
+
+static bool real_needed(void)
+{
+	return have_real;
+}
+
+static bool dhcp_asks(void)
+{
+	const struct netif *n;
+
+	NETIF_FOREACH(n)
+	{
+		const struct dhcp *d = netif_dhcp_data(n);
+
+		if (d != NULL && d->request_timeout > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool dhcp_has_lease(void)
+{
+	const struct netif *n;
+
+	NETIF_FOREACH(n)
+	{
+		if (netif_dhcp_data(n) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool autoip_runs(void)
+{
+	const struct netif *n;
+
+	NETIF_FOREACH(n)
+	{
+		if (netif_autoip_data(n) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool groups_wait(void)
+{
+	const struct netif *n;
+
+	NETIF_FOREACH(n)
+	{
+		for (const struct igmp_group *g = netif_igmp_data(n); g != NULL; g = g->next) {
+			if (g->timer > 0)
+				return true;
+		}
+		for (const struct mld_group *g = netif_mld6_data(n); g != NULL; g = g->next) {
+			if (g->timer > 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void run_groups(void)
+{
+	igmp_tmr();
+	mld6_tmr();
+}
+
+static void run_seconds(void)
+{
+	etharp_tmr();
+	nd6_tmr();
+	ip_reass_tmr();
+	ip6_reass_tmr();
+}
+
+static void run_dhcp_coarse(void)
+{
+	dhcp_coarse_tmr();
+}
+
+enum { TIMER_TCP, TIMER_SECOND, TIMER_DHCP, TIMER_DHCP_COARSE, TIMER_AUTOIP, TIMER_GROUPS };
+static struct cyclic cyclic[] = {
+	[TIMER_TCP] = { TCP_TMR_INTERVAL, tcp_tmr, tcp_timer_wanted, 0 },
+	[TIMER_SECOND] = { 1000, run_seconds, real_needed, 0 },
+	[TIMER_DHCP] = { DHCP_FINE_TIMER_MSECS, dhcp_fine_tmr, dhcp_asks, 0 },
+	[TIMER_DHCP_COARSE] = { DHCP_COARSE_TIMER_MSECS, run_dhcp_coarse, dhcp_has_lease, 0 },
+	[TIMER_AUTOIP] = { AUTOIP_TMR_INTERVAL, autoip_tmr, autoip_runs, 0 },
+	[TIMER_GROUPS] = { IGMP_TMR_INTERVAL, run_groups, groups_wait, 0 },
+};
+static struct timer net_timer;
+
+static void timer_fired(struct timer *t);
+
+static void start_timer(struct cyclic *c, uint64_t now)
+{
+	c->due_ns = now + c->interval_ms * NS_PER_MS;
+	if (!net_timer.armed || c->due_ns < net_timer.deadline_ns)
+		timer_set(&net_timer, c->due_ns, timer_fired);
+}
+
+/* Those that became needed. The others look for themselves when their time comes. */
+static void start_timers(void)
+{
+	uint64_t now = 0;
+
+	for (size_t i = 0; i < (have_real ? ARRAY_SIZE(cyclic) : 1); i++) {
+		struct cyclic *c = &cyclic[i];
+
+		if (c->due_ns != 0 || !c->needed())
+			continue;
+		if (now == 0)
+			now = time_mono_ns();
+		start_timer(c, now);
+	}
+}
+
+static void timer_fired(struct timer *t)
+{
+	uint64_t now = time_mono_ns(), next = UINT64_MAX;
+
+	net_enter();
+	for (size_t i = 0; i < ARRAY_SIZE(cyclic); i++) {
+		struct cyclic *c = &cyclic[i];
+
+		if (c->due_ns == 0 || c->due_ns > now)
+			continue;
+		c->run();
+		c->due_ns = c->needed() ? now + c->interval_ms * NS_PER_MS : 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cyclic); i++) {
+		if (cyclic[i].due_ns != 0 && cyclic[i].due_ns < next)
+			next = cyclic[i].due_ns;
+	}
+	if (next != UINT64_MAX)
+		timer_set(t, next, timer_fired);
+	net_leave();
+}
+
+/* lwIP: a connection was made. */
+void tcp_timer_needed(void)
+{
+	if (cyclic[TIMER_TCP].due_ns == 0)
+		start_timer(&cyclic[TIMER_TCP], time_mono_ns());
+}
+
+/* ---- in and out ---- */
+
+struct flusher {
+	void (*fn)(void);
+	const bool *wanted;
+};
+static struct flusher flushers[NET_FLUSHERS];
+static unsigned nflushers;
+
+void net_add_flusher(void (*fn)(void), const bool *wanted)
+{
+	BUG_ON(nflushers == NET_FLUSHERS);
+	flushers[nflushers++] = (struct flusher){ fn, wanted };
+}
+
+bool net_entered(void)
+{
+	return entered;
+}
+
+void net_enter(void)
+{
+	BUG_ON(entered);
+	entered = true;
+}
+
+void net_leave(void)
+{
+	BUG_ON(!entered);
+	net_loop_deliver();
+	for (unsigned i = 0; i < nflushers; i++) {
+		if (*flushers[i].wanted)
+			flushers[i].fn();
+	}
+	if (have_real)
+		start_timers();
+	entered = false;
+}
+
+void net_input(struct netif *n, struct pbuf *p)
+{
+	if (n->input(p, n) != ERR_OK)
+		pbuf_free(p);
+}
+
+void net_netif_added(void)
+{
+	have_real = true;
+}
+
+/* ---- what lwIP asks ---- */
+
+u32_t net_tcp_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+		  u16_t remote_port)
+{
+	uint64_t key[5];
+
+	memcpy(key, ip_2_ip6(local)->addr, 16);
+	memcpy(key + 2, ip_2_ip6(remote)->addr, 16);
+	key[4] = local_port | (uint32_t)remote_port << 16;
+	/* 4 us, as RFC 6528 proposes. */
+	return (u32_t)(siphash(&isn_key, key, ARRAY_SIZE(key)) + time_mono_ns() / 4096);
+}
+
+/* In the place of lwIP's resolver: DHCP and router advertisements tell it what they found. */
+#define DNS_MAX DNS_MAX_SERVERS
+static ip_addr_t dns_servers[DNS_MAX];
+
+void dns_init(void)
+{
+}
+
+void dns_setserver(u8_t number, const ip_addr_t *server)
+{
+	if (number < DNS_MAX)
+		dns_servers[number] = server != NULL ? *server : (ip_addr_t){ 0 };
+}
+
+const ip_addr_t *dns_getserver(u8_t number)
+{
+	return number < DNS_MAX ? &dns_servers[number] : IP_ADDR_ANY;
+}
+
+unsigned net_dns_servers(ip_addr_t *out, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < DNS_MAX && n < max; i++) {
+		if (!ip_addr_isany_val(dns_servers[i]))
+			out[n++] = dns_servers[i];
+	}
+	return n;
+}
+
+/* ---- errors ---- */
+
+err_t inet_error(lwip_err_t e)
+{
+	switch (e) {
+	case ERR_OK: return OK;
+	case ERR_MEM:
+	case ERR_BUF: return E_NOBUFS;
+	case ERR_TIMEOUT: return E_TIMEDOUT;
+	case ERR_RTE: return E_NETUNREACH;
+	case ERR_INPROGRESS: return E_INPROGRESS;
+	case ERR_WOULDBLOCK: return E_AGAIN;
+	case ERR_USE: return E_ADDRINUSE;
+	case ERR_ALREADY: return E_ALREADY;
+	case ERR_ISCONN: return E_ISCONN;
+	case ERR_CONN: return E_NOTCONN;
+	case ERR_IF: return E_NETDOWN;
+	case ERR_ABRT: return E_TIMEDOUT;
+	case ERR_RST: return E_CONNRESET;
+	case ERR_CLSD: return E_PIPE;
+	default: return E_INVAL;
+	}
+}
+
+/* ---- beginning ---- */
+
+err_t net_init(void)
+{
+	random_bytes(&isn_key, sizeof(isn_key));
+	net_enter();
+	lwip_init();
+	net_loop_init();
+	net_leave();
+	return OK;
+}
