@@ -189,13 +189,15 @@ $(foreach m,$(MODULES),$(foreach p,$(M_PROGS_$m),$(eval $(call prog_program,$m,$
 
 # ---- tests ----
 
-.PHONY: unit test test-quick test-bins fuzz
+.PHONY: unit test test-quick test-long test-bins fuzz
 # prove gives each test program the build's place; a test that hangs is stopped.
 export RF_ROOT := $(CURDIR)
 export RF_BUILD = $(OABS)
 TEST_JOBS ?= $(shell nproc)
 PROVE := prove --timer -j $(TEST_JOBS) --exec build-tools/run-test
-SCRIPT_TESTS := $(wildcard build-tools/test/*.t base/test/*.t nk/test/*.t tool/test/*.t test/*.t test/*/*.t)
+LONG_TESTS := $(wildcard test/long/*.t)
+SCRIPT_TESTS := $(filter-out $(LONG_TESTS),$(wildcard build-tools/test/*.t base/test/*.t nk/test/*.t tool/test/*.t \
+	test/*.t test/*/*.t))
 QUICK_TESTS := $(filter build-tools/test/%.t,$(SCRIPT_TESTS))
 
 test-bins: all ktest unit-bins progs
@@ -209,6 +211,12 @@ test-quick: test-bins
 test: | setup-test
 	+$(Q)$(MAKE) --no-print-directory test-bins
 	$(PROVE) $(T) $(if $(T),,$(UNIT_BINS) $(SCRIPT_TESTS))
+
+# Hours rather than minutes; one at a time.
+test-long: | setup-test
+	+$(Q)$(MAKE) --no-print-directory test-bins
+	TEST_TIMEOUT=$(LONG_TIMEOUT) prove --timer --exec build-tools/run-test $(or $(T),$(LONG_TESTS))
+LONG_TIMEOUT ?= 14400
 
 # ---- fuzzing (clang's libFuzzer), $(FUZZ_TIME) seconds ----
 

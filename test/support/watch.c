@@ -39,22 +39,32 @@ static void drop_caches(void)
 	close(fd);
 }
 
-static long free_kib(void)
+/* KiB; for the report of a loss also where memory is */
+struct memory {
+	long free, shmem, slab, stacks, tables;
+};
+
+static struct memory look(void)
 {
+	struct memory m = { -1, 0, 0, 0, 0 };
 	char line[128];
-	long kib = -1;
 	FILE *f;
 
 	drop_caches();
 	f = fopen("/proc/meminfo", "r");
 	if (f == NULL)
 		die("meminfo");
-	while (kib < 0 && fgets(line, sizeof(line), f) != NULL)
-		sscanf(line, "MemFree: %ld kB", &kib);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		sscanf(line, "MemFree: %ld kB", &m.free);
+		sscanf(line, "Shmem: %ld kB", &m.shmem);
+		sscanf(line, "Slab: %ld kB", &m.slab);
+		sscanf(line, "KernelStack: %ld kB", &m.stacks);
+		sscanf(line, "PageTables: %ld kB", &m.tables);
+	}
 	fclose(f);
-	if (kib < 0)
+	if (m.free < 0)
 		die("MemFree");
-	return kib;
+	return m;
 }
 
 static void on_alarm(int sig)
@@ -105,7 +115,8 @@ static int run(char **argv, unsigned seconds)
 int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
-	long runs = 3, slack = 256, first = 0, last = 0;
+	struct memory first = { 0 }, last = { 0 };
+	long runs = 3, slack = 256;
 	unsigned seconds = 60;
 	bool quiet = false;
 	int opt, status = 0;
@@ -124,16 +135,19 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &sa, NULL);
 	for (long i = 0; i < runs && status != KILLED; i++) {
 		status = run(argv + optind, seconds);
-		last = free_kib();
+		last = look();
 		if (i == 0)
 			first = last;
 		if (!quiet)
 			fprintf(stderr, "watch: run %ld: status %d, %ld KiB free\n", i + 1, status,
-				last);
+				last.free);
 	}
-	if (status == KILLED || last >= first - slack)
+	if (status == KILLED || last.free >= first.free - slack)
 		return status;
-	fprintf(stderr, "watch: %ld KiB are missing, %ld for each run\n", first - last,
-		(first - last) / (runs - 1));
+	fprintf(stderr,
+		"watch: %ld KiB are missing, %ld for each run; files took %ld, kernel objects %ld, stacks %ld, page "
+		"tables %ld\n",
+		first.free - last.free, (first.free - last.free) / (runs - 1), last.shmem - first.shmem,
+		last.slab - first.slab, last.stacks - first.stacks, last.tables - first.tables);
 	return LOST;
 }
