@@ -248,6 +248,7 @@ bench:
 	$(Q)./setup.sh bench
 	+$(Q)$(MAKE) --no-print-directory all progs
 	bench/run
+	bench/work
 	$(Q)if [ "$$(id -u)" = 0 ]; then bench/serve; else echo 'bench: servers are measured by root: sudo bench/serve'; fi
 
 iso: $(O)/kernel.elf
