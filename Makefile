@@ -111,6 +111,8 @@ $(foreach m,$(KERNEL_MODULES),$(eval $(call objs,$(addprefix $m/,$(M_SRCS_$m) $(
 # Sources of others, which EXT names, and whose headers a module may use.
 deps/lwip/.complete:
 	$(Q)build-tools/fetch-source.sh lwip deps/lwip
+# Made by that step, but not to be deleted as if they were left over.
+.PRECIOUS: deps/lwip/%.c
 deps/lwip/%.c: | deps/lwip/.complete ;
 $(KERNEL_OBJS) $(KTEST_OBJS): | deps/lwip/.complete
 
