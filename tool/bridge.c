@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,11 +15,13 @@
 #include "tool/control.h"
 #include "tool/flow.h"
 #include "tool/report.h"
+#include "tool/server.h"
 #include "tool/symbols.h"
 #include "tool/term.h"
 
 #define SECOND_NS 1000000000ull
-#define TWICE_NS  (2 * SECOND_NS) /* a second signal within this time ends the machine */
+#define TWICE_NS  (2 * SECOND_NS)  /* a second signal within this time ends the machine */
+#define STOP_NS   (10 * SECOND_NS) /* of a service, from the signal to its enforcement */
 #define LINGER_NS \
 	(10 * SECOND_NS)    /* QEMU may live this long, and silent, after the program's end */
 #define ESCAPE         0x1d /* Ctrl-], three times within a second, ends the machine */
@@ -39,20 +40,32 @@ struct bridge {
 	struct bridge_result *result;
 	struct flow in, out, err;
 	struct control_reader reader;
-	struct strv to_guest; /* control lines to be sent; the first one from `sent` on */
-	size_t sent;
+	struct outbuf to_guest; /* control lines to be sent */
 	struct tail log, complaints;
 	int signals; /* signalfd */
+	struct server_wishes wishes;
 	bool control_open, log_open, errors_open, vm_alive;
 	bool eof_told, pipe_told;
 	int last_signal;
+	uint64_t forced_at; /* when a stop is enforced; 0: no stop is under way */
 	uint64_t last_signal_at, started, quiet_since;
 	unsigned escapes;
 	uint64_t first_escape_at;
 	unsigned patience_ms; /* until standard input's end is looked at again */
 };
 
-enum { P_SIGNALS, P_VM, P_IN, P_OUT, P_ERR, P_CONTROL, P_LOG, P_ERRORS, P_COUNT };
+enum {
+	P_SIGNALS,
+	P_VM,
+	P_IN,
+	P_OUT,
+	P_ERR,
+	P_CONTROL,
+	P_LOG,
+	P_ERRORS,
+	P_SERVER,
+	P_COUNT = P_SERVER + SERVER_POLLS
+};
 
 static void tail_init(struct tail *t, size_t size)
 {
@@ -78,41 +91,7 @@ static char *tail_take(struct tail *t)
 	return text;
 }
 
-static void tell(struct bridge *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-/* Queue a control line for the guest. */
-static void tell(struct bridge *b, const char *fmt, ...)
-{
-	char *line = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		die_oom();
-	va_end(ap);
-	strv_take(&b->to_guest, line);
-}
-
-static void send_lines(struct bridge *b)
-{
-	while (b->to_guest.n > 0) {
-		const char *line = b->to_guest.v[0] + b->sent;
-		ssize_t n = send(b->vm->port[BOOT_PORT_CONTROL], line, strlen(line),
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n > 0 && (size_t)n < strlen(line)) {
-			b->sent += (size_t)n;
-			continue;
-		}
-		/* Sent, or the machine is gone. */
-		b->sent = 0;
-		free(b->to_guest.v[0]);
-		memmove(b->to_guest.v, b->to_guest.v + 1, b->to_guest.n * sizeof(*b->to_guest.v));
-		b->to_guest.n--;
-	}
-}
+#define tell(b, ...) outbuf_printf(&(b)->to_guest, __VA_ARGS__)
 
 static void end_machine(struct bridge *b, int sig)
 {
@@ -134,23 +113,46 @@ static void show_message(const struct bridge *b, const char *text)
 		dprintf(STDERR_FILENO, "ringfence: %s%s", text, end);
 }
 
+static void ready(struct bridge *b)
+{
+	const struct bridge_config *cfg = b->cfg;
+
+	b->result->ready = true;
+	b->result->ready_ns = now_ns() - b->started;
+	note("the program starts %.0f ms after QEMU", (double)b->result->ready_ns / 1e6);
+	if (cfg->server != NULL)
+		server_machine(cfg->server, &b->to_guest, cfg->env, cfg->cwd);
+	if (cfg->on_ready != NULL)
+		cfg->on_ready(cfg->ctx);
+}
+
 static void on_line(void *ctx, const struct control_event *e)
 {
 	struct bridge *b = ctx;
 	struct bridge_result *r = b->result;
 
 	switch (e->kind) {
-	case CONTROL_READY:
-		r->ready = true;
-		r->ready_ns = now_ns() - b->started;
-		note("the program starts %.0f ms after QEMU", (double)r->ready_ns / 1e6);
-		break;
+	case CONTROL_READY: ready(b); break;
 	case CONTROL_EXIT:
 		r->has_status = true;
 		r->status = e->status;
 		break;
 	case CONTROL_OOM: r->oom = true; break;
 	case CONTROL_LOG: show_message(b, e->text); break;
+	case CONTROL_STAT: strv_add(&r->stats, e->text); break;
+	case CONTROL_DEBUG:
+		if (b->cfg->on_debug != NULL)
+			b->cfg->on_debug(b->cfg->ctx, e->text);
+		break;
+	case CONTROL_EXEC_STARTED:
+	case CONTROL_EXEC_FAILED:
+	case CONTROL_EXEC_ROOM:
+	case CONTROL_EXEC_ENDED:
+	case CONTROL_EXEC_OUT:
+	case CONTROL_EXEC_ERR:
+		if (b->cfg->server != NULL)
+			server_event(b->cfg->server, e);
+		break;
 	case CONTROL_UNKNOWN:
 		note("the kernel sent a line that is not understood: %s", e->text);
 		break;
@@ -177,7 +179,7 @@ static void step_control(struct bridge *b, short events)
 		control_feed(&b->reader, buffer, n, on_line, b);
 	}
 	if (b->control_open && (events & POLLOUT) != 0)
-		send_lines(b);
+		outbuf_send(&b->to_guest, b->vm->port[BOOT_PORT_CONTROL]);
 }
 
 /* A raw terminal needs carriage returns; `text` has none. */
@@ -253,14 +255,44 @@ static void on_signal(struct bridge *b, int sig)
 		stop_ourselves(b);
 		return;
 	}
-	bool again = b->last_signal == sig && now - b->last_signal_at < TWICE_NS;
+	bool again = b->last_signal == sig &&
+		     (b->cfg->service || now - b->last_signal_at < TWICE_NS);
 
 	b->last_signal = sig;
 	b->last_signal_at = now;
+	b->result->stopped = true;
 	if (again || !b->result->ready || b->cfg->serial_only)
 		end_machine(b, sig);
 	else
 		tell(b, "signal=%d\n", sig);
+	if (!again && b->cfg->service && b->forced_at == 0) {
+		b->forced_at = now + STOP_NS;
+		notice("signal %d was sent; once more ends the machine, which 10 s do, too", sig);
+	}
+}
+
+/* What commands of other processes want. */
+static void fulfil(struct bridge *b, struct server_wishes *w)
+{
+	if (w->signal != 0) {
+		tell(b, "signal=%d\n", w->signal);
+		w->signal = 0;
+	}
+	if (w->stop && !b->result->stopped && b->result->ready && !b->cfg->serial_only)
+		tell(b, "signal=%d\n", SIGTERM);
+	if (w->stop) {
+		uint64_t at = now_ns() + w->stop_after * SECOND_NS;
+
+		b->result->stopped = true;
+		b->forced_at = b->forced_at == 0 || at < b->forced_at ? at : b->forced_at;
+		w->stop = false;
+		if (!b->result->ready)
+			end_machine(b, SIGKILL);
+	}
+	if (w->kill) {
+		b->result->stopped = true;
+		end_machine(b, SIGKILL);
+	}
 }
 
 static void step_signals(struct bridge *b)
@@ -322,7 +354,7 @@ static void check_broken_output(struct bridge *b)
 
 static void fill(struct bridge *b, struct pollfd p[P_COUNT])
 {
-	short control = b->to_guest.n > 0 ? POLLIN | POLLOUT : POLLIN;
+	short control = !outbuf_empty(&b->to_guest) ? POLLIN | POLLOUT : POLLIN;
 	bool control_on = b->control_open;
 
 	p[P_SIGNALS] = (struct pollfd){ .fd = b->signals, .events = POLLIN };
@@ -338,6 +370,10 @@ static void fill(struct bridge *b, struct pollfd p[P_COUNT])
 				    .events = POLLIN };
 	p[P_ERRORS] = (struct pollfd){ .fd = b->errors_open ? b->vm->errors : -1,
 				       .events = POLLIN };
+	for (int i = P_SERVER; i < P_COUNT; i++)
+		p[i].fd = -1;
+	if (b->cfg->server != NULL)
+		server_fill(b->cfg->server, p + P_SERVER);
 }
 
 static void step(struct bridge *b, const struct pollfd p[P_COUNT])
@@ -364,8 +400,14 @@ static void step(struct bridge *b, const struct pollfd p[P_COUNT])
 	}
 	if (p[P_OUT].revents != 0 || p[P_ERR].revents != 0 || p[P_LOG].revents != 0)
 		b->quiet_since = now_ns();
+	if (b->cfg->server != NULL) {
+		server_step(b->cfg->server, p + P_SERVER, &b->wishes);
+		fulfil(b, &b->wishes);
+	}
 	check_end_of_input(b);
 	check_broken_output(b);
+	if (b->cfg->on_step != NULL)
+		b->cfg->on_step(b->cfg->ctx);
 }
 
 static bool finished(const struct bridge *b)
@@ -374,17 +416,34 @@ static bool finished(const struct bridge *b)
 	       !b->log_open && !b->errors_open;
 }
 
-/* The program has ended, but its machine does not go: help it. */
+static int soonest(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* The program has ended, but its machine does not go; or it was to stop, and does not: help it. */
 static int timeout_ms(struct bridge *b)
 {
+	uint64_t now = now_ns();
+	int wait = b->patience_ms != 0 ? (int)b->patience_ms : -1;
+
 	if (b->vm_alive && b->result->has_status) {
-		if (now_ns() - b->quiet_since > LINGER_NS) {
+		if (now - b->quiet_since > LINGER_NS) {
 			note("QEMU did not end by itself after the program");
 			vm_kill(b->vm);
 		}
 		return 500;
 	}
-	return b->patience_ms != 0 ? (int)b->patience_ms : -1;
+	if (b->vm_alive && b->forced_at != 0) {
+		if (now >= b->forced_at) {
+			if (!b->result->has_status && b->result->killed_by == 0)
+				notice("the program did not end in time; the machine is switched off");
+			end_machine(b, SIGKILL);
+			return 500;
+		}
+		wait = soonest(wait, (int)((b->forced_at - now) / 1000000 + 1));
+	}
+	return wait;
 }
 
 static int open_signals(void)
@@ -416,13 +475,13 @@ static void connect_flows(struct bridge *b)
 
 	if (b->cfg->serial_only) {
 		flow_init(&b->in, -1, -1);
-		flow_init(&b->out, vm->port[VM_COM1], STDOUT_FILENO);
+		flow_init(&b->out, vm->port[VM_COM1], b->cfg->out);
 		flow_init(&b->err, -1, -1);
 		return;
 	}
-	flow_init(&b->in, STDIN_FILENO, vm->port[BOOT_PORT_STDIN]);
-	flow_init(&b->out, vm->port[BOOT_PORT_STDOUT], STDOUT_FILENO);
-	flow_init(&b->err, vm->port[BOOT_PORT_STDERR], STDERR_FILENO);
+	flow_init(&b->in, b->cfg->in, vm->port[BOOT_PORT_STDIN]);
+	flow_init(&b->out, vm->port[BOOT_PORT_STDOUT], b->cfg->out);
+	flow_init(&b->err, vm->port[BOOT_PORT_STDERR], b->cfg->err);
 	b->control_open = b->log_open = true;
 }
 
@@ -452,7 +511,9 @@ void bridge_run(struct vm *vm, const struct bridge_config *cfg, struct bridge_re
 	term_restore();
 	result->log = tail_take(&b->log);
 	result->complaints = tail_take(&b->complaints);
-	strv_release(&b->to_guest);
+	if (cfg->server != NULL)
+		server_machine(cfg->server, NULL, NULL, NULL);
+	outbuf_release(&b->to_guest);
 	close(b->signals);
 	free(b);
 }
@@ -461,6 +522,28 @@ void bridge_result_release(struct bridge_result *result)
 {
 	free(result->log);
 	free(result->complaints);
+	strv_release(&result->stats);
+}
+
+bool bridge_idle(struct server *server, uint64_t ns)
+{
+	uint64_t end = now_ns() + ns;
+	struct server_wishes w = { 0 };
+	int signals = open_signals();
+	bool go_on = true;
+
+	while (go_on && now_ns() < end) {
+		struct pollfd p[SERVER_POLLS + 1];
+
+		server_fill(server, p);
+		p[SERVER_POLLS] = (struct pollfd){ .fd = signals, .events = POLLIN };
+		if (poll(p, SERVER_POLLS + 1, (int)((end - now_ns()) / 1000000 + 1)) <= 0)
+			continue;
+		server_step(server, p, &w);
+		go_on = !w.stop && !w.kill && p[SERVER_POLLS].revents == 0;
+	}
+	close(signals);
+	return go_on;
 }
 
 void bridge_check_standard_streams(void)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/net.h"
 #include "tool/report.h"
 #include "tool/yaml.h"
 
@@ -25,10 +26,45 @@ static const cyaml_schema_field_t fields[] = {
 	YAML_TEXT("memory", struct catalog_entry, memory),
 	CYAML_FIELD_ENUM("argument-programs", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 			 struct catalog_entry, words, words_values, 3),
+	YAML_LIST("folders", struct catalog_entry, folders),
+	YAML_LIST("args", struct catalog_entry, args),
+	YAML_LIST("args-before", struct catalog_entry, args_before),
+	YAML_LIST("needs", struct catalog_entry, needs),
+	YAML_BOOL("service", struct catalog_entry, service),
+	YAML_LIST("ports", struct catalog_entry, ports),
+	YAML_TEXT("scheme", struct catalog_entry, scheme),
+	YAML_TEXT("user", struct catalog_entry, user),
+	YAML_LIST("hints", struct catalog_entry, hints),
 	CYAML_FIELD_END
 };
 static const cyaml_schema_value_t schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
 								 struct catalog_entry, fields) };
+
+/* What the schema cannot say. */
+static bool values_ok(const struct catalog_entry *e, const char *path, char *why, size_t why_size)
+{
+	char reason[NET_WHY_MAX];
+	struct port_map port;
+
+	for (unsigned i = 0; i < e->ports_count; i++) {
+		if (net_parse_port(e->ports[i], &port, reason))
+			continue;
+		snprintf(why, why_size, "%s: key \"ports\": \"%s\": %s", path, e->ports[i], reason);
+		return false;
+	}
+	for (unsigned i = 0; i < e->folders_count; i++) {
+		if (e->folders[i][0] == '/')
+			continue;
+		snprintf(why, why_size, "%s: key \"folders\": \"%s\" does not begin with /", path,
+			 e->folders[i]);
+		return false;
+	}
+	if (e->user != NULL && strcmp(e->user, "root") != 0) {
+		snprintf(why, why_size, "%s: key \"user\": \"%s\" is not root", path, e->user);
+		return false;
+	}
+	return true;
+}
 
 struct catalog_entry *catalog_read_file(const char *path, char *why, size_t why_size)
 {
@@ -45,6 +81,10 @@ struct catalog_entry *catalog_read_file(const char *path, char *why, size_t why_
 	if (e->memory != NULL && !parse_size(e->memory, &bytes)) {
 		snprintf(why, why_size, "%s: key \"memory\": \"%s\" is no size (like 128M)", path,
 			 e->memory);
+		catalog_entry_free(e);
+		return NULL;
+	}
+	if (!values_ok(e, path, why, why_size)) {
 		catalog_entry_free(e);
 		return NULL;
 	}

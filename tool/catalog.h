@@ -9,6 +9,17 @@
  *   programs           list of other programs it starts (names in PATH, or paths)
  *   env                list of NAME=VALUE, for variables that the user does not set
  *   memory             least memory, as for --memory
+ *   folders            list of folders that the machine has in any case ("/run/x"; with owner and
+ *                      mode as on the host, if they are there)
+ *   args               arguments when the user gives none
+ *   args-before        arguments in front of the user's, unless these hold the first of them
+ *   needs              list of files without which it does not start when the user gives no
+ *                      arguments: their lack is an error before the machine starts
+ *   service            yes: it serves until it is stopped; it gets no terminal, and Ctrl-C ends it
+ *   ports              list of ports as for -p, used when the user gives none and wants a network
+ *   scheme             "http": how the address of its first port is shown
+ *   user               "root": it runs as the machine's root, whoever starts it
+ *   hints              list of sentences that `ringfence inspect` shows
  *   argument-programs  its arguments and scripts name programs to start: "words" (any word of them,
  *                      as in a shell), "quoted" (words inside quotes, as in Python), or "no"
  * In include, exclude and env ${prefix} stands for the folder above the program's bin folder, and
@@ -34,6 +45,20 @@ struct catalog_entry {
 	unsigned env_count;
 	char *memory;
 	enum catalog_words words;
+	char **folders;
+	unsigned folders_count;
+	char **args;
+	unsigned args_count;
+	char **args_before;
+	unsigned args_before_count;
+	char **needs;
+	unsigned needs_count;
+	unsigned service; /* enum yaml_bool */
+	char **ports;
+	unsigned ports_count;
+	char *scheme, *user;
+	char **hints;
+	unsigned hints_count;
 };
 
 struct catalog {

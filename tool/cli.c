@@ -20,6 +20,12 @@ enum {
 	OPT_KERNEL,
 	OPT_APPEND,
 	OPT_ALSO,
+	OPT_GDB_KERNEL,
+	OPT_NET,
+	OPT_IP,
+	OPT_NAME,
+	OPT_RESTART,
+	OPT_STATS,
 };
 
 #define DEFAULT_GDB_PORT 1234u
@@ -40,7 +46,7 @@ static char *here(void)
 	return cwd;
 }
 
-static unsigned number(const char *text, const char *option, unsigned least, unsigned most)
+unsigned cli_number(const char *text, const char *option, unsigned least, unsigned most)
 {
 	char *end;
 
@@ -101,7 +107,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 			die(EXIT_TOOL, "write a size like 128M or 1G",
 			    "--memory: \"%s\" is no size", arg);
 		return 0;
-	case 'c': spec->cpus = number(arg, "--cpus", 1, CPUS_MAX); return 0;
+	case 'c': spec->cpus = cli_number(arg, "--cpus", 1, CPUS_MAX); return 0;
 	case 'e': run_spec_add_env(spec, arg, "--env"); return 0;
 	case 'w':
 		if (arg[0] != '/')
@@ -128,8 +134,23 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_ACCEL: set_accel(&c->spec, arg); return 0;
 	case OPT_MACHINE: set_machine(&c->spec, arg); return 0;
 	case OPT_APPEND: set_text(&c->spec.append, arg); return 0;
+	case 'p': run_spec_add_port(&c->spec, arg, "-p"); return 0;
+	case 'd': c->spec.detach = true; return 0;
+	case 'u': run_spec_set_user(&c->spec, arg, "--user"); return 0;
+	case OPT_NET: run_spec_set_net(&c->spec, arg, "--net"); return 0;
+	case OPT_IP: run_spec_set_ip(&c->spec, arg, "--ip"); return 0;
+	case OPT_NAME: run_spec_set_name(&c->spec, arg, "--name"); return 0;
+	case OPT_RESTART: run_spec_set_restart(&c->spec, arg, "--restart"); return 0;
+	case OPT_STATS:
+		run_spec_set_stats(&c->spec, arg != NULL ? arg : "table", "--stats");
+		return 0;
 	case OPT_GDB:
-		c->spec.gdb_port = arg != NULL ? number(arg, "--gdb", 1, 65535) : DEFAULT_GDB_PORT;
+		c->spec.debug_port = arg != NULL ? cli_number(arg, "--gdb", 1, 65535)
+						 : DEFAULT_GDB_PORT;
+		return 0;
+	case OPT_GDB_KERNEL:
+		c->spec.gdb_port = arg != NULL ? cli_number(arg, "--gdb-kernel", 1, 65535)
+					       : DEFAULT_GDB_PORT;
 		return 0;
 	case ARGP_KEY_ARG:
 		/* The first word that is no option, and everything behind it, is the program's. */
@@ -174,6 +195,11 @@ static void parse(const struct argp *argp, int argc, char **argv, struct command
 		die(EXIT_TOOL, "ringfence run --help shows examples", "no program is given");
 	if (c->spec.program[0] == '\0')
 		die(EXIT_NOPROG, NULL, "the program's name is empty");
+	if (c->spec.restart && !c->spec.detach)
+		die(EXIT_TOOL, "add -d", "--restart is for machines in the background");
+	if (c->spec.machine == MACHINE_Q35 && c->spec.detach)
+		die(EXIT_TOOL, "leave --machine out",
+		    "a machine in the background needs ports that q35 does not have");
 }
 
 static void release(struct command_line *c)
@@ -212,8 +238,30 @@ int cli_run(int argc, char **argv)
 	static const struct argp_option options[] = {
 		{ "accel", OPT_ACCEL, "auto|kvm|tcg", 0,
 		  "Accelerator; auto takes KVM only if a probe guest really runs on it", 4 },
+		{ "publish", 'p', "[ADDR:]HOST:GUEST[/udp]", 0,
+		  "A port of this host leads to one of the machine; may be given several times",
+		  2 },
+		{ "net", OPT_NET, "user|tap=NAME|none", 0,
+		  "Network: QEMU's own, a tap device of this host, or none (default: user if ports "
+		  "are asked for, else none)",
+		  2 },
+		{ "ip", OPT_IP, "ADDR/LEN[,GATEWAY]", 0,
+		  "With a tap device: the machine's address (default: DHCP)", 2 },
+		{ "detach", 'd', NULL, 0,
+		  "Return when the program runs, and print the machine's name", 2 },
+		{ "name", OPT_NAME, "NAME", 0, "The machine's name (default: the program's)", 2 },
+		{ "restart", OPT_RESTART, "on-failure[:N]", 0,
+		  "With -d: start it again when it fails, at most N times", 2 },
+		{ "user", 'u', "UID[:GID]", 0, "The program's user in the machine (default: yours)",
+		  2 },
+		{ "stats", OPT_STATS, "table|json", OPTION_ARG_OPTIONAL,
+		  "At the end: system calls by name and time, faults, switches, memory", 3 },
 		{ "gdb", OPT_GDB, "PORT", OPTION_ARG_OPTIONAL,
-		  "Stop before the first instruction and wait for gdb at PORT (1234)", 4 },
+		  "Stop before the program's first instruction and wait for gdb at PORT (1234), with "
+		  "its symbols",
+		  3 },
+		{ "gdb-kernel", OPT_GDB_KERNEL, "PORT", OPTION_ARG_OPTIONAL,
+		  "Stop before the kernel's first instruction and wait for gdb at PORT (1234)", 4 },
 		{ "machine", OPT_MACHINE, "microvm|q35", 0,
 		  "QEMU's machine; q35 has one serial line for all output and no input", 4 },
 		{ "append", OPT_APPEND, "WORDS", 0, "More words for the kernel's command line", 4 },
@@ -225,15 +273,22 @@ int cli_run(int argc, char **argv)
 		"machine and is gone with it. Ctrl-C reaches the program, twice within two "
 		"seconds it ends the machine; on a "
 		"terminal, Ctrl-] three times does.\n\n"
+		"A server that the catalog knows (nginx, redis-server ...) gets its usual port and no "
+		"terminal: Ctrl-C asks it to end, which a second one or ten seconds enforce.\n\n"
 		"The exit code is the program's; 128 and the signal's number if a signal killed "
 		"it; "
-		"125 if the tool or the machine failed, 126 if the program cannot run here, 127 "
-		"if it was not found.\n\n"
+		"125 if the tool or the machine failed or the command line is wrong, 126 if the "
+		"program cannot run here, 127 "
+		"if it was not found. With -d: 0 when the program runs.\n\n"
 		"Examples:\n"
 		"  ringfence run python3 -c 'print(6 * 7)'\n"
 		"  ringfence run python3 report.py data.csv\n"
 		"  echo 'select 1;' | ringfence run sqlite3 my.db\n"
 		"  ringfence run -m 256M -c 2 --include ./site:/srv python3 -m http.server\n"
+		"  ringfence run -p 8080:80 nginx\n"
+		"  ringfence run -d --name web --restart on-failure:5 -p 127.0.0.1:8080:80 nginx\n"
+		"  ringfence run --net tap=tap0 --ip 10.0.0.2/24,10.0.0.1 redis-server\n"
+		"  ringfence run --stats sqlite3 my.db 'select 1'\n"
 		"  ringfence run -f ringfence.yaml\n";
 	static const struct argp argp = {
 		options, parse_option, "[--] PROGRAM [ARG...]\nIMAGE [ARG...]", doc, with_common,

@@ -7,3 +7,15 @@ int cli_run(int argc, char **argv);
 int cli_build(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+
+/* Commands about machines that run or ran (cli_vms.c). */
+int cli_ps(int argc, char **argv);
+int cli_logs(int argc, char **argv);
+int cli_exec(int argc, char **argv);
+int cli_kill(int argc, char **argv);
+int cli_stop(int argc, char **argv);
+int cli_rm(int argc, char **argv);
+int cli_wait(int argc, char **argv);
+
+/* A whole number; dies if it is none from `least` to `most`. */
+unsigned cli_number(const char *text, const char *option, unsigned least, unsigned most);

@@ -216,6 +216,13 @@ static void apply_catalog(struct closure *c, const struct catalog_entry *e, cons
 		globfree(&found);
 		free(pattern);
 	}
+	for (unsigned i = 0; i < e->folders_count; i++) {
+		char *folder = catalog_expand(e->folders[i], real);
+
+		if (rootfs_add_folder(&c->fs, folder, 0755) != 0)
+			note("folder %s (catalog entry %s): %s", folder, e->name, strerror(errno));
+		free(folder);
+	}
 	for (unsigned i = 0; i < e->env_count; i++)
 		strv_take(&c->env, catalog_expand(e->env[i], real));
 	if (e->memory != NULL && parse_size(e->memory, &memory) && memory > c->memory)
@@ -389,6 +396,7 @@ static bool add_program(struct closure *c, const char *path, struct closure_prog
 		const struct catalog_entry *e = catalog_match(c->catalog, real, path);
 
 		if (e != NULL) {
+			own.entry = e;
 			if (own.interp == NULL || e->words != WORDS_NO)
 				own.words = e->words;
 			apply_catalog(c, e, real);

@@ -40,9 +40,10 @@ void closure_release(struct closure *c);
 
 /* What runs in the end: for a script, its interpreter's words setting counts. */
 struct closure_program {
-	char *path;               /* as it was given, absolute */
-	char *interp;             /* first interpreter of a script, or NULL */
-	enum catalog_words words; /* how its arguments name programs */
+	char *path;                        /* as it was given, absolute */
+	char *interp;                      /* first interpreter of a script, or NULL */
+	enum catalog_words words;          /* how its arguments name programs */
+	const struct catalog_entry *entry; /* its own; NULL: none. Lives as long as the catalog */
 };
 
 /*

@@ -5,48 +5,114 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A whole number from 0 to 65535 and nothing behind it: a wait status. */
-static bool read_status(const char *text, int *status)
+/* A whole number from 0 to `most` and nothing behind it but `end`. */
+static bool read_number(const char *text, char end, unsigned long most, const char **rest,
+			unsigned long *value)
 {
-	char *end;
+	char *stop;
 
-	errno = 0;
-	long v = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || errno != 0 || v < 0 || v > 0xffff)
+	if (*text < '0' || *text > '9')
 		return false;
-	*status = (int)v;
+	errno = 0;
+	*value = strtoul(text, &stop, 10);
+	if (*stop != end || errno != 0 || *value > most)
+		return false;
+	*rest = end != '\0' ? stop + 1 : stop;
 	return true;
+}
+
+/* "exec-started=1 17" */
+static bool understand_exec(const char *line, struct control_event *e)
+{
+	static const struct {
+		const char *key;
+		enum control_kind kind;
+	} keys[] = {
+		{ "exec-started=", CONTROL_EXEC_STARTED }, { "exec-failed=", CONTROL_EXEC_FAILED },
+		{ "exec-room=", CONTROL_EXEC_ROOM },       { "exec-ended=", CONTROL_EXEC_ENDED },
+		{ "exec-out=", CONTROL_EXEC_OUT },         { "exec-err=", CONTROL_EXEC_ERR }
+	};
+	unsigned long id, value;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *rest;
+
+		if (strncmp(line, keys[i].key, strlen(keys[i].key)) != 0)
+			continue;
+		if (!read_number(line + strlen(keys[i].key), ' ', UINT32_MAX, &rest, &id) ||
+		    !read_number(rest, '\0', UINT32_MAX, &rest, &value))
+			return false;
+		*e = (struct control_event){ .kind = keys[i].kind,
+					     .id = (uint32_t)id,
+					     .value = (uint32_t)value };
+		return true;
+	}
+	return false;
 }
 
 static struct control_event understand(const char *line)
 {
 	struct control_event e = { .kind = CONTROL_UNKNOWN, .text = line };
+	unsigned long status;
+	const char *rest;
 
-	if (strcmp(line, "ready") == 0)
+	if (strcmp(line, "ready") == 0) {
 		e.kind = CONTROL_READY;
-	else if (strcmp(line, "killed-by=oom") == 0)
+	} else if (strcmp(line, "killed-by=oom") == 0) {
 		e.kind = CONTROL_OOM;
-	else if (strncmp(line, "exit=", 5) == 0 && read_status(line + 5, &e.status))
+	} else if (strncmp(line, "exit=", 5) == 0 &&
+		   read_number(line + 5, '\0', 0xffff, &rest, &status)) {
 		e.kind = CONTROL_EXIT;
-	else if (strncmp(line, "log=", 4) == 0)
+		e.status = (int)status;
+	} else if (strncmp(line, "log=", 4) == 0) {
 		e = (struct control_event){ .kind = CONTROL_LOG, .text = line + 4 };
+	} else if (strncmp(line, "stat=", 5) == 0) {
+		e = (struct control_event){ .kind = CONTROL_STAT, .text = line + 5 };
+	} else if (strncmp(line, "debug=", 6) == 0) {
+		e = (struct control_event){ .kind = CONTROL_DEBUG, .text = line + 6 };
+	} else {
+		(void)understand_exec(line, &e);
+	}
 	return e;
+}
+
+/* Data behind a line goes out as it comes. How much of it was data. */
+static size_t pass_data(struct control_reader *r, const char *data, size_t size,
+			void (*take)(void *ctx, const struct control_event *event), void *ctx)
+{
+	size_t n = size < r->data_left ? size : r->data_left;
+
+	r->data_of.data = data;
+	r->data_of.len = n;
+	r->data_left -= n;
+	take(ctx, &r->data_of);
+	return n;
 }
 
 void control_feed(struct control_reader *r, const char *data, size_t size,
 		  void (*take)(void *ctx, const struct control_event *event), void *ctx)
 {
-	for (size_t i = 0; i < size; i++) {
-		if (data[i] != '\n') {
+	for (size_t i = 0; i < size;) {
+		if (r->data_left > 0) {
+			i += pass_data(r, data + i, size - i, take, ctx);
+			continue;
+		}
+		char c = data[i++];
+
+		if (c != '\n') {
 			if (r->n < CONTROL_LINE_MAX)
-				r->line[r->n++] = data[i];
+				r->line[r->n++] = c;
 			continue;
 		}
 		r->line[r->n] = '\0';
 		r->n = 0;
 		struct control_event e = understand(r->line);
 
+		if (e.kind == CONTROL_EXEC_OUT || e.kind == CONTROL_EXEC_ERR) {
+			r->data_of = e;
+			r->data_left = e.value;
+			continue;
+		}
 		take(ctx, &e);
 	}
 }

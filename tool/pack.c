@@ -133,6 +133,8 @@ char *pack_find_program(const char *program, const char *path_list)
 	}
 	char *found = find_in_path(program, path_list);
 
+	if (found == NULL) /* servers are often not in a user's PATH */
+		found = find_in_path(program, "/usr/local/sbin:/usr/sbin:/sbin");
 	if (found != NULL && is_shim(found)) {
 		char *rest = without_shims(path_list);
 		char *real = find_in_path(program, rest);
@@ -382,11 +384,47 @@ static void add_includes(struct closure *c, const struct strv *includes)
 	}
 }
 
+static void check_needs(const struct catalog_entry *e, const char *exe)
+{
+	for (unsigned i = 0; i < e->needs_count; i++) {
+		char *path = catalog_expand(e->needs[i], exe), *hint;
+
+		if (path_exists(path) && access(path, R_OK) == 0) {
+			free(path);
+			continue;
+		}
+		if (path_exists(path))
+			die(EXIT_TOOL, "run the tool as a user who may read it",
+			    "%s needs %s, which you may not read", e->name, path);
+		hint = xasprintf("dpkg -S %s may tell the package; or give arguments of your own",
+				 path);
+		die(EXIT_TOOL, hint, "%s needs its configuration %s, which this host does not have",
+		    e->name, path);
+	}
+}
+
+/* The user's arguments, and those of the program's catalog entry. */
+static void add_catalog_arguments(const struct pack *pack, const struct run_spec *spec,
+				  struct strv *args)
+{
+	const struct catalog_entry *e = pack->entry;
+
+	if (e != NULL && spec->args.n == 0)
+		check_needs(e, pack->exe);
+	if (e != NULL && e->args_before_count > 0 && !strv_has(&spec->args, e->args_before[0]))
+		for (unsigned i = 0; i < e->args_before_count; i++)
+			strv_take(args, catalog_expand(e->args_before[i], pack->exe));
+	if (e != NULL && spec->args.n == 0)
+		for (unsigned i = 0; i < e->args_count; i++)
+			strv_take(args, catalog_expand(e->args[i], pack->exe));
+	strv_add_all(args, &spec->args);
+}
+
 void pack_make(struct pack *pack, const struct run_spec *spec, const struct catalog *catalog)
 {
 	struct closure *c = &pack->files;
 	struct closure_program program = { 0 };
-	struct strv env = { 0 };
+	struct strv env = { 0 }, args = { 0 };
 	const char *library_path = user_value(spec, "LD_LIBRARY_PATH");
 
 	*pack = (struct pack){ 0 };
@@ -395,12 +433,14 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 		libs_set_library_path(&c->libs, library_path);
 	pack->exe = pack_find_program(spec->program, c->path_list);
 	strv_add(&pack->argv, spec->program);
-	strv_add_all(&pack->argv, &spec->args);
 	pack->cwd = spec->workdir != NULL ? xstrdup(spec->workdir) : getcwd(NULL, 0);
 	if (pack->cwd == NULL)
 		pack->cwd = xstrdup("/");
 
 	closure_add_program(c, pack->exe, &program);
+	pack->entry = program.entry;
+	add_catalog_arguments(pack, spec, &args);
+	strv_add_all(&pack->argv, &args);
 	add_basics(c);
 	for (size_t i = 0; i < spec->programs.n; i++) {
 		char *other = pack_find_program(spec->programs.v[i], c->path_list);
@@ -412,7 +452,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 	 * With -w, relative arguments are the guest's; the host's files of that path are looked
 	 * for.
 	 */
-	add_arguments(c, &spec->args, pack->cwd, program.words);
+	add_arguments(c, &args, pack->cwd, program.words);
 	add_includes(c, &spec->include);
 	pack_environment(&env, &c->env, &spec->env);
 	add_environment_files(c, &env);
@@ -421,6 +461,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 		die(EXIT_TOOL, "choose another working folder with -w", "working folder %s: %s",
 		    pack->cwd, strerror(errno));
 	strv_release(&env);
+	strv_release(&args);
 	closure_program_release(&program);
 }
 

@@ -114,6 +114,15 @@ void warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+void tell_user(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", "", NULL, fmt, ap);
+	va_end(ap);
+}
+
 void note(const char *fmt, ...)
 {
 	va_list ap;

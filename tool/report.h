@@ -11,6 +11,7 @@
 
 /* Exit codes of the tool itself, as in shells, env(1) and container tools. */
 enum tool_exit {
+	EXIT_NOVM = 1,     /* there is no machine of that name, or it does not run */
 	EXIT_TOOL = 125,   /* the tool or the virtual machine failed */
 	EXIT_NOEXEC = 126, /* the program was found but cannot be run */
 	EXIT_NOPROG = 127, /* the program was not found */
@@ -31,6 +32,8 @@ void die_oom(void) __attribute__((noreturn));
 /* The message of die() without the end. */
 void error_note(const char *hint, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* "ringfence: ...", whoever reads it. */
+void tell_user(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Only with -v. */
 void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* With -v, and for people who watch on a terminal. */

@@ -13,135 +13,34 @@
 #include "tool/accel.h"
 #include "tool/bridge.h"
 #include "tool/bundle.h"
+#include "tool/debug.h"
+#include "tool/detach.h"
 #include "tool/image.h"
+#include "tool/launch.h"
 #include "tool/pack.h"
 #include "tool/places.h"
 #include "tool/report.h"
-#include "tool/runcfg.h"
-#include "tool/term.h"
+#include "tool/server.h"
+#include "tool/state.h"
+#include "tool/stats.h"
 #include "tool/vm.h"
 
-#define MIB           (1ull << 20)
-#define MEMORY_LEAST  (64 * MIB) /* what a program gets besides its image when nobody says */
-#define MEMORY_KERNEL (4 * MIB)  /* what the kernel needs besides the image, at the very least */
+/* Between restarts: doubled from try to try, begun anew after a run that lasted. */
+#define BACKOFF_FIRST_NS 100000000ull
+#define BACKOFF_MOST_NS  10000000000ull
+#define LASTED_NS        10000000000ull
 
-/* Everything that a machine is started with. */
-struct launch {
-	char *exe, *cwd;
-	struct strv argv, env;
-	int image_fd, kernel_fd;
-	uint64_t image_size;
-	uint64_t memory;
-	unsigned cpus;
-	bool strace, missing;
+/* A machine in the hands of this process, its owner. */
+struct owner {
+	const struct run_spec *spec;
+	struct launch launch;
+	struct vm_folder folder; /* path NULL: there is none */
+	struct vm_state state;
+	struct server *server;
+	struct detach detach;
+	const char *qemu, *words;
+	bool kvm, told_ready;
 };
-
-static void launch_release(struct launch *l)
-{
-	free(l->exe);
-	free(l->cwd);
-	strv_release(&l->argv);
-	strv_release(&l->env);
-	close(l->image_fd);
-	close(l->kernel_fd);
-}
-
-static uint64_t round_up(uint64_t v, uint64_t to)
-{
-	return (v + to - 1) / to * to;
-}
-
-/* Memory: what was asked for, else by the image's size. Dies if the image cannot fit. */
-static uint64_t choose_memory(uint64_t asked, uint64_t wish, uint64_t image_size)
-{
-	uint64_t least = round_up(image_size + MEMORY_KERNEL, MIB);
-	uint64_t memory = asked;
-
-	if (memory == 0)
-		memory = round_up(image_size, MIB) + (wish > MEMORY_LEAST ? wish : MEMORY_LEAST);
-	if (memory < least) {
-		char *hint = xasprintf("use -m %lluM or more", (unsigned long long)(least / MIB));
-
-		die(EXIT_TOOL, hint, "the image (%llu MiB) does not fit into %llu MiB of memory",
-		    (unsigned long long)(round_up(image_size, MIB) / MIB),
-		    (unsigned long long)(memory / MIB));
-	}
-	return memory;
-}
-
-static int open_kernel(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		die(EXIT_TOOL, NULL, "the kernel %s cannot be read: %s", path, strerror(errno));
-	return fd;
-}
-
-/*
- * The path that execve would get here: as typed when it has a slash, which is what a script sees as
- * $0. With another working directory it would be another file.
- */
-static const char *exec_path(const struct run_spec *spec, const struct pack *pack)
-{
-	bool typed = strchr(spec->program, '/') != NULL && spec->workdir == NULL;
-
-	return typed ? spec->program : pack->exe;
-}
-
-static void launch_from_program(struct launch *l, const struct run_spec *spec)
-{
-	char *catalog_dir = places_catalog();
-	char *kernel = places_kernel(spec->kernel);
-	struct catalog catalog;
-	struct pack pack;
-	struct image image;
-
-	catalog_load(&catalog, catalog_dir);
-	pack_make(&pack, spec, &catalog);
-	for (size_t i = 0; i < pack.files.notes.n; i++)
-		note("catalog entry: %s", pack.files.notes.v[i]);
-	image_open(&pack.files.fs, &image);
-	*l = (struct launch){ .exe = xstrdup(exec_path(spec, &pack)),
-			      .cwd = xstrdup(pack.cwd),
-			      .image_fd = image.fd,
-			      .image_size = image.size,
-			      .kernel_fd = open_kernel(kernel),
-			      .cpus = spec->cpus,
-			      .strace = spec->strace,
-			      .missing = spec->missing };
-	strv_add_all(&l->argv, &pack.argv);
-	pack_environment(&l->env, &pack.files.env, &spec->env);
-	l->memory = choose_memory(spec->memory, pack.files.memory, image.size);
-	pack_release(&pack);
-	catalog_release(&catalog);
-	free(kernel);
-	free(catalog_dir);
-}
-
-static void launch_from_image(struct launch *l, const struct run_spec *spec)
-{
-	struct bundle b;
-
-	bundle_open(spec->program, &b);
-	if (spec->include.n != 0 || spec->programs.n != 0)
-		die(EXIT_TOOL, "build the image again with these files",
-		    "%s is a built image: nothing can be included", spec->program);
-	*l = (struct launch){ .exe = xstrdup(b.exe),
-			      .cwd = xstrdup(spec->workdir != NULL ? spec->workdir : b.cwd),
-			      .image_fd = b.fd,
-			      .image_size = b.size,
-			      .kernel_fd = spec->kernel != NULL ? open_kernel(spec->kernel)
-								: bundle_kernel(&b),
-			      .cpus = spec->cpus != 0 ? spec->cpus : b.cpus,
-			      .strace = spec->strace || b.strace,
-			      .missing = spec->missing || b.missing };
-	strv_add_all(&l->argv, &b.argv);
-	strv_add_all(&l->argv, &spec->args);
-	pack_environment(&l->env, &b.env, &spec->env);
-	l->memory = choose_memory(spec->memory != 0 ? spec->memory : b.memory, 0, b.size);
-	bundle_release(&b);
-}
 
 /*
  * Which of descriptors 0, 1, 2 are the user's terminal, as a bit mask; 0 unless 0 and 1 both are.
@@ -153,41 +52,6 @@ static unsigned terminal_mask(void)
 	return 3u | (isatty(STDERR_FILENO) == 1 ? 4u : 0);
 }
 
-static int make_config(const struct launch *l, unsigned tty)
-{
-	struct runcfg cfg = { 0 };
-	struct timespec now;
-	unsigned rows = 24, cols = 80;
-
-	runcfg_add(&cfg, "exe", "%s", l->exe);
-	for (size_t i = 0; i < l->argv.n; i++)
-		runcfg_add(&cfg, "arg", "%s", l->argv.v[i]);
-	for (size_t i = 0; i < l->env.n; i++)
-		runcfg_add(&cfg, "env", "%s", l->env.v[i]);
-	runcfg_add(&cfg, "cwd", "%s", l->cwd);
-	runcfg_add(&cfg, "uid", "%u", (unsigned)getuid());
-	runcfg_add(&cfg, "gid", "%u", (unsigned)getgid());
-	mode_t mask = umask(022);
-
-	umask(mask);
-	runcfg_add(&cfg, "umask", "%03o", (unsigned)mask);
-	if (tty != 0) {
-		term_size(STDOUT_FILENO, &rows, &cols);
-		runcfg_add(&cfg, "tty", "%ux%u", rows, cols);
-		runcfg_add(&cfg, "tty-out", "%u", tty);
-	}
-	if (l->strace)
-		runcfg_add(&cfg, "strace", "1");
-	if (l->missing)
-		runcfg_add(&cfg, "missing", "1");
-	clock_gettime(CLOCK_REALTIME, &now);
-	runcfg_add(&cfg, "time", "%lld%09ld", (long long)now.tv_sec, now.tv_nsec);
-	int fd = runcfg_file(&cfg);
-
-	runcfg_release(&cfg);
-	return fd;
-}
-
 static void show_log(const char *log)
 {
 	if (*log == '\0')
@@ -197,17 +61,25 @@ static void show_log(const char *log)
 }
 
 /* The machine ended without the program's status: say why. Returns the exit code. */
-static int explain_failure(const struct bridge_result *r, const struct bridge_config *cfg)
+static int explain_failure(const struct bridge_result *r, const struct bridge_config *cfg,
+			   const struct net_spec *net)
 {
 	int code = WIFEXITED(r->qemu_status) ? WEXITSTATUS(r->qemu_status) : -1;
 	int value = code > 0 && code % 2 == 1 ? code / 2 : -1;
 
 	if (!cfg->show_log && value != BOOT_EXIT_NOMEM)
 		show_log(r->log);
+	char *port = net_explain(net, r->complaints);
+
+	if (port != NULL) {
+		error_note("use another port with -p", "%s", port);
+		free(port);
+		return EXIT_TOOL;
+	}
 	if (*r->complaints != '\0')
 		fprintf(stderr, "%s", r->complaints);
 	if (value == BOOT_EXIT_PANIC)
-		error_note("please report it with the log; --gdb lets you look inside",
+		error_note("please report it with the log; --gdb-kernel lets you look inside",
 			   "the kernel panicked");
 	else if (value == BOOT_EXIT_NOMEM)
 		error_note("give it more with -m", "there is not enough memory to start");
@@ -231,7 +103,8 @@ static int explain_failure(const struct bridge_result *r, const struct bridge_co
 }
 
 /* The tool's exit code for how it ended. */
-static int conclude(const struct bridge_result *r, const struct bridge_config *cfg, uint64_t memory)
+static int conclude(const struct bridge_result *r, const struct bridge_config *cfg,
+		    const struct launch *l)
 {
 	int code = WIFEXITED(r->qemu_status) ? WEXITSTATUS(r->qemu_status) : -1;
 
@@ -243,11 +116,11 @@ static int conclude(const struct bridge_result *r, const struct bridge_config *c
 	    code / 2 < BOOT_EXIT_STATUS + 32)
 		return code / 2 - BOOT_EXIT_STATUS;
 	if (!r->has_status)
-		return explain_failure(r, cfg);
+		return explain_failure(r, cfg, &l->net);
 	if (r->oom)
 		error_note("give the machine more memory with -m",
 			   "the program was killed: %llu MiB of memory were not enough",
-			   (unsigned long long)(memory / MIB));
+			   (unsigned long long)(l->memory / MIB));
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
@@ -259,59 +132,228 @@ static char *kernel_words(const struct run_spec *spec)
 	return xasprintf("%s%s", report_verbose() ? "log=info " : "", more);
 }
 
-static int start(const struct launch *l, const struct run_spec *spec)
+/* ---- what others can know ---- */
+
+static void save(struct owner *o)
 {
-	unsigned tty = spec->machine == MACHINE_MICROVM ? terminal_mask() : 0;
-	char *qemu = vm_need_qemu();
-	char *words = kernel_words(spec);
-	char why[ACCEL_WHY_MAX];
-	struct vm_config cfg = { .qemu = qemu,
+	if (o->folder.path != NULL)
+		state_save(&o->folder, &o->state);
+}
+
+static void claim(struct owner *o)
+{
+	const struct run_spec *spec = o->spec;
+	char why[256] = "";
+
+	if (!state_claim(spec->name, spec->program, &o->folder, why)) {
+		if (spec->detach)
+			die(EXIT_TOOL, "set XDG_RUNTIME_DIR to a folder of your own",
+			    "the machine cannot be kept track of: %s", why);
+		/* Alone with its user it runs as well; only other commands do not see it. */
+		note("other commands will not see this machine: %s", why);
+		return;
+	}
+	if (!spec->detach)
+		cleanup_add(o->folder.path);
+	o->state = (struct vm_state){ .name = xstrdup(o->folder.name),
+				      .program = xstrdup(o->launch.shown),
+				      .phase = VM_STARTING,
+				      .detached = spec->detach,
+				      .created = time(NULL),
+				      .memory = o->launch.memory };
+	for (size_t i = 0; i < o->launch.net.nports; i++)
+		strv_take(&o->state.ports, net_port_text(&o->launch.net.ports[i]));
+	char *path = path_join(o->folder.path, "socket");
+
+	o->server = server_open(path);
+	if (o->server == NULL)
+		die(EXIT_TOOL, NULL, "%s cannot be made: %s", path, strerror(errno));
+	free(path);
+}
+
+/* The process that goes on is another one than the one that prepared everything. */
+static void take_over(struct owner *o)
+{
+	o->state.owner = getpid();
+	o->state.owner_start = process_start(getpid());
+	save(o);
+}
+
+static void on_ready(void *ctx)
+{
+	struct owner *o = ctx;
+
+	o->state.phase = VM_RUNNING;
+	save(o);
+	if (!o->told_ready)
+		detach_tell_ready(&o->detach, o->folder.name);
+	o->told_ready = true;
+}
+
+static void on_debug(void *ctx, const char *words)
+{
+	struct owner *o = ctx;
+
+	debug_announce(o->folder.path, o->spec->debug_port, words);
+}
+
+static void on_step(void *ctx)
+{
+	struct owner *o = ctx;
+
+	detach_check_log(&o->detach);
+}
+
+/* ---- one run, and the next ---- */
+
+static struct bridge_config streams(struct owner *o, unsigned tty)
+{
+	bool own = !o->spec->detach;
+
+	return (struct bridge_config){ .tty = tty != 0,
+				       .serial_only = o->spec->machine == MACHINE_Q35,
+				       .show_log = report_verbose(),
+				       .service = own && o->launch.service,
+				       .in = own && !o->launch.service ? STDIN_FILENO : -1,
+				       .out = STDOUT_FILENO,
+				       .err = own ? STDERR_FILENO : STDOUT_FILENO,
+				       .server = o->server,
+				       .env = &o->launch.env,
+				       .cwd = o->launch.cwd,
+				       .on_ready = on_ready,
+				       .on_debug = on_debug,
+				       .on_step = on_step,
+				       .ctx = o };
+}
+
+/* Exit code; *again: it failed in a way that a restart may mend. */
+static int run_once(struct owner *o, bool *again)
+{
+	const struct run_spec *spec = o->spec;
+	bool terminal = spec->machine == MACHINE_MICROVM && !spec->detach && !o->launch.service;
+	unsigned tty = terminal ? terminal_mask() : 0;
+	struct bridge_config bridge = streams(o, tty);
+	struct vm_config cfg = { .qemu = o->qemu,
 				 .machine = spec->machine,
-				 .cpus = l->cpus != 0 ? l->cpus : 1,
-				 .memory = l->memory,
-				 .kernel_fd = l->kernel_fd,
-				 .image_fd = l->image_fd,
-				 .append = words,
-				 .gdb_port = spec->gdb_port };
-	struct bridge_config bridge = { .tty = tty != 0,
-					.serial_only = spec->machine == MACHINE_Q35,
-					.show_log = report_verbose() };
+				 .kvm = o->kvm,
+				 .cpus = o->launch.cpus != 0 ? o->launch.cpus : 1,
+				 .memory = o->launch.memory,
+				 .kernel_fd = o->launch.kernel_fd,
+				 .image_fd = o->launch.image_fd,
+				 .append = o->words,
+				 .net = &o->launch.net,
+				 .gdb_port = spec->gdb_port != 0 ? spec->gdb_port
+								 : spec->debug_port,
+				 .stopped = spec->gdb_port != 0 };
 	struct bridge_result result;
 	struct vm vm;
 
-	cfg.kvm = accel_choose(spec->accel, qemu, why);
-	note("accelerator: %s: %s", cfg.kvm ? "KVM" : "TCG (software)", why);
-	cfg.config_fd = make_config(l, tty);
+	cfg.config_fd = launch_config(&o->launch, spec, tty, o->folder.name);
 	interrupts_check();
 	vm_start(&cfg, &vm);
+	o->state.qemu = vm.pid;
+	o->state.qemu_start = process_start(vm.pid);
+	save(o);
 	if (spec->gdb_port != 0)
 		fprintf(stderr,
 			"ringfence: the machine waits for: gdb -ex 'target remote :%u' "
 			"kernel.debug.elf\n",
 			spec->gdb_port);
 	bridge_run(&vm, &bridge, &result);
+	o->state.qemu = 0;
 	vm_close(&vm);
 	close(cfg.config_fd);
-	int code = conclude(&result, &bridge, l->memory);
+	int code = conclude(&result, &bridge, &o->launch);
 
+	if (spec->stats != STATS_NO)
+		stats_print(&result.stats, spec->stats == STATS_JSON);
+	*again = code != 0 && !result.stopped && result.killed_by == 0;
 	bridge_result_release(&result);
-	free(words);
-	free(qemu);
 	return code;
+}
+
+/* Wait before the next try; false: the user does not want one. */
+static bool wait_for_next(struct owner *o, uint64_t *backoff, uint64_t lasted)
+{
+	if (lasted > LASTED_NS)
+		*backoff = BACKOFF_FIRST_NS;
+	o->state.phase = VM_RESTARTING;
+	o->state.restarts++;
+	save(o);
+	tell_user("restart %u in %.1f s", o->state.restarts, (double)*backoff / 1e9);
+	if (!bridge_idle(o->server, *backoff))
+		return false;
+	*backoff = *backoff * 2 < BACKOFF_MOST_NS ? *backoff * 2 : BACKOFF_MOST_NS;
+	return true;
+}
+
+static int run_to_the_end(struct owner *o)
+{
+	const struct run_spec *spec = o->spec;
+	uint64_t backoff = BACKOFF_FIRST_NS;
+	bool again;
+	int code;
+
+	for (;;) {
+		uint64_t begin = now_ns();
+
+		code = run_once(o, &again);
+		if (!again || !spec->restart || !o->told_ready ||
+		    (spec->restarts != 0 && o->state.restarts >= spec->restarts) ||
+		    !wait_for_next(o, &backoff, now_ns() - begin))
+			break;
+	}
+	o->state.phase = VM_EXITED;
+	o->state.exit_code = code;
+	o->state.ended = time(NULL);
+	o->state.owner = 0;
+	return code;
+}
+
+static void owner_release(struct owner *o)
+{
+	/* What never ran as a detached machine has left its messages with the user. */
+	bool remove = !o->spec->detach || !o->told_ready;
+
+	if (o->folder.path != NULL && !remove)
+		save(o);
+	if (o->server != NULL)
+		server_close(o->server);
+	char *path = o->folder.path != NULL ? xstrdup(o->folder.path) : NULL;
+
+	state_release(&o->folder, remove);
+	/* From here on the name may belong to another machine. */
+	if (path != NULL)
+		cleanup_drop(path);
+	free(path);
+	state_free(&o->state);
+	launch_release(&o->launch);
 }
 
 int command_run(const struct run_spec *spec)
 {
-	struct launch l;
+	struct owner o = { .spec = spec, .folder.lock = -1 };
+	char why[ACCEL_WHY_MAX];
+	char *words = kernel_words(spec);
 
 	interrupts_defer();
-	if (bundle_is(spec->program))
-		launch_from_image(&l, spec);
-	else
-		launch_from_program(&l, spec);
-	int code = start(&l, spec);
+	launch_make(&o.launch, spec);
+	char *qemu = vm_need_qemu();
 
-	launch_release(&l);
+	o.kvm = accel_choose(spec->accel, qemu, why);
+	note("accelerator: %s: %s", o.kvm ? "KVM" : "TCG (software)", why);
+	o.qemu = qemu;
+	o.words = words;
+	claim(&o);
+	if (spec->detach)
+		detach_start(&o.detach, o.folder.path); /* the parent never returns from here */
+	take_over(&o);
+	int code = run_to_the_end(&o);
+
+	detach_tell_failed(&o.detach, code);
+	owner_release(&o);
+	free(words);
+	free(qemu);
 	return code;
 }
 
@@ -336,7 +378,7 @@ int command_build(const struct run_spec *spec, const char *output)
 			     .cpus = spec->cpus,
 			     .strace = spec->strace,
 			     .missing = spec->missing };
-	b.memory = choose_memory(spec->memory, pack.files.memory, image.size);
+	b.memory = launch_memory(spec->memory, pack.files.memory, image.size);
 	strv_add_all(&b.env, &pack.files.env);
 	strv_add_all(&b.env, &spec->env);
 	bundle_write(output, &b, image.fd, kernel);

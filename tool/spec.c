@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tool/spec.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tool/report.h"
+#include "tool/state.h"
 #include "tool/yaml.h"
 
 /* The manifest as libcyaml fills it. */
@@ -23,6 +26,10 @@ struct manifest {
 	unsigned programs_count;
 	enum yaml_bool strace;
 	enum yaml_bool missing;
+	char *name;
+	char **ports;
+	unsigned ports_count;
+	char *net, *ip, *restart, *stats, *user;
 };
 
 static const cyaml_schema_field_t fields[] = { YAML_TEXT("program", struct manifest, program),
@@ -36,6 +43,13 @@ static const cyaml_schema_field_t fields[] = { YAML_TEXT("program", struct manif
 					       YAML_LIST("programs", struct manifest, programs),
 					       YAML_BOOL("strace", struct manifest, strace),
 					       YAML_BOOL("missing-files", struct manifest, missing),
+					       YAML_TEXT("name", struct manifest, name),
+					       YAML_LIST("ports", struct manifest, ports),
+					       YAML_TEXT("net", struct manifest, net),
+					       YAML_TEXT("ip", struct manifest, ip),
+					       YAML_TEXT("restart", struct manifest, restart),
+					       YAML_TEXT("stats", struct manifest, stats),
+					       YAML_TEXT("user", struct manifest, user),
 					       CYAML_FIELD_END };
 static const cyaml_schema_value_t schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
 								 struct manifest, fields) };
@@ -50,6 +64,8 @@ void run_spec_release(struct run_spec *spec)
 	free(spec->workdir);
 	free(spec->kernel);
 	free(spec->append);
+	free(spec->name);
+	net_release(&spec->net);
 	*spec = (struct run_spec){ 0 };
 }
 
@@ -64,6 +80,109 @@ void run_spec_add_env(struct run_spec *spec, const char *text, const char *where
 		strv_addf(&spec->env, "%s=%s", text, getenv(text));
 	else
 		note("%s: variable %s is not set here and is not passed on", where, text);
+}
+
+void run_spec_add_port(struct run_spec *spec, const char *text, const char *where)
+{
+	char why[NET_WHY_MAX];
+	struct port_map p;
+
+	if (!net_parse_port(text, &p, why))
+		die(EXIT_TOOL,
+		    "write [ADDR:]HOST:GUEST[/udp], like 8080:80 or 127.0.0.1:5353:53/udp",
+		    "%s: \"%s\": %s", where, text, why);
+	net_add_port(&spec->net, &p);
+}
+
+void run_spec_set_net(struct run_spec *spec, const char *text, const char *where)
+{
+	char why[NET_WHY_MAX];
+
+	if (!net_parse_kind(text, &spec->net, why))
+		die(EXIT_TOOL, NULL, "%s: %s", where, why);
+}
+
+void run_spec_set_ip(struct run_spec *spec, const char *text, const char *where)
+{
+	char why[NET_WHY_MAX];
+
+	if (!net_parse_address(text, &spec->net, why))
+		die(EXIT_TOOL, "write ADDR/LEN[,GATEWAY], like 10.0.0.2/24,10.0.0.1, or dhcp",
+		    "%s: \"%s\": %s", where, text, why);
+}
+
+void run_spec_set_name(struct run_spec *spec, const char *text, const char *where)
+{
+	const char *why = state_bad_name(text);
+
+	if (why != NULL)
+		die(EXIT_TOOL, NULL, "%s: \"%s\" cannot be a name: %s", where, text, why);
+	free(spec->name);
+	spec->name = xstrdup(text);
+}
+
+void run_spec_set_restart(struct run_spec *spec, const char *text, const char *where)
+{
+	char *end;
+
+	spec->restart = str_begins(text, "on-failure");
+	spec->restarts = 0;
+	if (strcmp(text, "no") == 0 || strcmp(text, "on-failure") == 0)
+		return;
+	if (str_begins(text, "on-failure:") && text[11] >= '1' && text[11] <= '9') {
+		unsigned long n = strtoul(text + 11, &end, 10);
+
+		spec->restarts = (unsigned)n;
+		if (*end == '\0' && n <= 1000000)
+			return;
+	}
+	die(EXIT_TOOL, NULL, "%s: \"%s\" is none of no, on-failure, on-failure:N", where, text);
+}
+
+void run_spec_set_stats(struct run_spec *spec, const char *text, const char *where)
+{
+	if (strcmp(text, "table") == 0 || strcmp(text, "yes") == 0)
+		spec->stats = STATS_TABLE;
+	else if (strcmp(text, "json") == 0)
+		spec->stats = STATS_JSON;
+	else
+		die(EXIT_TOOL, NULL, "%s: \"%s\" is none of table, json", where, text);
+}
+
+static bool user_number(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	*out = (unsigned)v;
+	return *text >= '0' && *text <= '9' && *end == '\0' && v < UINT32_MAX;
+}
+
+void run_spec_set_user(struct run_spec *spec, const char *text, const char *where)
+{
+	char *user = xstrndup(text, strcspn(text, ":"));
+	const char *group = strchr(text, ':');
+	const struct passwd *pw = getpwnam(user);
+	const struct group *gr = group != NULL ? getgrnam(group + 1) : NULL;
+	unsigned n;
+
+	if (pw != NULL) {
+		spec->uid = pw->pw_uid;
+		spec->gid = pw->pw_gid;
+	} else if (user_number(user, &n)) {
+		spec->uid = n;
+		spec->gid = n;
+	} else {
+		die(EXIT_TOOL, NULL, "%s: there is no user \"%s\" on this host", where, user);
+	}
+	if (gr != NULL)
+		spec->gid = gr->gr_gid;
+	else if (group != NULL && user_number(group + 1, &n))
+		spec->gid = n;
+	else if (group != NULL)
+		die(EXIT_TOOL, NULL, "%s: there is no group \"%s\" on this host", where, group + 1);
+	spec->set_user = true;
+	free(user);
 }
 
 void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
@@ -116,6 +235,16 @@ static void merge_args(struct run_spec *spec, const struct manifest *m)
 	spec->args = all;
 }
 
+/* "m.yaml:3:8: key "ports"": the value has passed the schema, but not what it means. */
+static const char *where(const char *path, const char *key)
+{
+	static char text[256];
+	unsigned line = yamlfile_line(path, key);
+
+	snprintf(text, sizeof(text), "%s:%u: key \"%s\"", path, line, key);
+	return text;
+}
+
 static void take_numbers(struct run_spec *spec, const struct manifest *m, const char *path)
 {
 	if (m->memory != NULL && spec->memory == 0 && !parse_size(m->memory, &spec->memory))
@@ -128,6 +257,27 @@ static void take_numbers(struct run_spec *spec, const struct manifest *m, const 
 		spec->cpus = m->cpus;
 	spec->strace = spec->strace || m->strace == YAML_YES;
 	spec->missing = spec->missing || m->missing == YAML_YES;
+}
+
+/* What the command line has not set. */
+static void take_machine(struct run_spec *spec, const struct manifest *m, const char *path)
+{
+	bool own_ports = spec->net.nports > 0;
+
+	if (spec->name == NULL && m->name != NULL)
+		run_spec_set_name(spec, m->name, where(path, "name"));
+	for (unsigned i = 0; i < m->ports_count && !own_ports; i++)
+		run_spec_add_port(spec, m->ports[i], where(path, "ports"));
+	if (spec->net.kind == NET_UNSET && m->net != NULL)
+		run_spec_set_net(spec, m->net, where(path, "net"));
+	if (spec->net.address[0] == '\0' && m->ip != NULL)
+		run_spec_set_ip(spec, m->ip, where(path, "ip"));
+	if (!spec->restart && m->restart != NULL)
+		run_spec_set_restart(spec, m->restart, where(path, "restart"));
+	if (spec->stats == STATS_NO && m->stats != NULL)
+		run_spec_set_stats(spec, m->stats, where(path, "stats"));
+	if (!spec->set_user && m->user != NULL)
+		run_spec_set_user(spec, m->user, where(path, "user"));
 }
 
 void manifest_load(const char *path, struct run_spec *spec)
@@ -153,6 +303,7 @@ void manifest_load(const char *path, struct run_spec *spec)
 		spec->workdir = xstrdup(m->workdir);
 	}
 	take_numbers(spec, m, path);
+	take_machine(spec, m, path);
 	merge_args(spec, m);
 	merge_env(spec, m, path);
 	for (unsigned i = 0; i < m->include_count; i++)

@@ -5,10 +5,12 @@
  */
 #pragma once
 
+#include "tool/net.h"
 #include "tool/util.h"
 
 enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 enum machine { MACHINE_MICROVM, MACHINE_Q35 };
+enum stats_form { STATS_NO, STATS_TABLE, STATS_JSON };
 
 #define CPUS_MAX 8u
 
@@ -24,9 +26,19 @@ struct run_spec {
 	bool strace, missing;
 	enum accel accel;
 	enum machine machine;
-	unsigned gdb_port; /* 0: no debugger */
-	char *kernel;      /* --kernel */
-	char *append;      /* --append: more words for the kernel's command line */
+	unsigned gdb_port;   /* of QEMU, which waits before the first instruction; 0: no debugger */
+	unsigned debug_port; /* the same before the program's first instruction */
+	enum stats_form stats;
+	struct net_spec net;
+	char *name; /* of the machine; NULL: made from the program's */
+	bool detach;
+	bool restart;      /* on failure */
+	unsigned restarts; /* at most so often; 0: no limit */
+	bool set_user;
+	uid_t uid;
+	gid_t gid;
+	char *kernel; /* --kernel */
+	char *append; /* --append: more words for the kernel's command line */
 };
 
 void run_spec_release(struct run_spec *spec);
@@ -39,9 +51,20 @@ void run_spec_add_env(struct run_spec *spec, const char *text, const char *where
 void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
 			  const char *where);
 
+/* Each dies if the text is wrong; `where` is the option or the manifest's key. */
+void run_spec_add_port(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_net(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_ip(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_name(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_restart(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_stats(struct run_spec *spec, const char *text, const char *where);
+/* "UID[:GID]", numbers or names of the host. */
+void run_spec_set_user(struct run_spec *spec, const char *text, const char *where);
+
 /*
  * Manifest file. Keys: program, args, env (list of NAME=VALUE or NAME), memory, cpus, workdir,
- * include (relative to the manifest's folder), programs, strace, missing-files. Sets what `spec`
+ * include (relative to the manifest's folder), programs, strace, missing-files, name, ports (list),
+ * net, ip, restart, stats, user. Sets what `spec`
  * does not have yet; its lists come before those of the command line. Dies with file, line, column
  * and key.
  */

@@ -105,13 +105,42 @@ static void add_ports(struct strv *argv, const struct vm_config *cfg, const int 
 	}
 }
 
+static void add_network(struct strv *argv, const struct vm_config *cfg)
+{
+	const struct net_spec *net = cfg->net;
+	char *text;
+
+	if (net == NULL || net->kind == NET_NONE)
+		return;
+	if (net->kind == NET_TAP) {
+		text = xasprintf("tap,id=net0,ifname=%s,script=no,downscript=no", net->tap);
+	} else {
+		text = xstrdup("user,id=net0");
+		for (size_t i = 0; i < net->nports; i++) {
+			const struct port_map *p = &net->ports[i];
+			char *longer = xasprintf("%s,hostfwd=%s:%s:%u-:%u", text,
+						 p->udp ? "udp" : "tcp", p->address, p->host,
+						 p->guest);
+
+			free(text);
+			text = longer;
+		}
+	}
+	add(argv, "-netdev", text);
+	free(text);
+	add(argv, "-device",
+	    cfg->machine == MACHINE_Q35 ? "virtio-net-pci,netdev=net0"
+					: "virtio-net-device,netdev=net0");
+}
+
 static void add_debugger(struct strv *argv, const struct vm_config *cfg)
 {
 	if (cfg->gdb_port == 0)
 		return;
 	strv_add(argv, "-gdb");
 	strv_addf(argv, "tcp:127.0.0.1:%u", cfg->gdb_port);
-	strv_add(argv, "-S");
+	if (cfg->stopped)
+		strv_add(argv, "-S");
 }
 
 static void keep_open(int fd)
@@ -202,6 +231,7 @@ void vm_start(const struct vm_config *cfg, struct vm *vm)
 	add_machine(&argv, cfg);
 	add_files(&argv, cfg);
 	add_ports(&argv, cfg, theirs);
+	add_network(&argv, cfg);
 	add_debugger(&argv, cfg);
 	if (report_verbose())
 		show_command(&argv);

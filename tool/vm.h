@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "abi/boot.h"
+#include "tool/net.h"
 #include "tool/spec.h"
 
 struct vm_config {
@@ -15,7 +16,9 @@ struct vm_config {
 	uint64_t memory;                    /* bytes */
 	int kernel_fd, image_fd, config_fd; /* image and configuration: -1 for none */
 	const char *append;                 /* kernel command line */
+	const struct net_spec *net;         /* settled */
 	unsigned gdb_port;                  /* 0: none */
+	bool stopped;                       /* with gdb_port: wait for gdb before anything runs */
 };
 
 /* Index 0 is the serial port COM1, the others are enum boot_port. */

@@ -228,3 +228,31 @@ void yamlfile_free(const cyaml_schema_value_t *schema, void *data)
 
 	cyaml_free(&cfg, schema, data, 0);
 }
+
+unsigned yamlfile_line(const char *path, const char *key)
+{
+	yaml_document_t doc;
+	yaml_parser_t parser;
+	char *text;
+	size_t size;
+	unsigned line = 0;
+
+	if (read_whole_file(path, FILE_MAX, &text, &size) != 0 ||
+	    yaml_parser_initialize(&parser) == 0)
+		return 0;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+	if (yaml_parser_load(&parser, &doc) != 0) {
+		const yaml_node_t *root = yaml_document_get_root_node(&doc);
+
+		for (const yaml_node_pair_t *p = root->data.mapping.pairs.start;
+		     root->type == YAML_MAPPING_NODE && p < root->data.mapping.pairs.top; p++)
+			if (strcmp(text_of(yaml_document_get_node(&doc, p->key)), key) == 0)
+				line = (unsigned)yaml_document_get_node(&doc, p->value)
+					       ->start_mark.line +
+				       1;
+		yaml_document_delete(&doc);
+	}
+	yaml_parser_delete(&parser);
+	free(text);
+	return line;
+}

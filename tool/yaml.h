@@ -18,6 +18,8 @@
  */
 bool yamlfile_load(const char *path, const cyaml_schema_value_t *schema, void **out,
 		   char why[YAML_WHY_MAX]);
+/* Line of a key in a file that has been loaded, for what is wrong with its meaning; 0: none. */
+unsigned yamlfile_line(const char *path, const char *key);
 void yamlfile_free(const cyaml_schema_value_t *schema, void *data);
 
 /* For yes/no keys: libcyaml's own booleans take any text for "yes". */

@@ -15,6 +15,16 @@ err_t linux_init(void) MUST_CHECK;
  */
 err_t linux_run_program(void) MUST_CHECK;
 
+/* ---- run.c, session.c: programs that the host starts ---- */
+struct cred;
+/* User and umask of the run configuration. */
+void linux_first_credentials(struct cred *c);
+uint32_t linux_first_umask(void);
+/* Working directory of the current task; NULL: as it is. */
+err_t linux_chdir(const char *path) MUST_CHECK;
+/* From now on the host can start further programs (abi/control.h, sessions). */
+void linux_sessions_init(void);
+
 /* Host name as uname shows it; at most 64 bytes. */
 const char *linux_hostname(void);
 void linux_set_hostname(const char *name);

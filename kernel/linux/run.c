@@ -51,7 +51,7 @@ static uint32_t config_number(const char *key, unsigned base, uint32_t otherwise
 	return (uint32_t)v;
 }
 
-static void set_credentials(struct cred *c)
+void linux_first_credentials(struct cred *c)
 {
 	uint32_t uid = config_number("uid", 10, 0), gid = config_number("gid", 10, 0);
 	uint64_t all = (1ull << (CAP_LAST_CAP + 1)) - 1;
@@ -71,9 +71,13 @@ static err_t standard_files(struct task *t)
 	return OK;
 }
 
-static err_t working_directory(void)
+uint32_t linux_first_umask(void)
 {
-	const char *cwd = run_config_get("cwd", 0);
+	return config_number("umask", 8, 022);
+}
+
+err_t linux_chdir(const char *cwd)
+{
 	struct path p;
 	err_t err;
 
@@ -94,14 +98,14 @@ static err_t become_program(const char *exe)
 	struct exec_strings argv, envp;
 	err_t err;
 
-	set_credentials(&current_task->cred);
-	current_task->fs->umask = config_number("umask", 8, 022);
+	linux_first_credentials(&current_task->cred);
+	current_task->fs->umask = linux_first_umask();
 	err = standard_files(current_task);
 	if (err != OK) {
 		log_error("standard input and output: %s", err_text(err));
 		return err;
 	}
-	err = working_directory();
+	err = linux_chdir(run_config_get("cwd", 0));
 	if (err != OK) {
 		log_error("working directory %s: %s", run_config_get("cwd", 0), err_text(err));
 		return err;
@@ -147,11 +151,12 @@ err_t linux_run_program(void)
 	TRY(run_config_check());
 	task_first_exited = program_ended;
 	task_oom_hook = tell_out_of_memory;
-	TRY(task_create_first(&t));
+	linux_sessions_init();
+	TRY(task_create_program(&t));
 	t->files = fdtable_create();
 	t->fs = fs_context_clone(&kernel_fs);
 	if (t->files == NULL || t->fs == NULL)
 		return E_NOMEM;
-	task_start_first(t, first_thread, NULL);
+	task_start_program(t, first_thread, NULL);
 	return OK;
 }

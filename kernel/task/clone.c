@@ -325,7 +325,7 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 	return id;
 }
 
-/* ---- the first program ---- */
+/* ---- programs without a parent ---- */
 
 static void first_limits(struct task *t)
 {
@@ -343,13 +343,14 @@ static void first_limits(struct task *t)
 
 #define CAP_ALL_ ((1ull << (CAP_LAST_CAP + 1)) - 1)
 
-err_t task_create_first(struct task **out)
+err_t task_create_program(struct task **out)
 {
-	struct task *t = task_alloc();
+	int pid = task_find(1) == NULL ? 1 : pid_alloc();
+	struct task *t = pid == 0 ? NULL : task_alloc();
 	struct thread *th;
 
 	if (t == NULL)
-		return E_NOMEM;
+		return pid == 0 ? E_AGAIN : E_NOMEM;
 	t->sighand = sighand_create();
 	th = t->sighand == NULL ? NULL : thread_create(t);
 	if (th == NULL || aspace_create(&t->mm) != OK) {
@@ -362,16 +363,16 @@ err_t task_create_first(struct task **out)
 	first_limits(t);
 	t->cred.cap_effective = t->cred.cap_permitted = t->cred.cap_bounding = CAP_ALL_;
 	t->exit_signal = SIGCHLD;
-	t->pgid = t->sid = 1;
-	task_publish(t, 1);
-	thread_publish(th, 1);
+	t->pgid = t->sid = pid;
+	task_publish(t, pid);
+	thread_publish(th, pid);
 	memset(th->regs, 0, sizeof(*th->regs));
 	fpu_reset(th->fpu);
 	*out = t;
 	return OK;
 }
 
-void task_start_first(struct task *t, void (*fn)(void *arg), void *arg)
+void task_start_program(struct task *t, void (*fn)(void *arg), void *arg)
 {
 	struct thread *th = task_first_thread(t);
 

@@ -16,6 +16,7 @@
 
 void (*task_first_exited)(int wait_status);
 void (*task_exit_hook)(struct task *t);
+void (*task_program_exited)(int pid, int wait_status);
 
 /* ---- marking ---- */
 
@@ -81,7 +82,7 @@ void thread_leave_program(struct thread *t)
 static struct task *reaper_for(const struct task *dead)
 {
 	for (struct task *p = dead->parent; p != NULL; p = p->parent)
-		if ((p->is_subreaper || p->parent == NULL) && p->state == TASK_ALIVE && !p->exiting)
+		if ((p->is_subreaper || p->pid == 1) && p->state == TASK_ALIVE && !p->exiting)
 			return p;
 	return task_find(1) != dead ? task_find(1) : NULL;
 }
@@ -174,7 +175,6 @@ void task_reap(struct task *t)
 
 static void become_zombie(struct task *t)
 {
-	bool first = t->parent == NULL;
 	int status;
 
 	if (!t->exiting) {
@@ -190,8 +190,10 @@ static void become_zombie(struct task *t)
 	sigqueue_flush(&t->pending);
 	t->state = TASK_ZOMBIE;
 	trace(TRACE_EXIT, (uint64_t)t->pid, (uint64_t)status);
-	if (first && task_first_exited != NULL)
+	if (t->pid == 1 && task_first_exited != NULL)
 		task_first_exited(status);
+	if (t->pid != 1 && t->parent == NULL && task_program_exited != NULL)
+		task_program_exited(t->pid, status);
 	if (t->parent != NULL && t->parent->pgid != t->pgid && t->parent->sid == t->sid)
 		orphan_check(t, t->pgid, t->sid);
 }

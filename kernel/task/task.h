@@ -59,7 +59,7 @@ struct task {
 	/* fixed after creation */
 	int pid;
 	/* family */
-	struct task *parent;           /* NULL only for pid 1 */
+	struct task *parent;           /* NULL for pid 1, and for programs that the host started */
 	struct list children, sibling; /* in parent's children */
 	struct list all;               /* in the table of all tasks */
 	struct list threads;           /* struct thread.in_task */
@@ -223,15 +223,16 @@ struct clone_args_k { /* clone, clone3, fork, vfork in one */
  */
 long task_clone(struct trapframe *tf, const struct clone_args_k *a);
 /*
- * The first program: pid 1. Its address space is empty until exec; files and fs_context are the
- * caller's to set.
+ * A program without a parent: the first one, pid 1, and those that the host starts later, in
+ * sessions of their own. Its address space is empty until exec; files and fs_context are the
+ * caller's to set. E_NOMEM, E_AGAIN (no process number is free).
  */
-err_t task_create_first(struct task **out) MUST_CHECK;
+err_t task_create_program(struct task **out) MUST_CHECK;
 /*
  * Let its thread begin with fn(arg) in the kernel (which calls task_exec on current->regs). When fn
  * returns, the
  * thread enters the program with current->regs. */
-void task_start_first(struct task *t, void (*fn)(void *arg), void *arg);
+void task_start_program(struct task *t, void (*fn)(void *arg), void *arg);
 /*
  * A thread of the kernel's own (current_task is a process without program, pid 0). It ends when fn
  * returns.
@@ -403,3 +404,5 @@ void random_mix(const void *data, size_t len); /* writes to /dev/urandom; credit
  * with.
  */
 extern void (*task_first_exited)(int wait_status); /* pid 1 is gone: the VM ends */
+/* Another program without a parent is gone. In the context of its last thread; must not block. */
+extern void (*task_program_exited)(int pid, int wait_status);

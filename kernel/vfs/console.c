@@ -9,6 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/console.h"
+#include "kernel/vfs/control.h"
 #include "kernel/vfs/tty.h"
 #include "kernel/x86/x86.h"
 
@@ -29,7 +30,10 @@ static struct {
 	char text[CONTROL_LINE_MAX];
 	size_t len;
 	bool too_long;
+	size_t data_left; /* bytes behind the line that was read last */
 } line;
+
+const struct control_user *control_user;
 
 /* ---- lines to the host ---- */
 
@@ -65,6 +69,32 @@ static bool send_line(const char *key, const char *text, size_t len)
 		text += n;
 		len -= n;
 	} while (len > 0);
+	p->ops->tx_flush(p);
+	return true;
+}
+
+bool control_send(const char *text, const void *data, size_t len)
+{
+	struct serial_port *p = ports[BOOT_PORT_CONTROL];
+	size_t head = strlen(text);
+	size_t room;
+	uint8_t *to;
+
+	if (p == NULL || p->closed)
+		return true;
+	BUG_ON(len > CONTROL_DATA_MAX);
+	to = p->ops->tx_space(p, &room);
+	if (to != NULL && room < head + 1 + len) {
+		p->ops->tx_flush(p);
+		to = p->ops->tx_space(p, &room);
+	}
+	if (to == NULL || room < head + 1 + len)
+		return false;
+	memcpy(to, text, head);
+	to[head] = '\n';
+	if (len > 0)
+		memcpy(to + head + 1, data, len);
+	p->ops->tx_commit(p, head + 1 + len);
 	p->ops->tx_flush(p);
 	return true;
 }
@@ -106,7 +136,7 @@ static void on_signal_line(const char *value)
 		log_warn("console: signal %llu could not be sent", (unsigned long long)sig);
 }
 
-static bool parse_size(const char *s, unsigned *rows, unsigned *cols)
+bool control_parse_size(const char *s, unsigned *rows, unsigned *cols)
 {
 	uint64_t r, c;
 
@@ -122,7 +152,7 @@ static void on_winsize_line(const char *value)
 {
 	unsigned rows, cols;
 
-	if (!parse_size(value, &rows, &cols))
+	if (!control_parse_size(value, &rows, &cols))
 		log_warn("console: bad window size \"%s\" from the host", value);
 	else if (console_tty != NULL)
 		tty_set_winsize(console_tty, rows, cols);
@@ -136,7 +166,7 @@ static void on_line(const char *text)
 		on_winsize_line(text + 8);
 	else if (strcmp(text, "eof") == 0)
 		portfile_input_ends();
-	else
+	else if (control_user == NULL || !control_user->line(text, &line.data_left))
 		log_warn("console: the host says \"%.60s\", which is not understood", text);
 }
 
@@ -155,14 +185,37 @@ static void on_char(char c)
 	}
 }
 
+static void on_bytes(const char *data, size_t len)
+{
+	while (len > 0) {
+		size_t n = line.data_left < len ? line.data_left : len;
+
+		if (n == 0) {
+			on_char(*data);
+			n = 1;
+		} else {
+			line.data_left -= n;
+			control_user->data(data, n);
+		}
+		data += n;
+		len -= n;
+	}
+}
+
+static void on_control_room(struct serial_port *p)
+{
+	(void)p;
+	if (control_user != NULL)
+		control_user->room();
+}
+
 static void on_control_input(struct serial_port *p)
 {
 	const char *data;
 	size_t len;
 
 	while ((data = p->ops->rx_data(p, &len)) != NULL) {
-		for (size_t i = 0; i < len; i++)
-			on_char(data[i]);
+		on_bytes(data, len);
 		p->ops->rx_take(p, len);
 	}
 	p->ops->rx_done(p);
@@ -193,6 +246,7 @@ void console_init(void)
 		ports[nr] = vserial_port(nr);
 	if (ports[BOOT_PORT_CONTROL] != NULL) {
 		ports[BOOT_PORT_CONTROL]->on_input = on_control_input;
+		ports[BOOT_PORT_CONTROL]->on_room = on_control_room;
 		user_log_sink = log_sink;
 	}
 }
@@ -233,7 +287,7 @@ static err_t open_with_tty(struct file *std[3], const char *size)
 	uint64_t mask = 7;
 	unsigned rows, cols;
 
-	if (!parse_size(size, &rows, &cols) ||
+	if (!control_parse_size(size, &rows, &cols) ||
 	    (mask_text != NULL && !str_to_u64(mask_text, 10, &mask)))
 		return E_INVAL;
 	if (!have_vserial)

@@ -435,3 +435,27 @@ err_t pts_open(struct inode *i, struct file *f)
 	}
 	return E_NXIO;
 }
+
+err_t pty_create(struct file *ends[2], unsigned rows, unsigned cols)
+{
+	struct file *master = file_create(NULL, NULL, O_RDWR | O_NOCTTY, S_IFCHR | 0666);
+	struct pty *p;
+	err_t err;
+
+	if (master == NULL)
+		return E_NOMEM;
+	err = ptmx_open(NULL, master);
+	if (err == OK) {
+		p = master->priv;
+		p->locked = false;
+		p->slave.winsize.ws_row = (uint16_t)rows;
+		p->slave.winsize.ws_col = (uint16_t)cols;
+		err = open_slave(p, O_RDWR, &ends[1]);
+	}
+	if (err != OK) {
+		file_put(master);
+		return err;
+	}
+	ends[0] = master;
+	return OK;
+}

@@ -105,3 +105,10 @@ long tty_common_ioctl(struct tty *t, unsigned cmd, uint64_t arg);
 struct tty *tty_of_file(const struct file *f);
 /* Numbers of /dev/tty, console, ptmx and /dev/pts to device_open. E_NOMEM. */
 err_t tty_register_devices(void) MUST_CHECK;
+
+/* ---- pty.c ---- */
+
+/* A new pty for a program that the host starts: its master and its slave, opened as by the current
+ * task (whose controlling terminal it becomes, if it is a session leader without one). On success
+ * the caller has a reference to each. E_NOMEM, E_NOSPC, and what opening /dev/pts/N gives. */
+err_t pty_create(struct file *ends[2], unsigned rows, unsigned cols) MUST_CHECK;

@@ -146,8 +146,9 @@ static void control_lines(void **state)
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		control_feed(&r, text + i, 1, hear, &pieces);
 	assert_string_equal(whole.text, pieces.text);
-	assert_string_equal(whole.text, "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;4:0:exit=x;"
-					"4:0:exit=70000;4:0:what;");
+	assert_string_equal(whole.text,
+			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;12:0:exit=x;"
+			    "12:0:exit=70000;12:0:what;");
 }
 
 static void overlong_control_line_is_cut(void **state)

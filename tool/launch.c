@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tool/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool/bundle.h"
+#include "tool/image.h"
+#include "tool/pack.h"
+#include "tool/places.h"
+#include "tool/report.h"
+#include "tool/runcfg.h"
+#include "tool/term.h"
+#include "tool/yaml.h"
+
+#define MEMORY_LEAST  (64 * MIB) /* what a program gets besides its image when nobody says */
+#define MEMORY_KERNEL (4 * MIB)  /* what the kernel needs besides the image, at the very least */
+
+/* The network of QEMU's -netdev user: its addresses are always the same, so none has to be asked
+ * for. */
+#define USER_NET "10.0.2.15/24,10.0.2.2,10.0.2.3"
+
+void launch_release(struct launch *l)
+{
+	free(l->exe);
+	free(l->cwd);
+	strv_release(&l->argv);
+	strv_release(&l->env);
+	close(l->image_fd);
+	close(l->kernel_fd);
+	net_release(&l->net);
+	free(l->shown);
+	free(l->scheme);
+}
+
+static uint64_t round_up(uint64_t v, uint64_t to)
+{
+	return (v + to - 1) / to * to;
+}
+
+/* Memory: what was asked for, else by the image's size. Dies if the image cannot fit. */
+uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size)
+{
+	uint64_t least = round_up(image_size + MEMORY_KERNEL, MIB);
+	uint64_t memory = asked;
+
+	if (memory == 0)
+		memory = round_up(image_size, MIB) + (wish > MEMORY_LEAST ? wish : MEMORY_LEAST);
+	if (memory < least) {
+		char *hint = xasprintf("use -m %lluM or more", (unsigned long long)(least / MIB));
+
+		die(EXIT_TOOL, hint, "the image (%llu MiB) does not fit into %llu MiB of memory",
+		    (unsigned long long)(round_up(image_size, MIB) / MIB),
+		    (unsigned long long)(memory / MIB));
+	}
+	return memory;
+}
+
+static int open_kernel(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die(EXIT_TOOL, NULL, "the kernel %s cannot be read: %s", path, strerror(errno));
+	return fd;
+}
+
+/*
+ * The path that execve would get here: as typed when it has a slash, which is what a script sees as
+ * $0. With another working directory it would be another file.
+ */
+static const char *exec_path(const struct run_spec *spec, const struct pack *pack)
+{
+	bool typed = strchr(spec->program, '/') != NULL && spec->workdir == NULL;
+
+	return typed ? spec->program : pack->exe;
+}
+
+/* What the program's own catalog entry says about how it is run. */
+static void take_catalog(struct launch *l, const struct run_spec *spec,
+			 const struct catalog_entry *e)
+{
+	char why[NET_WHY_MAX];
+	bool wants_ports = spec->net.kind == NET_UNSET || spec->net.kind == NET_USER;
+
+	if (e == NULL)
+		return;
+	l->service = e->service == YAML_YES;
+	l->as_root = e->user != NULL;
+	l->scheme = e->scheme != NULL ? xstrdup(e->scheme) : NULL;
+	for (unsigned i = 0; i < e->ports_count && wants_ports && spec->net.nports == 0; i++) {
+		struct port_map p;
+
+		if (net_parse_port(e->ports[i], &p, why)) /* checked when the entry was read */
+			net_add_port(&l->net, &p);
+	}
+}
+
+static void launch_from_program(struct launch *l, const struct run_spec *spec)
+{
+	char *catalog_dir = places_catalog();
+	char *kernel = places_kernel(spec->kernel);
+	struct catalog catalog;
+	struct pack pack;
+	struct image image;
+
+	catalog_load(&catalog, catalog_dir);
+	pack_make(&pack, spec, &catalog);
+	for (size_t i = 0; i < pack.files.notes.n; i++)
+		note("catalog entry: %s", pack.files.notes.v[i]);
+	image_open(&pack.files.fs, &image);
+	*l = (struct launch){ .exe = xstrdup(exec_path(spec, &pack)),
+			      .cwd = xstrdup(pack.cwd),
+			      .image_fd = image.fd,
+			      .image_size = image.size,
+			      .kernel_fd = open_kernel(kernel),
+			      .cpus = spec->cpus,
+			      .strace = spec->strace,
+			      .missing = spec->missing };
+	strv_add_all(&l->argv, &pack.argv);
+	pack_environment(&l->env, &pack.files.env, &spec->env);
+	l->memory = launch_memory(spec->memory, pack.files.memory, image.size);
+	take_catalog(l, spec, pack.entry);
+	pack_release(&pack);
+	catalog_release(&catalog);
+	free(kernel);
+	free(catalog_dir);
+}
+
+static void launch_from_image(struct launch *l, const struct run_spec *spec)
+{
+	struct bundle b;
+
+	bundle_open(spec->program, &b);
+	if (spec->include.n != 0 || spec->programs.n != 0)
+		die(EXIT_TOOL, "build the image again with these files",
+		    "%s is a built image: nothing can be included", spec->program);
+	*l = (struct launch){ .exe = xstrdup(b.exe),
+			      .cwd = xstrdup(spec->workdir != NULL ? spec->workdir : b.cwd),
+			      .image_fd = b.fd,
+			      .image_size = b.size,
+			      .kernel_fd = spec->kernel != NULL ? open_kernel(spec->kernel)
+								: bundle_kernel(&b),
+			      .cpus = spec->cpus != 0 ? spec->cpus : b.cpus,
+			      .strace = spec->strace || b.strace,
+			      .missing = spec->missing || b.missing };
+	strv_add_all(&l->argv, &b.argv);
+	strv_add_all(&l->argv, &spec->args);
+	pack_environment(&l->env, &b.env, &spec->env);
+	l->memory = launch_memory(spec->memory != 0 ? spec->memory : b.memory, 0, b.size);
+	bundle_release(&b);
+}
+
+static void add_network(struct runcfg *cfg, const struct net_spec *net)
+{
+	if (net->kind == NET_USER)
+		runcfg_add(cfg, "net", "%s", USER_NET);
+	else if (net->kind == NET_TAP && net->address[0] == '\0')
+		runcfg_add(cfg, "net", "dhcp");
+	else if (net->kind == NET_TAP)
+		runcfg_add(cfg, "net", "%s%s%s", net->address, net->gateway[0] != '\0' ? "," : "",
+			   net->gateway);
+	/* The host's files are of no use there. */
+	if (net->kind != NET_NONE)
+		runcfg_add(cfg, "etc-net", "1");
+}
+
+int launch_config(const struct launch *l, const struct run_spec *spec, unsigned tty,
+		  const char *hostname)
+{
+	struct runcfg cfg = { 0 };
+	struct timespec now;
+	unsigned rows = 24, cols = 80;
+
+	runcfg_add(&cfg, "exe", "%s", l->exe);
+	for (size_t i = 0; i < l->argv.n; i++)
+		runcfg_add(&cfg, "arg", "%s", l->argv.v[i]);
+	for (size_t i = 0; i < l->env.n; i++)
+		runcfg_add(&cfg, "env", "%s", l->env.v[i]);
+	runcfg_add(&cfg, "cwd", "%s", l->cwd);
+	runcfg_add(&cfg, "uid", "%u",
+		   spec->set_user ? (unsigned)spec->uid
+		   : l->as_root   ? 0
+				  : (unsigned)getuid());
+	runcfg_add(&cfg, "gid", "%u",
+		   spec->set_user ? (unsigned)spec->gid
+		   : l->as_root   ? 0
+				  : (unsigned)getgid());
+	mode_t mask = umask(022);
+
+	umask(mask);
+	runcfg_add(&cfg, "umask", "%03o", (unsigned)mask);
+	if (tty != 0) {
+		term_size(STDOUT_FILENO, &rows, &cols);
+		runcfg_add(&cfg, "tty", "%ux%u", rows, cols);
+		runcfg_add(&cfg, "tty-out", "%u", tty);
+	}
+	add_network(&cfg, &l->net);
+	if (hostname != NULL)
+		runcfg_add(&cfg, "hostname", "%s", hostname);
+	if (spec->stats != STATS_NO)
+		runcfg_add(&cfg, "stats", "1");
+	if (spec->debug_port != 0)
+		runcfg_add(&cfg, "debug", "1");
+	if (l->strace)
+		runcfg_add(&cfg, "strace", "1");
+	if (l->missing)
+		runcfg_add(&cfg, "missing", "1");
+	clock_gettime(CLOCK_REALTIME, &now);
+	runcfg_add(&cfg, "time", "%lld%09ld", (long long)now.tv_sec, now.tv_nsec);
+	int fd = runcfg_file(&cfg);
+
+	runcfg_release(&cfg);
+	return fd;
+}
+
+static char *join(const struct strv *argv)
+{
+	char *text = xstrdup("");
+
+	for (size_t i = 0; i < argv->n; i++) {
+		char *longer = xasprintf("%s%s%s", text, i > 0 ? " " : "", argv->v[i]);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+void launch_make(struct launch *l, const struct run_spec *spec)
+{
+	struct net_spec net;
+
+	if (bundle_is(spec->program))
+		launch_from_image(l, spec);
+	else
+		launch_from_program(l, spec);
+	/* Ports of the command line come instead of the catalog's. */
+	net = l->net;
+	net_copy(&l->net, &spec->net);
+	for (size_t i = 0; i < net.nports; i++)
+		net_add_port(&l->net, &net.ports[i]);
+	net_release(&net);
+	net_settle(&l->net);
+	net_check_ports(&l->net);
+	l->shown = join(&l->argv);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Everything that a machine is started with, from a program of the host or a built image. */
+#pragma once
+
+#include "tool/spec.h"
+
+#define MIB (1ull << 20)
+
+struct launch {
+	char *exe, *cwd;
+	char *shown; /* program and arguments, for people */
+	struct strv argv, env;
+	int image_fd, kernel_fd;
+	uint64_t image_size;
+	uint64_t memory;
+	unsigned cpus;
+	bool strace, missing;
+	bool service; /* it serves until it is stopped: no terminal */
+	bool as_root;
+	struct net_spec net; /* settled */
+	char *scheme;        /* "http": how its ports are shown; NULL: just numbers */
+};
+
+/* Find, pack, check. Dies on bad input. */
+void launch_make(struct launch *l, const struct run_spec *spec);
+void launch_release(struct launch *l);
+/* What is asked for, else by the image's size. Dies if the image cannot fit. */
+uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size);
+/*
+ * The run configuration (abi/boot.h) in a memory file. `tty`: which descriptors are the terminal.
+ */
+int launch_config(const struct launch *l, const struct run_spec *spec, unsigned tty,
+		  const char *hostname);
