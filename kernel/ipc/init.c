@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start-up, and the end of processes. */
-#include "kernel/ipc/internal.h"
+#include "kernel/ipc/mq_internal.h"
 
 static void task_gone(struct task *t)
 {
@@ -15,5 +15,6 @@ err_t ipc_init(void)
 	msg_init_queues();
 	task_exit_hook = task_gone;
 	task_share_undo_hook = sem_task_share;
-	return OK;
+	/* Programs run on core 0's kernel: only that has files. */
+	return boot_info.core == 0 ? mq_init() : OK;
 }

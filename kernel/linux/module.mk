@@ -4,3 +4,4 @@ DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs kernel
 SRCS := syscall.c strace.c run.c stats.c sys_file.c sys_name.c sys_stat.c sys_fd.c sys_inotify.c sys_poll.c sys_mem.c sys_proc.c \
 	sys_cred.c sys_signal.c sys_time.c sys_thread.c sys_other.c sys_socket.c sys_misc.c
 SRCS += sys_ipc.c session.c
+SRCS += sys_mq.c

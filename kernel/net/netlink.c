@@ -546,3 +546,26 @@ static const struct socket_ops netlink_ops = {
 	.getsockopt = netlink_getsockopt,
 	.release = netlink_release,
 };
+
+/* ---- for other modules ---- */
+
+err_t netlink_check(struct file *f)
+{
+	const struct socket *s = socket_of(f);
+
+	if (s == NULL)
+		return E_NOTSOCK;
+	return s->ops == &netlink_ops ? OK : E_INVAL;
+}
+
+err_t netlink_tell(struct file *f, const void *data, uint32_t len)
+{
+	struct nl_msg *m;
+
+	TRY(netlink_check(f));
+	m = nl_msg_new(len);
+	if (m == NULL)
+		return E_NOMEM;
+	memcpy(m->data, data, len);
+	return nl_queue(nl_of(socket_of(f)), m);
+}

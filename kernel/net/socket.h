@@ -219,6 +219,10 @@ void scm_files_free(struct scm_files *files);
 /* ---- families ---- */
 err_t unix_create(int type, int protocol, struct socket **out) MUST_CHECK;
 err_t netlink_create(int type, int protocol, struct socket **out) MUST_CHECK;
+/* Is the file an AF_NETLINK socket? E_NOTSOCK, E_INVAL */
+err_t netlink_check(struct file *f) MUST_CHECK;
+/* Queue a message from the kernel for it, as it is. E_NOTSOCK, E_INVAL, E_NOMEM, E_NOBUFS (full) */
+err_t netlink_tell(struct file *f, const void *data, uint32_t len) MUST_CHECK;
 
 /* What /proc/net and sock_diag show of an AF_UNIX socket. */
 struct unix_info {

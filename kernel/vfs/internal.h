@@ -62,6 +62,8 @@ struct walk {
 };
 /* Start. On error there is nothing to end. */
 err_t walk_begin(struct walk *w, int dirfd, const char *name, unsigned flags) MUST_CHECK;
+/* From a directory that no descriptor names; absolute names and ".." do not leave it. */
+void walk_begin_in(struct walk *w, const struct path *dir, const char *name);
 void walk_end(struct walk *w);
 /* Go on until cur is the directory of the last component. MAY_SWITCH */
 err_t walk_parent(struct walk *w) MUST_CHECK;

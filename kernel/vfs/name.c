@@ -221,6 +221,21 @@ err_t vfs_unlink(int dirfd, const char *name, bool dir)
 	return err;
 }
 
+err_t vfs_unlink_in(const struct path *dir, const char *name)
+{
+	struct name n = { .dir = *dir, .last = name, .len = strlen(name) };
+	err_t err;
+
+	path_get(dir);
+	err = removable_kind(&n, false);
+	if (err == OK)
+		err = name_entry(&n);
+	if (err == OK)
+		err = unlink_checked(&n, false);
+	name_release(&n);
+	return err;
+}
+
 /* ---- renaming ---- */
 
 /* Is `a` on the way from `d` up to its root? */

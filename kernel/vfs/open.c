@@ -204,14 +204,40 @@ static err_t open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t 
 	return err;
 }
 
+/* What a walk that has begun leads to; ends the walk. */
+static err_t open_by_walk(struct walk *w, uint32_t flags, uint32_t mode, struct file **out)
+{
+	bool created = false;
+	err_t err;
+
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		flags |= O_NOFOLLOW;
+	err = open_walk(w, flags, mode, &created);
+	if (err == OK && created)
+		err = open_checked(&w->cur, flags, true, out);
+	else if (err == OK && (flags & O_CREAT) != 0 && S_ISDIR(w->cur.dentry->inode->mode))
+		err = E_ISDIR;
+	else if (err == OK)
+		err = vfs_open_path(&w->cur, flags, out);
+	walk_end(w);
+	return err;
+}
+
+err_t vfs_open_in(const struct path *dir, const char *name, uint32_t flags, uint32_t mode,
+		  struct file **out)
+{
+	struct walk w;
+
+	walk_begin_in(&w, dir, name);
+	return open_by_walk(&w, flags, mode, out);
+}
+
 err_t vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look,
 	       struct file **out)
 {
 	const unsigned limits = LOOK_NO_XDEV | LOOK_NO_MAGIC | LOOK_NO_SYMLINKS | LOOK_BENEATH |
 				LOOK_IN_ROOT | LOOK_EMPTY;
-	bool created = false;
 	struct walk w;
-	err_t err;
 
 	look &= limits;
 	if ((flags & O_PATH) != 0)
@@ -220,16 +246,6 @@ err_t vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsig
 		return open_tmpfile(dirfd, name, flags, mode, look, out);
 	if ((flags & O_CREAT) != 0 && (flags & O_DIRECTORY) != 0)
 		return E_INVAL;
-	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		flags |= O_NOFOLLOW;
 	TRY(walk_begin(&w, dirfd, name, look));
-	err = open_walk(&w, flags, mode, &created);
-	if (err == OK && created)
-		err = open_checked(&w.cur, flags, true, out);
-	else if (err == OK && (flags & O_CREAT) != 0 && S_ISDIR(w.cur.dentry->inode->mode))
-		err = E_ISDIR;
-	else if (err == OK)
-		err = vfs_open_path(&w.cur, flags, out);
-	walk_end(&w);
-	return err;
+	return open_by_walk(&w, flags, mode, out);
 }

@@ -232,6 +232,13 @@ err_t walk_begin(struct walk *w, int dirfd, const char *name, unsigned flags)
 	return OK;
 }
 
+void walk_begin_in(struct walk *w, const struct path *dir, const char *name)
+{
+	*w = (struct walk){ .rest = name, .cur = *dir, .root = *dir, .start = *dir };
+	path_get(&w->cur);
+	path_get(&w->root);
+}
+
 static void pop_frame(struct walk *w)
 {
 	struct link_frame *f = w->frames;

@@ -66,6 +66,11 @@ err_t path_string(const struct path *p, char *buf, size_t size, size_t *len) MUS
  * MAY_SWITCH */
 err_t vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigned look,
 	       struct file **out) MUST_CHECK;
+/*
+ * As vfs_open, of a name in (or below) a directory of the kernel's own choice, and never outside.
+ */
+err_t vfs_open_in(const struct path *dir, const char *name, uint32_t flags, uint32_t mode,
+		  struct file **out) MUST_CHECK;
 err_t vfs_open_path(const struct path *p, uint32_t flags, struct file **out) MUST_CHECK;
 err_t vfs_mkdir(int dirfd, const char *name, uint32_t mode) MUST_CHECK;
 err_t vfs_mknod(int dirfd, const char *name, uint32_t mode, uint64_t rdev) MUST_CHECK;
@@ -73,6 +78,7 @@ err_t vfs_symlink(const char *target, int dirfd, const char *name) MUST_CHECK;
 err_t vfs_link(int olddir, const char *oldname, int newdir, const char *newname,
 	       unsigned look) MUST_CHECK;
 err_t vfs_unlink(int dirfd, const char *name, bool dir) MUST_CHECK;
+err_t vfs_unlink_in(const struct path *dir, const char *name) MUST_CHECK; /* a plain name */
 err_t vfs_rename(int olddir, const char *oldname, int newdir, const char *newname,
 		 unsigned flags) MUST_CHECK;
 err_t vfs_readlink(int dirfd, const char *name, char *buf, size_t size, size_t *len) MUST_CHECK;

@@ -1,4 +1,4 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# System V IPC: the same on the host and in Ringfence. TAP.
-exec python3 "$(dirname "$0")/../support/same.py" ipc shm sem msg /bin/true
+# IPC of System V and POSIX: the same on the host and in Ringfence. TAP.
+exec python3 "$(dirname "$0")/../support/same.py" ipc shm sem msg mq /bin/true

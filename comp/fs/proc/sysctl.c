@@ -9,6 +9,7 @@
 #include "comp/fs/proc/local.h"
 #include "kernel/core/core.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/ipc/mq.h"
 #include "kernel/linux/linux.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
@@ -143,19 +144,20 @@ static err_t store_numbers(char *data, uint64_t *const field[], const uint64_t m
 	return OK;
 }
 
-#define LIMIT(name, highest)                                                        \
-	static err_t name(const struct proc_ref *r, struct text *t)                 \
-	{                                                                           \
-		(void)r;                                                            \
-		text_printf(t, "%lu\n", UL(ipc_limits.name));                       \
-		return OK;                                                          \
-	}                                                                           \
-	static err_t set_##name(const struct proc_ref *r, char *data, size_t len)   \
-	{                                                                           \
-		(void)r;                                                            \
-		(void)len;                                                          \
-		return store_numbers(data, (uint64_t *const[]){ &ipc_limits.name }, \
-				     (const uint64_t[]){ highest }, 1);             \
+#define LIMIT(name, highest) LIMIT_OF(ipc_limits, name, highest)
+#define LIMIT_OF(limits, name, highest)                                           \
+	static err_t name(const struct proc_ref *r, struct text *t)               \
+	{                                                                         \
+		(void)r;                                                          \
+		text_printf(t, "%lu\n", UL(limits.name));                         \
+		return OK;                                                        \
+	}                                                                         \
+	static err_t set_##name(const struct proc_ref *r, char *data, size_t len) \
+	{                                                                         \
+		(void)r;                                                          \
+		(void)len;                                                        \
+		return store_numbers(data, (uint64_t *const[]){ &limits.name },   \
+				     (const uint64_t[]){ highest }, 1);           \
 	}
 
 LIMIT(shmmax, UINT64_MAX)
@@ -164,6 +166,11 @@ LIMIT(shmmni, IPC_SLOTS)
 LIMIT(msgmax, INT32_MAX)
 LIMIT(msgmnb, INT32_MAX)
 LIMIT(msgmni, IPC_SLOTS)
+LIMIT_OF(mq_limits, msg_default, 65536)
+LIMIT_OF(mq_limits, msg_max, 65536)
+LIMIT_OF(mq_limits, msgsize_default, 16777216)
+LIMIT_OF(mq_limits, msgsize_max, 16777216)
+LIMIT_OF(mq_limits, queues_max, INT32_MAX)
 
 static err_t sem(const struct proc_ref *r, struct text *t)
 {
@@ -290,10 +297,17 @@ static const struct proc_entry inotify_entries[] = {
 	END,
 };
 
+static const struct proc_entry mqueue_entries[] = {
+	FILE_RW("msg_default", msg_default),         FILE_RW("msg_max", msg_max),
+	FILE_RW("msgsize_default", msgsize_default), FILE_RW("msgsize_max", msgsize_max),
+	FILE_RW("queues_max", queues_max),           END,
+};
+
 static const struct proc_entry fs_entries[] = {
 	DIR("inotify", inotify_entries),
 	FILE_R("file-max", file_max),
 	FILE_R("file-nr", file_nr),
+	DIR("mqueue", mqueue_entries),
 	FILE_R("nr_open", nr_open),
 	FILE_R("overflowgid", overflow_id),
 	FILE_R("overflowuid", overflow_id),
