@@ -74,23 +74,36 @@ static void kill_user_of(struct task *t, const struct task *wants, int64_t total
 	task_begin_exit(t, SIGKILL);
 }
 
+/*
+ * Kill all that run in the victim's memory, but for the first process; true if that is all of them.
+ */
+static bool kill_users(struct task *victim, int64_t total)
+{
+	struct aspace *mm = victim->mm;
+	bool all = true;
+
+	LIST_FOR_EACH(pos, &all_tasks) {
+		struct task *t = list_entry(pos, struct task, all);
+
+		if (t->mm != mm || t->state != TASK_ALIVE)
+			continue;
+		if (t->parent == NULL && t != victim)
+			all = false;
+		else if (!t->exiting)
+			kill_user_of(t, current_task, total);
+	}
+	return all;
+}
+
 bool oom_kill(void)
 {
 	int64_t total = total_pages();
 	struct task *victim = choose(total);
-	struct aspace *mm;
 
 	if (victim == NULL)
 		return false;
-	mm = victim->mm;
-	LIST_FOR_EACH(pos, &all_tasks) {
-		struct task *t = list_entry(pos, struct task, all);
-
-		if (t->mm == mm && t->state == TASK_ALIVE && !t->exiting)
-			kill_user_of(t, current_task, total);
-	}
-	if (mm != current_task->mm)
-		aspace_reap(mm);
+	if (kill_users(victim, total) && victim->mm != current_task->mm)
+		aspace_reap(victim->mm);
 	return true;
 }
 

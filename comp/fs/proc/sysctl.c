@@ -13,6 +13,7 @@
 #include "kernel/linux/linux.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
+#include "kernel/mem/kmem.h"
 
 /* A file with a fixed text. */
 #define FIXED(fn, string)                                         \
@@ -89,6 +90,29 @@ static err_t drop_caches(const struct proc_ref *r, char *data, size_t len)
 		return E_INVAL;
 	if (data[0] != '4')
 		mem_reclaim(SIZE_MAX);
+	return OK;
+}
+
+/* Every n-th allocation fails: for tests, when the machine was started for them. */
+static err_t fail_every(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%u\n", kmem_fail_every);
+	return OK;
+}
+
+static err_t set_fail_every(const struct proc_ref *r, char *data, size_t len)
+{
+	uint64_t n;
+
+	(void)r;
+	if (!task_capable(CAP_SYS_ADMIN) || cmdline_get("faults") == NULL)
+		return E_PERM;
+	if (len > 0 && data[len - 1] == '\n')
+		data[len - 1] = '\0';
+	if (!str_to_u64(data, 10, &n) || n > UINT32_MAX)
+		return E_INVAL;
+	kmem_fail_every = (uint32_t)n;
 	return OK;
 }
 
@@ -282,6 +306,7 @@ static const struct proc_entry kernel_entries[] = {
 
 static const struct proc_entry vm_entries[] = {
 	{ .name = "drop_caches", .mode = 0200, .show = zero, .store = drop_caches },
+	{ .name = "fail_every", .mode = 0600, .show = fail_every, .store = set_fail_every },
 	FILE_R("max_map_count", max_map_count),
 	FILE_R("mmap_min_addr", mmap_min_addr),
 	FILE_R("nr_hugepages", zero),

@@ -12,42 +12,6 @@
 
 static volatile uint64_t *made; /* calls, counted in memory that all share */
 
-/* Calls that soon end a process that gives them anything: one in 16 of them is enough. */
-static bool is_deadly(long nr)
-{
-	switch (nr) {
-	case SYS_munmap:
-	case SYS_mprotect:
-	case SYS_mremap:
-	case SYS_mmap:
-	case SYS_brk:
-	case SYS_madvise:
-	case SYS_arch_prctl:
-	case SYS_set_tid_address:
-	case SYS_execve:
-	case SYS_execveat:
-	case SYS_rt_sigaction:
-	case SYS_rt_sigprocmask:
-	case SYS_rt_sigsuspend:
-	case SYS_rt_sigtimedwait:
-	case SYS_sigaltstack:
-	case SYS_kill:
-	case SYS_tkill:
-	case SYS_tgkill:
-	case SYS_rt_sigqueueinfo:
-	case SYS_rt_tgsigqueueinfo:
-	case SYS_setrlimit:
-	case SYS_prlimit64:
-	case SYS_setitimer:
-	case SYS_alarm:
-	case SYS_clone:
-	case SYS_clone3:
-	case SYS_fork:
-	case SYS_close_range: return true;
-	default: return false;
-	}
-}
-
 /* As the test's own user; a batch in four as root without what would reach other processes. */
 static void batch(uint64_t number, uint64_t calls)
 {

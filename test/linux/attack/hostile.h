@@ -26,6 +26,44 @@ UNUSED static bool is_left_out(long nr)
 	}
 }
 
+/* Calls that soon end a process that gives them anything: a few of them are enough. */
+UNUSED static bool is_deadly(long nr)
+{
+	switch (nr) {
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_mremap:
+	case SYS_mmap:
+	case SYS_brk:
+	case SYS_madvise:
+	case SYS_arch_prctl:
+	case SYS_set_tid_address:
+	case SYS_execve:
+	case SYS_execveat:
+	case SYS_rt_sigaction:
+	case SYS_rt_sigprocmask:
+	case SYS_rt_sigsuspend:
+	case SYS_rt_sigtimedwait:
+	case SYS_sigaltstack:
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_tgkill:
+	case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo:
+	case SYS_setrlimit:
+	case SYS_prlimit64:
+	case SYS_setitimer:
+	case SYS_alarm:
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_seccomp:
+	case SYS_prctl:
+	case SYS_close_range: return true;
+	default: return false;
+	}
+}
+
 /* These reach other processes: only without the right to do so. */
 UNUSED static bool hits_others(long nr)
 {
