@@ -48,6 +48,9 @@ test  busybox-static       runs in the machine: shell pipelines
 test  gawk                 runs in the machine
 test  lua5.4               runs in the machine
 test  sqlite3              runs in the machine
+test  iproute2             runs in the machine: what netlink says
+test  iputils-ping         runs in the machine
+test  libpython3.11-testsuite  tests of Python for sockets
 test  nodejs               runs in the machine: worker threads, code made at run time
 test  openjdk-17-jdk-headless  its Java runs in the machine, its javac makes the test programs
 test  golang-go            makes the Go program that runs in the machine

@@ -4,6 +4,7 @@
 #include <linux/in6.h>
 
 #include "base/str.h"
+#include "kernel/net/dgram.h"
 #include "kernel/net/local.h"
 #include "kernel/task/task.h"
 
@@ -168,13 +169,15 @@ err_t inet_sock_name(struct socket *s, bool peer, struct sock_addr *out)
 
 err_t inet_create(int family, int type, int protocol, struct socket **out)
 {
-	(void)out;
 	if (protocol < 0 || protocol >= IPPROTO_MAX)
 		return E_INVAL;
 	switch (type) {
-	case SOCK_STREAM:
+	case SOCK_STREAM: return E_PROTONOSUPPORT;
 	case SOCK_DGRAM:
-	case SOCK_RAW: return E_PROTONOSUPPORT;
+		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6
+			       ? ping_sock_create(family, protocol, out)
+			       : udp_sock_create(family, protocol, out);
+	case SOCK_RAW: return raw_sock_create(family, protocol, out);
 	default: return family == AF_INET || family == AF_INET6 ? E_SOCKTNOSUPPORT : E_AFNOSUPPORT;
 	}
 }

@@ -150,8 +150,10 @@ static lwip_err_t loop_netif_init(struct netif *n)
 	n->mtu = LOOP_MTU;
 	n->output = loop_output4;
 	n->output_ip6 = loop_output6;
-	/* Nothing gets lost in memory. */
-	NETIF_SET_CHECKSUM_CTRL(n, NETIF_CHECKSUM_DISABLE_ALL);
+	/* Nothing gets lost in memory; but programs look at what answers their pings. */
+	NETIF_SET_CHECKSUM_CTRL(n, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6);
+	/* Groups can be joined here, too. */
+	n->flags |= NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
 	return ERR_OK;
 }
 

@@ -3,6 +3,7 @@
 DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs
 SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
+SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c
 SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
 CFLAGS := -Ikernel/net/lwip -isystem deps/lwip/src/include
 

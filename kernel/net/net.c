@@ -8,6 +8,7 @@
  */
 #include "base/siphash.h"
 #include "kernel/core/core.h"
+#include "kernel/net/dgram.h"
 #include "kernel/net/local.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
@@ -301,10 +302,13 @@ err_t inet_error(lwip_err_t e)
 
 err_t net_init(void)
 {
+	err_t err;
+
 	random_bytes(&isn_key, sizeof(isn_key));
 	net_enter();
 	lwip_init();
 	net_loop_init();
+	err = dgram_init();
 	net_leave();
-	return OK;
+	return err;
 }

@@ -282,7 +282,7 @@ static void put_rights(struct sock_msg *m, const struct scm_files *files)
 		m->out_flags |= MSG_CTRUNC;
 }
 
-static void put_stamp(const struct socket *s, struct sock_msg *m)
+void sock_put_stamp(const struct socket *s, struct sock_msg *m)
 {
 	bool ns = s->stamp == STAMP_NS || s->stamp == STAMP_NS_NEW;
 	int64_t part = m->scm.stamp_ns % NS_PER_S;
@@ -298,7 +298,6 @@ static void put_stamp(const struct socket *s, struct sock_msg *m)
 
 void scm_receive(struct socket *s, struct sock_msg *m)
 {
-	put_stamp(s, m);
 	if (s->family == AF_UNIX || s->family == AF_NETLINK) {
 		if (socket_option(s, SO_PASSCRED))
 			sock_put_control(m, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,

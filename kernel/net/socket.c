@@ -7,6 +7,7 @@
 #include "base/fmt.h"
 #include "base/str.h"
 #include "kernel/net/iface.h"
+#include "kernel/net/inet.h"
 #include "kernel/net/socket.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
@@ -204,6 +205,8 @@ static err_t family_create(int family, int type, int protocol, struct socket **o
 		return unix_create(type, protocol, out);
 	if (family == AF_NETLINK)
 		return netlink_create(type, protocol, out);
+	if (family == AF_INET || family == AF_INET6)
+		return inet_create(family, type, protocol, out);
 	return E_AFNOSUPPORT;
 }
 

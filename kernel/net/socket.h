@@ -135,7 +135,8 @@ struct socket_ops {
 	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */
 	long (*peer_groups)(const struct socket *s, const uint32_t **out);
 	void (*buffers_changed)(struct socket *s); /* NULL: nothing to do */
-	void (*bound_changed)(struct socket *s);   /* bound_if; NULL: nothing to do */
+	/* option_bits or bound_if; NULL: nothing to do */
+	void (*options_changed)(struct socket *s);
 	void (*release)(struct socket *s); /* the file is gone; frees s when nobody needs it */
 };
 
@@ -208,6 +209,8 @@ err_t scm_send(struct socket *s, struct sock_msg *m) MUST_CHECK;
 void scm_receive(struct socket *s, struct sock_msg *m);
 /* A family tells something beside the data it received: as much as the program's buffer takes. */
 void sock_put_control(struct sock_msg *m, int level, int type, const void *data, size_t n);
+/* The time that m->scm has, if the program wants it. */
+void sock_put_stamp(const struct socket *s, struct sock_msg *m);
 /* A copy for MSG_PEEK. NULL: out of memory. */
 struct scm_files *scm_files_copy(const struct scm_files *from);
 /* Files begin and end to be in flight (in a queue). */

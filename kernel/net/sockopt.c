@@ -36,6 +36,12 @@ static bool yes_or_no(int opt)
 
 /* ---- setting ---- */
 
+static void options_changed(struct socket *s)
+{
+	if (s->ops->options_changed != NULL)
+		s->ops->options_changed(s);
+}
+
 static void buffer_set(struct socket *s, uint32_t *size, int value, uint32_t min, bool force)
 {
 	uint32_t v = value < 0 ? (force ? 0 : SOCK_BUF_DEF) : (uint32_t)value;
@@ -182,8 +188,7 @@ static err_t index_set(struct socket *s, int index)
 	if (index != 0 && !iface_name(index, name))
 		return E_NODEV;
 	s->bound_if = index;
-	if (s->ops->bound_changed != NULL)
-		s->ops->bound_changed(s);
+	options_changed(s);
 	return OK;
 }
 
@@ -275,6 +280,7 @@ err_t socket_setsockopt(struct socket *s, int level, int opt, uaddr_t val, int l
 		s->option_bits &= ~BIT(opt);
 		if (value != 0)
 			s->option_bits |= BIT(opt);
+		options_changed(s);
 		return OK;
 	}
 	switch (opt) {

@@ -384,8 +384,8 @@ err_t unix_packet_recv(struct socket *s, struct sock_msg *m, size_t *done)
 		unix_room_in_queue(u);
 	}
 	take_name(m, msg);
-	if (s->stamp != STAMP_NONE)
-		m->scm.stamp_ns = msg->stamp_ns != 0 ? msg->stamp_ns : (int64_t)time_real_ns();
+	m->scm.stamp_ns = msg->stamp_ns != 0 ? msg->stamp_ns : (int64_t)time_real_ns();
+	sock_put_stamp(s, m);
 	n = msg->len;
 	if (n > m->data.left) {
 		n = (uint32_t)m->data.left;

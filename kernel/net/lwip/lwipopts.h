@@ -37,6 +37,7 @@
 #define LWIP_IPV4                     1
 #define IP_REASS_MAX_PBUFS            256
 #define LWIP_ICMP                     1
+#define IP_DEFAULT_TTL                64
 #define LWIP_RAW                      1
 #define LWIP_UDP                      1
 #define LWIP_IGMP                     1
