@@ -21,6 +21,8 @@
  *                   ports
  *   strace=1        print system calls, as strace would, to the log
  *   missing=1       print each path that was looked for in vain to the log
+ *   stats=1         tell the host what the run has cost (kernel/linux/stats.c)
+ *   debug=1         wait for a debugger before the program's first instruction (kernel/linux/debug.c)
  *   time=NS         wall-clock time at start, nanoseconds since 1970 (default: the RTC)
  *   init=1          reap orphans and pass signals on (default: the program itself is process 1's
  *                   child role)

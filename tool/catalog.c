@@ -31,6 +31,7 @@ static const cyaml_schema_field_t fields[] = {
 	YAML_LIST("args-before", struct catalog_entry, args_before),
 	YAML_LIST("needs", struct catalog_entry, needs),
 	YAML_BOOL("service", struct catalog_entry, service),
+	YAML_BOOL("network", struct catalog_entry, network),
 	YAML_LIST("ports", struct catalog_entry, ports),
 	YAML_TEXT("scheme", struct catalog_entry, scheme),
 	YAML_TEXT("user", struct catalog_entry, user),
@@ -57,10 +58,6 @@ static bool values_ok(const struct catalog_entry *e, const char *path, char *why
 			continue;
 		snprintf(why, why_size, "%s: key \"folders\": \"%s\" does not begin with /", path,
 			 e->folders[i]);
-		return false;
-	}
-	if (e->user != NULL && strcmp(e->user, "root") != 0) {
-		snprintf(why, why_size, "%s: key \"user\": \"%s\" is not root", path, e->user);
 		return false;
 	}
 	return true;

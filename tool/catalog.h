@@ -8,7 +8,8 @@
  *                      "/"
  *   programs           list of other programs it starts (names in PATH, or paths)
  *   env                list of NAME=VALUE, for variables that the user does not set
- *   memory             least memory, as for --memory
+ *   memory             what it gets besides its image when the user says nothing, as for --memory;
+ *                      of another program that comes along: least memory
  *   folders            list of folders that the machine has in any case ("/run/x"; with owner and
  *                      mode as on the host, if they are there)
  *   args               arguments when the user gives none
@@ -18,12 +19,13 @@
  *   service            yes: it serves until it is stopped; it gets no terminal, and Ctrl-C ends it
  *   ports              list of ports as for -p, used when the user gives none and wants a network
  *   scheme             "http": how the address of its first port is shown
- *   user               "root": it runs as the machine's root, whoever starts it
+ *   user               it runs as this user of the host (also root), whoever starts it
+ *   network            yes: it is of no use without one, and gets --net user
  *   hints              list of sentences that `ringfence inspect` shows
  *   argument-programs  its arguments and scripts name programs to start: "words" (any word of them,
  *                      as in a shell), "quoted" (words inside quotes, as in Python), or "no"
- * In include, exclude and env ${prefix} stands for the folder above the program's bin folder, and
- * ${version} for the version in its file name ("3.11" of python3.11).
+ * In include, exclude, programs, folders, args and env ${prefix} stands for the folder above the
+ * program's bin folder, and ${version} for the version in its file name ("3.11" of python3.11).
  */
 #pragma once
 
@@ -53,7 +55,7 @@ struct catalog_entry {
 	unsigned args_before_count;
 	char **needs;
 	unsigned needs_count;
-	unsigned service; /* enum yaml_bool */
+	unsigned service, network; /* enum yaml_bool */
 	char **ports;
 	unsigned ports_count;
 	char *scheme, *user;

@@ -228,8 +228,10 @@ static void apply_catalog(struct closure *c, const struct catalog_entry *e, cons
 	if (e->memory != NULL && parse_size(e->memory, &memory) && memory > c->memory)
 		c->memory = memory;
 	for (unsigned i = 0; i < e->programs_count; i++) {
-		char *program = find_in_path(e->programs[i], c->path_list);
+		char *name = catalog_expand(e->programs[i], real);
+		char *program = find_in_path(name, c->path_list);
 
+		free(name);
 		if (program != NULL)
 			closure_try_program(c, program);
 		else

@@ -33,6 +33,7 @@ static void gather(struct findings *f, const char *program)
 	f->pack.exe = pack_find_program(program, c->path_list);
 	closure_add_program(c, f->pack.exe, &p);
 	f->script_interp = p.interp != NULL ? xstrdup(p.interp) : NULL;
+	f->pack.entry = p.entry;
 	closure_program_release(&p);
 	closure_finish(c);
 	for (size_t i = 0; i < c->found_count; i++) {
@@ -83,6 +84,34 @@ static void print_libraries(const struct closure *c)
 	}
 }
 
+static void print_list(const char *title, char *const *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		printf("%-13s %s\n", i == 0 ? title : "", list[i]);
+}
+
+static void print_arguments(const char *when, char *const *list, unsigned n)
+{
+	if (n > 0)
+		printf("Arguments    ");
+	for (unsigned i = 0; i < n; i++)
+		printf(" %s%s%s", strchr(list[i], ' ') != NULL ? "'" : "", list[i],
+		       strchr(list[i], ' ') != NULL ? "'" : "");
+	if (n > 0)
+		printf(" (%s)\n", when);
+}
+
+/* What the program's own catalog entry says about how it is run. */
+static void print_entry(const struct catalog_entry *e)
+{
+	if (e == NULL)
+		return;
+	print_list("Ports", e->ports, e->ports_count);
+	print_arguments("always", e->args_before, e->args_before_count);
+	print_arguments("without others", e->args, e->args_count);
+	print_list("Hints", e->hints, e->hints_count);
+}
+
 static void print_text(const struct findings *f)
 {
 	const struct closure *c = &f->pack.files;
@@ -99,6 +128,7 @@ static void print_text(const struct findings *f)
 	print_libraries(c);
 	for (size_t i = 0; i < c->notes.n; i++)
 		printf("Catalog       %s\n", c->notes.v[i]);
+	print_entry(f->pack.entry);
 	printf("Files         %zu, %s (without arguments and basic files)\n", c->fs.n,
 	       format_size(c->fs.bytes, size));
 	printf("System calls  %u that its code and libraries can make; the kernel serves %u\n",
@@ -121,6 +151,15 @@ static cJSON *names_json(const struct findings *f, bool only_lacking)
 		if (f->scan.made[nr] && (!only_lacking || !syscall_served(nr)))
 			cJSON_AddItemToArray(list, cJSON_CreateString(syscall_name(nr)));
 	return list;
+}
+
+static cJSON *strings_json(char *const *list, unsigned n)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (unsigned i = 0; i < n; i++)
+		cJSON_AddItemToArray(array, cJSON_CreateString(list[i]));
+	return array;
 }
 
 static void print_json(const struct findings *f)
@@ -153,6 +192,12 @@ static void print_json(const struct findings *f)
 	for (size_t i = 0; i < c->notes.n; i++)
 		cJSON_AddItemToArray(notes, cJSON_CreateString(c->notes.v[i]));
 	cJSON_AddItemToObject(root, "catalog", notes);
+	if (f->pack.entry != NULL) {
+		const struct catalog_entry *e = f->pack.entry;
+
+		cJSON_AddItemToObject(root, "ports", strings_json(e->ports, e->ports_count));
+		cJSON_AddItemToObject(root, "hints", strings_json(e->hints, e->hints_count));
+	}
 	cJSON_AddNumberToObject(root, "files", (double)c->fs.n);
 	cJSON_AddNumberToObject(root, "bytes", (double)c->fs.bytes);
 	cJSON_AddItemToObject(root, "syscalls", names_json(f, false));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,7 +51,7 @@ uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size)
 	uint64_t memory = asked;
 
 	if (memory == 0)
-		memory = round_up(image_size, MIB) + (wish > MEMORY_LEAST ? wish : MEMORY_LEAST);
+		memory = round_up(image_size, MIB) + (wish != 0 ? wish : MEMORY_LEAST);
 	if (memory < least) {
 		char *hint = xasprintf("use -m %lluM or more", (unsigned long long)(least / MIB));
 
@@ -59,6 +60,16 @@ uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size)
 		    (unsigned long long)(memory / MIB));
 	}
 	return memory;
+}
+
+/* The program's own entry knows how much it needs; those of others can only add to it. */
+static uint64_t wish_of(const struct pack *pack)
+{
+	uint64_t wish = MEMORY_LEAST;
+
+	if (pack->entry != NULL && pack->entry->memory != NULL)
+		(void)parse_size(pack->entry->memory, &wish); /* checked when the entry was read */
+	return pack->files.memory > wish ? pack->files.memory : wish;
 }
 
 static int open_kernel(const char *path)
@@ -81,6 +92,18 @@ static const char *exec_path(const struct run_spec *spec, const struct pack *pac
 	return typed ? spec->program : pack->exe;
 }
 
+static void take_user(struct launch *l, const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL) {
+		note("this host has no user %s, as whom the program should run", name);
+		return;
+	}
+	l->uid = pw->pw_uid;
+	l->gid = pw->pw_gid;
+}
+
 /* What the program's own catalog entry says about how it is run. */
 static void take_catalog(struct launch *l, const struct run_spec *spec,
 			 const struct catalog_entry *e)
@@ -91,7 +114,10 @@ static void take_catalog(struct launch *l, const struct run_spec *spec,
 	if (e == NULL)
 		return;
 	l->service = e->service == YAML_YES;
-	l->as_root = e->user != NULL;
+	if (e->user != NULL && !spec->set_user)
+		take_user(l, e->user);
+	if (e->network == YAML_YES && spec->net.kind == NET_UNSET)
+		l->net.kind = NET_USER;
 	l->scheme = e->scheme != NULL ? xstrdup(e->scheme) : NULL;
 	for (unsigned i = 0; i < e->ports_count && wants_ports && spec->net.nports == 0; i++) {
 		struct port_map p;
@@ -120,11 +146,13 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 			      .image_size = image.size,
 			      .kernel_fd = open_kernel(kernel),
 			      .cpus = spec->cpus,
+			      .uid = spec->set_user ? spec->uid : getuid(),
+			      .gid = spec->set_user ? spec->gid : getgid(),
 			      .strace = spec->strace,
 			      .missing = spec->missing };
 	strv_add_all(&l->argv, &pack.argv);
 	pack_environment(&l->env, &pack.files.env, &spec->env);
-	l->memory = launch_memory(spec->memory, pack.files.memory, image.size);
+	l->memory = launch_memory(spec->memory, wish_of(&pack), image.size);
 	take_catalog(l, spec, pack.entry);
 	pack_release(&pack);
 	catalog_release(&catalog);
@@ -146,6 +174,8 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 			      .image_size = b.size,
 			      .kernel_fd = spec->kernel != NULL ? open_kernel(spec->kernel)
 								: bundle_kernel(&b),
+			      .uid = spec->set_user ? spec->uid : getuid(),
+			      .gid = spec->set_user ? spec->gid : getgid(),
 			      .cpus = spec->cpus != 0 ? spec->cpus : b.cpus,
 			      .strace = spec->strace || b.strace,
 			      .missing = spec->missing || b.missing };
@@ -183,14 +213,8 @@ int launch_config(const struct launch *l, const struct run_spec *spec, unsigned 
 	for (size_t i = 0; i < l->env.n; i++)
 		runcfg_add(&cfg, "env", "%s", l->env.v[i]);
 	runcfg_add(&cfg, "cwd", "%s", l->cwd);
-	runcfg_add(&cfg, "uid", "%u",
-		   spec->set_user ? (unsigned)spec->uid
-		   : l->as_root   ? 0
-				  : (unsigned)getuid());
-	runcfg_add(&cfg, "gid", "%u",
-		   spec->set_user ? (unsigned)spec->gid
-		   : l->as_root   ? 0
-				  : (unsigned)getgid());
+	runcfg_add(&cfg, "uid", "%u", (unsigned)l->uid);
+	runcfg_add(&cfg, "gid", "%u", (unsigned)l->gid);
 	mode_t mask = umask(022);
 
 	umask(mask);
@@ -243,6 +267,8 @@ void launch_make(struct launch *l, const struct run_spec *spec)
 	/* Ports of the command line come instead of the catalog's. */
 	net = l->net;
 	net_copy(&l->net, &spec->net);
+	if (l->net.kind == NET_UNSET)
+		l->net.kind = net.kind;
 	for (size_t i = 0; i < net.nports; i++)
 		net_add_port(&l->net, &net.ports[i]);
 	net_release(&net);

@@ -16,7 +16,8 @@ struct launch {
 	unsigned cpus;
 	bool strace, missing;
 	bool service; /* it serves until it is stopped: no terminal */
-	bool as_root;
+	uid_t uid;    /* in the machine */
+	gid_t gid;
 	struct net_spec net; /* settled */
 	char *scheme;        /* "http": how its ports are shown; NULL: just numbers */
 };

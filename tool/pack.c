@@ -2,6 +2,7 @@
 #include "tool/pack.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +125,19 @@ static char *absolute_here(const char *path)
 	return full;
 }
 
+/* Debian keeps several versions of some servers side by side, outside PATH. The newest. */
+static char *find_by_pattern(const char *program)
+{
+	char *pattern = xasprintf("/usr/lib/postgresql/*/bin/%s", program), *found = NULL;
+	glob_t g = { 0 };
+
+	if (glob(pattern, 0, NULL, &g) == 0)
+		found = xstrdup(g.gl_pathv[g.gl_pathc - 1]);
+	globfree(&g);
+	free(pattern);
+	return found;
+}
+
 char *pack_find_program(const char *program, const char *path_list)
 {
 	if (strchr(program, '/') != NULL) {
@@ -135,6 +149,8 @@ char *pack_find_program(const char *program, const char *path_list)
 
 	if (found == NULL) /* servers are often not in a user's PATH */
 		found = find_in_path(program, "/usr/local/sbin:/usr/sbin:/sbin");
+	if (found == NULL)
+		found = find_by_pattern(program);
 	if (found != NULL && is_shim(found)) {
 		char *rest = without_shims(path_list);
 		char *real = find_in_path(program, rest);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tool/util.h"
+
 /* The place at the end of a line: " PATH+0xOFFSET". False when there is none. */
 static bool parse_place(const char *line, char path[4096], GElf_Addr *offset)
 {
@@ -72,6 +74,25 @@ static void search_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *head, GElf
 	}
 }
 
+static bool has_section(Elf *elf, const char *name)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr head;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return false;
+	while ((section = elf_nextscn(elf, section)) != NULL) {
+		const char *text = gelf_getshdr(section, &head) != NULL
+					   ? elf_strptr(elf, names, head.sh_name)
+					   : NULL;
+
+		if (text != NULL && strcmp(text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void name_address(Elf *elf, GElf_Addr address, char out[SYMBOL_MAX])
 {
 	struct best best = { 0, NULL };
@@ -87,6 +108,35 @@ static void name_address(Elf *elf, GElf_Addr address, char out[SYMBOL_MAX])
 	if (best.name != NULL)
 		snprintf(out, SYMBOL_MAX, "%.150s+0x%llx", best.name,
 			 (unsigned long long)(address - best.at));
+}
+
+/*
+ * " at crash.c:12" from the program's debugging information, read by addr2line where it is
+ * installed.
+ */
+static void add_source_line(Elf *elf, const char *path, GElf_Addr address, char out[SYMBOL_MAX])
+{
+	char *tool = has_section(elf, ".debug_line") ? find_in_path("addr2line", getenv("PATH"))
+						     : NULL;
+	char *number = xasprintf("%#llx", (unsigned long long)address), line[256] = "";
+	char *argv[] = { tool, "-e", (char *)path, number, NULL };
+	int ends[2];
+	size_t used = strlen(out);
+
+	if (tool != NULL && pipe2(ends, O_CLOEXEC) == 0) {
+		ssize_t n = run_program(argv, NULL, ends[1]) == 0
+				    ? read(ends[0], line, sizeof(line) - 1)
+				    : 0;
+
+		close(ends[0]);
+		close(ends[1]);
+		line[n > 0 ? n : 0] = '\0';
+		line[strcspn(line, " \n")] = '\0';
+		if (n > 0 && line[0] != '?' && !str_ends(line, ":?"))
+			snprintf(out + used, SYMBOL_MAX - used, " at %.100s", path_base(line));
+	}
+	free(number);
+	free(tool);
 }
 
 /* A regular file only: a path from the guest must not make the tool wait for a FIFO or a device. */
@@ -116,8 +166,11 @@ void symbol_of_line(const char *line, char out[SYMBOL_MAX])
 	if (fd < 0)
 		return;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf != NULL && elf_kind(elf) == ELF_K_ELF && address_of_offset(elf, offset, &address))
+	if (elf != NULL && elf_kind(elf) == ELF_K_ELF && address_of_offset(elf, offset, &address)) {
 		name_address(elf, address, out);
+		if (out[0] != '\0')
+			add_source_line(elf, path, address, out);
+	}
 	elf_end(elf);
 	close(fd);
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Longest name that is given. */
-#define SYMBOL_MAX 200
+#define SYMBOL_MAX 300
 
 /*
  * Write "function+0x12" for the place that a line of a crash report ends with to out[]; "" when the

@@ -56,7 +56,8 @@ static const struct run_key {
 	{ "umask", OCTAL, false },    { "hostname", TEXT, false }, { "tty", SIZE, false },
 	{ "tty-out", NUMBER, false }, { "strace", FLAG, false },   { "missing", FLAG, false },
 	{ "time", NUMBER, false },    { "init", FLAG, false },     { "net", NAME, true },
-	{ "dns", NAME, true },        { "etc-net", FLAG, false },
+	{ "dns", NAME, true },        { "etc-net", FLAG, false },  { "stats", FLAG, false },
+	{ "debug", FLAG, false },
 };
 
 /* The string after `s`, NULL at the end. Only after check_strings. */

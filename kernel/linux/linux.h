@@ -2,6 +2,8 @@
 /* The Linux personality's own header: start-up, and what its files share. */
 #pragma once
 
+#include <asm/siginfo.h>
+
 #include "abi/err.h"
 #include "abi/types.h"
 #include "kernel/mem/ubuf.h"
@@ -33,8 +35,24 @@ struct task;
 /* May the current task change the limits of t? (same user ids, or CAP_SYS_RESOURCE) */
 bool cred_may_control(const struct task *t);
 
-/* Print what the run has cost so far, when `stats=1` asks for it. */
+/* ---- stats.c ---- */
+/* Print what the run has cost so far, when `stats=1` on the command line asks for it. */
 void linux_stats(const char *when);
+/* stats=1 in the run configuration: calls go through stats_call, and stats_tell tells the host. */
+extern bool stats_on;
+struct syscall;
+void stats_setup(void);
+long stats_call(const struct syscall *s, const struct trapframe *tf);
+void stats_tell(void);
+
+/* ---- debug.c ---- */
+/* With debug=1: wait for a debugger. In the first program's thread, before it enters the program.
+ * MAY_SWITCH */
+void debug_wait(void);
+
+/* ---- crash.c ---- */
+/* The end of a crash report: the last calls, memory, what to try. */
+void crash_context(int sig, const siginfo_t *info, const struct trapframe *tf);
 
 /* ---- system-call table (syscall.c) ---- */
 struct syscall {

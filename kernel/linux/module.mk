@@ -5,3 +5,4 @@ SRCS := syscall.c strace.c run.c stats.c sys_file.c sys_name.c sys_stat.c sys_fd
 	sys_cred.c sys_signal.c sys_time.c sys_thread.c sys_other.c sys_socket.c sys_misc.c
 SRCS += sys_ipc.c session.c
 SRCS += sys_mq.c
+SRCS += debug.c crash.c

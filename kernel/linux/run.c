@@ -17,7 +17,9 @@ err_t linux_init(void)
 	const char *name = run_config_get("hostname", 0);
 
 	strace_on = run_config_get("strace", 0) != NULL;
-	syscall_watched = strace_on || cmdline_get("stats") != NULL;
+	stats_setup();
+	syscall_watched = strace_on || stats_on || cmdline_get("stats") != NULL;
+	crash_report_hook = crash_context;
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)
 		linux_set_hostname(name);
@@ -128,6 +130,7 @@ static void first_thread(void *unused)
 	if (become_program(run_config_get("exe", 0)) != OK)
 		power_off(BOOT_EXIT_NOPROG);
 	linux_stats("start");
+	debug_wait();
 	console_ready();
 }
 
@@ -141,6 +144,7 @@ static void tell_out_of_memory(struct task *t)
 static void program_ended(int wait_status)
 {
 	linux_stats("end");
+	stats_tell();
 	console_exit(wait_status);
 }
 

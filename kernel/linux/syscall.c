@@ -79,6 +79,8 @@ void syscall_dispatch(struct trapframe *tf)
 	recent_calls[recent_calls_at++] = (uint16_t)nr;
 	if (strace_on)
 		ret = syscall_traced(s, tf);
+	else if (stats_on)
+		ret = stats_call(s, tf);
 	else
 		ret = s->fn(tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9);
 	tf->rax = (uint64_t)ret;

@@ -11,11 +11,15 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
 
-#define FRAMES_MAX  24
+#define FRAMES_MAX  12
+#define STEPS_MAX   10000
+#define MAPS_MAX    14  /* lines */
 #define STACK_WORDS 256 /* that a program without frame pointers has looked through */
 #define SYMBOLS_MAX 65536u
 #define PATH_LEN    256u
 #define NAME_LEN    96u
+
+void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
 
 static bool peek(uint64_t addr, void *buf, size_t len)
 {
@@ -232,22 +236,37 @@ static void print_registers(const struct trapframe *tf)
 	user_log("  rip %016lx rflags %lx", (unsigned long)tf->rip, (unsigned long)tf->rflags);
 }
 
+static void print_same(unsigned n)
+{
+	if (n > 0)
+		user_log("  from the same place %u times more", n);
+}
+
 /* Frames linked by rbp; how many. */
 static unsigned walk_frames(const struct trapframe *tf, struct module *m)
 {
-	uint64_t frame[2], rbp = tf->rbp;
-	unsigned n = 0;
+	uint64_t frame[2], rbp = tf->rbp, before = 0;
+	unsigned n = 0, same = 0, steps = 0;
 
-	while (n < FRAMES_MAX && rbp > tf->rsp - PAGE_SIZE && rbp % 8 == 0 &&
+	while (n < FRAMES_MAX && steps++ < STEPS_MAX && rbp > tf->rsp - PAGE_SIZE && rbp % 8 == 0 &&
 	       peek(rbp, frame, sizeof(frame))) {
 		if (!is_code(frame[1] - 1))
 			break;
-		print_place("from", frame[1] - 1, m);
-		n++;
+		/* Endless recursion fits on the screen, too. */
+		if (frame[1] != before) {
+			print_same(same);
+			print_place("from", frame[1] - 1, m);
+			n++;
+			same = 0;
+		} else {
+			same++;
+		}
+		before = frame[1];
 		if (frame[0] <= rbp)
 			break;
 		rbp = frame[0];
 	}
+	print_same(same);
 	return n;
 }
 
@@ -282,6 +301,46 @@ static void scan_stack(const struct trapframe *tf, struct module *m)
 	}
 }
 
+/* ---- what is mapped ---- */
+
+struct range {
+	char path[PATH_LEN];
+	uint64_t start, end;
+};
+
+static void print_range(const struct range *r)
+{
+	user_log("  map  %012lx-%012lx %s", (unsigned long)r->start, (unsigned long)r->end,
+		 r->path);
+}
+
+/* One line for neighbours that belong to the same file. */
+static void print_maps(struct range *r, char path[PATH_LEN])
+{
+	unsigned lines = 0, left = 0;
+
+	r->end = 0;
+	for (struct vma *v = aspace_first(current_task->mm); v != NULL; v = aspace_next(v)) {
+		area_path(v, path, PATH_LEN);
+		if (r->end != 0 && strcmp(path, r->path) == 0 &&
+		    v->start - r->end < 16 * PAGE_SIZE) {
+			r->end = v->end;
+			continue;
+		}
+		if (r->end != 0 && lines < MAPS_MAX)
+			print_range(r);
+		left += r->end != 0 && lines >= MAPS_MAX;
+		lines += r->end != 0;
+		str_copy(r->path, sizeof(r->path), path);
+		r->start = v->start;
+		r->end = v->end;
+	}
+	if (r->end != 0)
+		print_range(r);
+	if (left > 0)
+		user_log("  map  and %u more before the last", left);
+}
+
 static bool has_address(int sig, const siginfo_t *info)
 {
 	return info->si_code > 0 && info->si_code != SI_KERNEL && (SIG_BIT(sig) & SIG_MASK_SYNC_) &&
@@ -305,15 +364,21 @@ static void print_cause(int sig, const siginfo_t *info)
 void crash_report(struct trapframe *tf, int sig, const siginfo_t *info)
 {
 	struct module *m = kmem_alloc(sizeof(*m));
+	struct range *r = kmem_alloc(sizeof(*r));
 
 	print_cause(sig, info);
 	print_registers(tf);
-	if (m == NULL)
-		return; /* out of memory: what needs none was said */
-	print_place("at  ", tf->rip, m);
-	if (has_address(sig, info) && (uint64_t)info->si_addr != tf->rip)
-		print_place("addr", (uint64_t)info->si_addr, m);
-	if (walk_frames(tf, m) < 2)
-		scan_stack(tf, m);
+	if (m != NULL) { /* else out of memory: what needs none is said all the same */
+		print_place("at  ", tf->rip, m);
+		if (has_address(sig, info) && (uint64_t)info->si_addr != tf->rip)
+			print_place("addr", (uint64_t)info->si_addr, m);
+		if (walk_frames(tf, m) < 2)
+			scan_stack(tf, m);
+	}
+	if (m != NULL && r != NULL)
+		print_maps(r, m->path);
+	if (crash_report_hook != NULL)
+		crash_report_hook(sig, info, tf);
+	kmem_free(r);
 	kmem_free(m);
 }

@@ -382,6 +382,8 @@ void posix_timer_clock_was_set(void);
 extern void (*task_exit_hook)(struct task *t);
 /* A new process shares what its parent's end gives back (CLONE_SYSVSEM). E_NOMEM */
 extern err_t (*task_share_undo_hook)(struct task *child);
+/* The rest of a crash report, about what the personality knows. */
+extern void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
 extern void (*task_oom_hook)(struct task *t); /* t is about to be killed for want of memory */
 
 /*
