@@ -6,3 +6,4 @@ SRCS := syscall.c strace.c run.c stats.c sys_file.c sys_name.c sys_stat.c sys_fd
 SRCS += sys_ipc.c session.c
 SRCS += sys_mq.c
 SRCS += debug.c crash.c
+SRCS += sys_splice.c

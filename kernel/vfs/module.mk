@@ -4,16 +4,16 @@ DEPS := abi base x86 core mem task comp/fs/dev comp/fs/erofs comp/fs/proc comp/f
 # Names, files, descriptors.
 SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c perm.c pseudo.c anon.c
 # Waiting, pipes, terminals, the console.
-SRCS += poll.c epoll.c pipe.c eventfd.c timerfd.c signalfd.c pidfd.c
+SRCS += poll.c epoll.c pipe.c pipe_packet.c splice.c eventfd.c timerfd.c signalfd.c pidfd.c
 SRCS += tty.c tty_ioctl.c tty_job.c ldisc.c pty.c
 SRCS += console.c console_com1.c console_tty.c portfile.c
 
 # Tests on the host: one thread that never sleeps, a clock that the test moves (test/fake.h).
 VFS_ON_HOST := test/fake.c kernel/mem/uio.c kernel/mem/ubuf.c
 UNIT := test/u_pipe.c test/u_epoll.c test/u_ldisc.c
-UNIT_SRCS_u_pipe := pipe.c $(VFS_ON_HOST)
+UNIT_SRCS_u_pipe := pipe.c pipe_packet.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_pipe := -ffreestanding
-UNIT_SRCS_u_epoll := epoll.c poll.c pipe.c eventfd.c timerfd.c signalfd.c $(VFS_ON_HOST)
+UNIT_SRCS_u_epoll := epoll.c poll.c pipe.c pipe_packet.c eventfd.c timerfd.c signalfd.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_epoll := -ffreestanding
 UNIT_SRCS_u_ldisc := ldisc.c tty.c tty_ioctl.c tty_job.c poll.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_ldisc := -ffreestanding

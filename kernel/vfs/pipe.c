@@ -19,50 +19,15 @@
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/pipe.h"
 #include "kernel/vfs/poll.h"
 
-#define PIPE_PAGES    16u           /* as Linux: 64 KiB */
 #define PIPE_MAX_SIZE (1024 * 1024) /* /proc/sys/fs/pipe-max-size: more needs CAP_SYS_RESOURCE */
 #define PIPE_LIMIT    (1ull << 30)  /* what the counters can hold with room to spare */
-
-struct pipe {
-	uint32_t head, tail, size;
-	/* open files of each kind; a FIFO opened O_RDWR counts as both */
-	uint32_t readers, writers;
-	uint32_t files; /* open files, and opens of a FIFO that still wait */
-	bool copying;   /* user memory is being touched: pages must stay */
-	uint64_t reader_opens, writer_opens;
-	struct waitq rq, wq; /* readers (and waiting opens), writers */
-	struct inode *inode; /* of a FIFO; its open files keep it */
-	struct list all;
-	uint8_t **pages;
-	uint8_t *first_pages[PIPE_PAGES];
-};
 
 static struct list all_pipes = LIST_INIT(all_pipes);
 static bool reclaim_registered;
 static const struct file_ops pipe_ops;
-
-static inline uint32_t pipe_count(const struct pipe *p)
-{
-	return p->head - p->tail;
-}
-
-static inline uint32_t pipe_space(const struct pipe *p)
-{
-	return p->size - pipe_count(p);
-}
-
-static inline uint8_t **pipe_slot(struct pipe *p, uint32_t pos)
-{
-	return &p->pages[(pos >> PAGE_SHIFT) & ((p->size >> PAGE_SHIFT) - 1)];
-}
-
-static inline void wake_waiters(struct waitq *q)
-{
-	if (!list_empty(&q->waiters))
-		wake_all(q);
-}
 
 /* ---- memory ---- */
 
@@ -142,6 +107,7 @@ static void pipe_unref(struct pipe *p)
 	pages_drop(p->pages, p->size >> PAGE_SHIFT);
 	if (p->pages != p->first_pages)
 		kmem_free(p->pages);
+	kmem_free(p->packets);
 	list_remove(&p->all);
 	kmem_free(p);
 }
@@ -170,8 +136,7 @@ static err_t pipe_drain(struct pipe *p, struct uio *to, uint32_t n, size_t *done
 	return err;
 }
 
-/* Take n bytes, for which there is room, out of `from`. A chunk that faults is left out whole. */
-static err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *done)
+err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *done)
 {
 	err_t err = OK;
 
@@ -196,11 +161,75 @@ static err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *don
 	return err;
 }
 
-static err_t pipe_wait(struct waitq *q, const struct file *f)
+static err_t pipe_wait(struct waitq *q, bool nonblock)
 {
-	if (f->flags & O_NONBLOCK)
+	if (nonblock)
 		return E_AGAIN;
 	return wait_on(q, WAIT_FOREVER, true) == WAIT_SIGNAL ? E_RESTARTSYS : OK;
+}
+
+err_t pipe_wait_data(struct pipe *p, bool nonblock)
+{
+	while (pipe_count(p) == 0 || p->claimed) {
+		if (p->claimed) {
+			TRY(pipe_wait(&p->rq, false));
+			continue;
+		}
+		if (p->writers == 0)
+			return OK;
+		TRY(pipe_wait(&p->rq, nonblock));
+	}
+	return OK;
+}
+
+err_t pipe_wait_room(struct pipe *p, uint32_t bytes, bool nonblock)
+{
+	for (;;) {
+		if (p->readers == 0) {
+			(void)!signal_send_thread(current, SIGPIPE, NULL);
+			return E_PIPE;
+		}
+		if (pipe_space(p) >= bytes)
+			return OK;
+		TRY(pipe_wait(&p->wq, nonblock));
+	}
+}
+
+void pipe_room_made(struct pipe *p, uint32_t space)
+{
+	if (space < PIPE_BUF && pipe_space(p) >= PIPE_BUF)
+		wake_waiters(&p->wq);
+}
+
+void *pipe_peek(struct pipe *p, uint32_t at, uint32_t *len)
+{
+	uint32_t pos = p->tail + at, off = pos & PAGE_MASK, there = pipe_count(p) - at;
+
+	*len = there < PAGE_SIZE - off ? there : (uint32_t)PAGE_SIZE - off;
+	return *pipe_slot(p, pos) + off;
+}
+
+void pipe_consume(struct pipe *p, uint32_t n)
+{
+	p->tail += n;
+	if (p->packets != NULL)
+		pipe_packet_consumed(p);
+	if (p->head == p->tail)
+		p->head = p->tail = 0;
+}
+
+/* The pipe has packets in it: n bytes at most, as they lie. */
+static err_t read_packets(struct pipe *p, struct uio *to, uint32_t n, size_t *done)
+{
+	uint32_t drop;
+	size_t got = 0;
+	err_t err;
+
+	n = pipe_packet_limit(p, n, &drop);
+	err = pipe_drain(p, to, n, &got);
+	*done += got;
+	pipe_consume(p, got == n ? drop : 0);
+	return err;
 }
 
 static err_t pipe_read(struct file *f, uint64_t off, struct uio *to, size_t *done)
@@ -212,18 +241,16 @@ static err_t pipe_read(struct file *f, uint64_t off, struct uio *to, size_t *don
 	(void)off;
 	if (to->left == 0)
 		return OK;
-	while (pipe_count(p) == 0) {
-		if (p->writers == 0)
-			return OK;
-		TRY(pipe_wait(&p->rq, f));
-	}
+	if (pipe_count(p) == 0 || p->claimed)
+		TRY(pipe_wait_data(p, (f->flags & O_NONBLOCK) != 0));
 	n = pipe_count(p);
+	if (n == 0)
+		return OK;
 	space = p->size - n;
 	if (n > to->left)
 		n = (uint32_t)to->left;
-	err = pipe_drain(p, to, n, done);
-	if (space < PIPE_BUF && pipe_space(p) >= PIPE_BUF)
-		wake_waiters(&p->wq);
+	err = p->packets == NULL ? pipe_drain(p, to, n, done) : read_packets(p, to, n, done);
+	pipe_room_made(p, space);
 	return err;
 }
 
@@ -231,20 +258,17 @@ static err_t pipe_write(struct file *f, uint64_t off, struct uio *from, size_t *
 {
 	struct pipe *p = f->priv;
 	uint32_t whole = from->left <= PIPE_BUF ? (uint32_t)from->left : 1;
+	bool nonblock = (f->flags & O_NONBLOCK) != 0;
 	err_t err = OK;
 
 	(void)off;
+	if ((f->flags & O_DIRECT) != 0)
+		return pipe_packet_write(p, from, nonblock, done);
 	while (from->left > 0 && err == OK) {
-		uint32_t space = pipe_space(p);
+		uint32_t space;
 
-		if (p->readers == 0) {
-			(void)!signal_send_thread(current, SIGPIPE, NULL);
-			return E_PIPE;
-		}
-		if (space < whole) {
-			err = pipe_wait(&p->wq, f);
-			continue;
-		}
+		TRY(pipe_wait_room(p, whole, nonblock));
+		space = pipe_space(p);
 		err = pipe_fill(p, from, from->left < space ? (uint32_t)from->left : space, done);
 		wake_waiters(&p->rq);
 	}
@@ -376,14 +400,14 @@ err_t pipe_create(uint32_t flags, struct file *ends[2])
 {
 	struct pipe *p;
 
-	if ((flags & ~(uint32_t)(O_NONBLOCK | O_CLOEXEC)) != 0)
+	if ((flags & ~(uint32_t)(O_NONBLOCK | O_CLOEXEC | O_DIRECT)) != 0)
 		return E_INVAL;
-	flags &= O_NONBLOCK;
+	flags &= O_NONBLOCK | O_DIRECT;
 	p = pipe_new();
 	if (p == NULL)
 		return E_NOMEM;
 	p->files = p->readers = p->reader_opens = 1;
-	ends[0] = file_create(&pipe_ops, p, O_RDONLY | flags, S_IFIFO | 0600);
+	ends[0] = file_create(&pipe_ops, p, O_RDONLY | (flags & O_NONBLOCK), S_IFIFO | 0600);
 	if (ends[0] == NULL) {
 		pipe_unref(p);
 		return E_NOMEM;
@@ -496,15 +520,18 @@ long pipe_set_size(struct file *f, uint64_t size)
 
 	if (!file_is_pipe(f))
 		return E_BADF;
-	if (size > PIPE_LIMIT)
+	size = (uint32_t)size; /* all that Linux looks at */
+	if (size > 1u << 31)
 		return E_INVAL;
 	while (rounded < size)
 		rounded <<= 1;
 	if (rounded > p->size && rounded > PIPE_MAX_SIZE &&
 	    (current_task->cred.cap_effective & (1ull << CAP_SYS_RESOURCE)) == 0)
 		return E_PERM;
+	if (rounded > PIPE_LIMIT)
+		return E_NOMEM;
 	count = pipe_count(p);
-	if (count > rounded)
+	if (count > rounded || p->claimed)
 		return E_BUSY;
 	pages = kmem_zalloc((rounded >> PAGE_SHIFT) * sizeof(*pages));
 	if (pages == NULL)
@@ -512,6 +539,8 @@ long pipe_set_size(struct file *f, uint64_t size)
 	p->copying = true;
 	err_t err = pipe_move(p, pages);
 	p->copying = false;
+	if (err == OK && p->packets != NULL)
+		err = pipe_packet_resize(p, (uint32_t)(rounded >> PAGE_SHIFT));
 	if (err != OK) {
 		pages_drop(pages, (uint32_t)(rounded >> PAGE_SHIFT));
 		kmem_free(pages);
