@@ -490,6 +490,8 @@ lwip_err_t tcp_got_ack(void *arg, struct tcp_pcb *pcb, u16_t len)
 	struct tcp_sock *t = arg;
 
 	(void)pcb;
+	if (t == NULL)
+		return ERR_OK; /* lwIP is alone with it */
 	tx_gone(t, len);
 	t->bytes_acked += len;
 	t->stuck_since_ns = 0;
