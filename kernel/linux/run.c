@@ -18,7 +18,7 @@ err_t linux_init(void)
 
 	strace_on = run_config_get("strace", 0) != NULL;
 	stats_setup();
-	syscall_watched = strace_on || stats_on || cmdline_get("stats") != NULL;
+	watch_all_calls = strace_on || stats_on || cmdline_get("stats") != NULL;
 	crash_report_hook = crash_context;
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)

@@ -30,6 +30,7 @@ static unsigned nrunnable;
 static uint64_t switches, idle_ns;
 static uint64_t clock_ns; /* up to here time was charged to somebody */
 static uint64_t slice_end_ns;
+bool watch_all_calls;
 static uint64_t loaded_fs, loaded_gs; /* what the processor has */
 
 uint64_t sched_switches(void)
@@ -185,6 +186,8 @@ static void load_program(struct thread *t)
 		aspace_load(mm);
 	load_bases(t);
 	fpu_switch(t->fpu);
+	if (debug_armed || (t->watched & WATCH_DEBUG))
+		debug_load(t);
 }
 
 static void become(struct thread *t)
@@ -193,6 +196,7 @@ static void become(struct thread *t)
 	t->slice_start_ns = clock_ns;
 	current = t;
 	user_work = t->work;
+	syscall_watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
 	cur_kstack_top = (uint64_t)t->kstack_top;
 	if (nrunnable != 0)
 		set_slice(t);
