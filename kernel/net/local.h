@@ -7,6 +7,10 @@
 
 /* ---- loop.c ---- */
 void net_loop_init(void);
+struct net_loop_stats {
+	uint64_t packets, bytes, dropped;
+};
+extern struct net_loop_stats net_loop_stats;
 /* Hand over what was sent to ourselves, and what that causes in turn. In a bracket. */
 void net_loop_deliver(void);
 

@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "kernel/core/core.h"
 #include "kernel/net/dgram.h"
+#include "kernel/net/iface.h"
 #include "kernel/net/local.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
@@ -308,6 +309,7 @@ err_t net_init(void)
 	net_enter();
 	lwip_init();
 	net_loop_init();
+	iface_init();
 	err = dgram_init();
 	net_leave();
 	return err;

@@ -25,31 +25,32 @@
 #define PBUF_LINK_ENCAPSULATION_HLEN 16
 
 /* ---- link and network ---- */
-#define LWIP_HAVE_LOOPIF              0 /* ours: loop.c */
-#define LWIP_NETIF_LOOPBACK           0
-#define LWIP_NETIF_STATUS_CALLBACK    1
-#define LWIP_NETIF_LINK_CALLBACK      1
-#define LWIP_NETIF_HOSTNAME           1
-#define LWIP_CHECKSUM_CTRL_PER_NETIF  1
-#define ARP_TABLE_SIZE                64
-#define ETHARP_SUPPORT_STATIC_ENTRIES 1
-#define LWIP_ARP                      1
-#define LWIP_IPV4                     1
-#define IP_REASS_MAX_PBUFS            256
-#define LWIP_ICMP                     1
-#define IP_DEFAULT_TTL                64
-#define LWIP_RAW                      1
-#define LWIP_UDP                      1
-#define LWIP_IGMP                     1
-#define LWIP_MULTICAST_TX_OPTIONS     1
-#define SO_REUSE                      1
-#define IP_SOF_BROADCAST              1
-#define LWIP_DHCP                     1
-#define DHCP_DOES_ARP_CHECK           0 /* it would take seconds before the program starts */
-#define LWIP_AUTOIP                   1
-#define LWIP_DHCP_AUTOIP_COOP         1
-#define LWIP_DNS                      1 /* DHCP finds servers; programs ask them themselves */
-#define DNS_MAX_SERVERS               3
+#define LWIP_HAVE_LOOPIF               0 /* ours: loop.c */
+#define LWIP_NETIF_LOOPBACK            0
+#define LWIP_NETIF_STATUS_CALLBACK     1
+#define LWIP_NETIF_LINK_CALLBACK       1
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1
+#define LWIP_NETIF_HOSTNAME            1
+#define LWIP_CHECKSUM_CTRL_PER_NETIF   1
+#define ARP_TABLE_SIZE                 64
+#define ETHARP_SUPPORT_STATIC_ENTRIES  1
+#define LWIP_ARP                       1
+#define LWIP_IPV4                      1
+#define IP_REASS_MAX_PBUFS             256
+#define LWIP_ICMP                      1
+#define IP_DEFAULT_TTL                 64
+#define LWIP_RAW                       1
+#define LWIP_UDP                       1
+#define LWIP_IGMP                      1
+#define LWIP_MULTICAST_TX_OPTIONS      1
+#define SO_REUSE                       1
+#define IP_SOF_BROADCAST               1
+#define LWIP_DHCP                      1
+#define DHCP_DOES_ARP_CHECK            0 /* it would take seconds before the program starts */
+#define LWIP_AUTOIP                    1
+#define LWIP_DHCP_AUTOIP_COOP          1
+#define LWIP_DNS                       1 /* DHCP finds servers; programs ask them themselves */
+#define DNS_MAX_SERVERS                3
 
 #define LWIP_IPV6                       1
 #define LWIP_IPV6_NUM_ADDRESSES         4
