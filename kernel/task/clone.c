@@ -11,7 +11,6 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
-#include "kernel/task/ptrace.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 #include "kernel/vfs/poll.h"
@@ -129,7 +128,6 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->dumpable = from->dumpable;
 	t->oom_score_adj = from->oom_score_adj;
 	t->oom_score_adj_min = from->oom_score_adj_min;
-	t->personality = from->personality;
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	memcpy(t->exe, from->exe, sizeof(t->exe));
 	t->exe_file = exe_file_get(from->exe_file);
@@ -227,8 +225,6 @@ static void publish(struct task *task, struct thread *t, int id, const struct cl
 		task->parent = parent_for(a->flags);
 		task->exit_signal = a->flags & CLONE_PARENT ? current_task->exit_signal
 							    : a->exit_signal;
-		task->parent_tid = a->flags & CLONE_PARENT ? current_task->parent_tid
-							   : current->tid;
 		task_publish(task, id);
 		list_push_back(&task->parent->children, &task->sibling);
 	}
@@ -250,16 +246,6 @@ static void wait_for_vfork(struct vfork_wait *w, struct thread *child)
 			child->vfork_wait = NULL; /* we are killed; our stack goes */
 		return;
 	}
-}
-
-/* What the tracer of the parent is told of; 0: nothing. */
-static unsigned event_of(const struct clone_args_k *a)
-{
-	unsigned event = a->flags & CLONE_VFORK      ? PTRACE_EVENT_VFORK
-			 : a->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
-						     : PTRACE_EVENT_FORK;
-
-	return !(a->flags & CLONE_UNTRACED) && ptrace_event_wanted(current, event) ? event : 0;
 }
 
 /* The parent's descriptor for the child; the child's own table was copied before. */
@@ -298,13 +284,11 @@ static err_t make(const struct trapframe *tf, const struct clone_args_k *a, stru
 		return E_NOMEM;
 	}
 	copy_thread(t, tf, a);
-	err = ptrace_new_thread(t, a->flags, event_of(a));
-	if (err == OK && (a->flags & CLONE_PIDFD))
+	if (a->flags & CLONE_PIDFD)
 		err = make_pidfd(task, a->pidfd);
 	if (err != OK) {
 		thread_free(t);
-		if (task != current_task)
-			release_process(task);
+		release_process(task);
 		return err;
 	}
 	sched_prepare(t);
@@ -316,7 +300,6 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 {
 	struct vfork_wait vfork = { .q = WAITQ_INIT(vfork.q), .done = false };
 	struct thread *t;
-	unsigned event;
 	int id;
 
 	TRY(check_flags(a));
@@ -334,17 +317,11 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 		return E_AGAIN;
 	TRY(make(tf, a, &t));
 	publish(t->task, t, id, a);
-	ptrace_start_child(t);
 	if (a->flags & CLONE_VFORK)
 		t->vfork_wait = &vfork;
 	sched_enqueue(t);
-	event = event_of(a);
-	if (event != 0)
-		(void)ptrace_event(event, (uint64_t)id);
-	if (a->flags & CLONE_VFORK) {
+	if (a->flags & CLONE_VFORK)
 		wait_for_vfork(&vfork, t);
-		(void)ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)id);
-	}
 	return id;
 }
 

@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/task/internal.h"
-#include "kernel/task/ptrace.h"
 
 #define SYSCALL_INSN_LEN 2
 
@@ -26,7 +25,7 @@ sigmask_t signal_pending_set(const struct thread *t)
 
 static bool has_work(const struct thread *t)
 {
-	return t->killed || ptrace_stop_due(t) || ptrace_trap_due(t) ||
+	return t->killed || t->task->stopped ||
 	       ((t->pending.pending | t->task->pending.pending) & ~t->blocked) != 0;
 }
 
@@ -154,19 +153,6 @@ static void kick_all(struct task *t)
 	}
 }
 
-static void stop_again(struct task *t)
-{
-	struct thread *th;
-
-	TASK_FOR_EACH_THREAD(th, t)
-	{
-		if (!ptraced(th) || th->trace->stopped || !th->trace->stop_seen)
-			continue;
-		th->trace->stop_seen = false;
-		t->nstopped--;
-	}
-}
-
 static void begin_stop(int sig)
 {
 	struct task *t = current_task;
@@ -174,15 +160,10 @@ static void begin_stop(int sig)
 	if (sig != SIGSTOP && pgrp_is_orphaned(t->pgid))
 		return;
 	t->stop_signal = sig;
-	if (!t->stopped) {
-		t->stopped = true;
-		t->continued = false;
-		t->stop_reported = t->stop_waited = false;
-	}
-	/* Those that their tracers let run stop once more. */
-	stop_again(t);
+	t->stopped = true;
+	t->continued = false;
+	t->stop_reported = false;
 	kick_all(t);
-	ptrace_group_changed(t);
 }
 
 /* Sleep until the process is continued or killed. The last thread to come here reports the stop. */
@@ -194,19 +175,9 @@ static void stay_stopped(void)
 	t->nstopped++;
 	if (t->nstopped == t->nthreads && !t->stop_reported)
 		task_notify_stopped(t, CLD_STOPPED);
-	me->in_stop = true;
-	while (t->stopped && !me->killed && !ptraced(me))
+	while (t->stopped && !me->killed)
 		wait_on_killable(&t->stop_wait, WAIT_FOREVER);
-	me->in_stop = false;
 	t->nstopped--;
-}
-
-static void join_stop(void)
-{
-	if (ptraced(current))
-		ptrace_join_stop();
-	else
-		stay_stopped();
 }
 
 /* ---- delivering ---- */
@@ -265,9 +236,7 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 	struct sig_action *slot = &t->task->sighand->action[sig - 1], a = *slot;
 	sigmask_t before = t->restore_mask ? t->saved_mask : t->blocked;
 	sigmask_t mask = t->blocked | a.mask;
-	bool stepping;
 
-	stepping = ptrace_step_pause();
 	restart_with_handler(tf, &a);
 	if (a.flags & SA_RESETHAND)
 		slot->handler = (uint64_t)SIG_DFL;
@@ -283,8 +252,6 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 		mask |= SIG_BIT(sig);
 	signal_set_mask(t, mask);
 	user_work |= USER_WORK_SPECIAL;
-	if (stepping)
-		ptrace_step_report();
 }
 
 /* One pending signal; false when there is none left that matters. */
@@ -297,11 +264,6 @@ static bool deliver_one(struct trapframe *tf)
 
 	if (sig == 0)
 		return false;
-	if (ptraced(current) && sig != SIGKILL) {
-		sig = ptrace_signal(sig, &info);
-		if (sig == 0 || current->killed)
-			return true;
-	}
 	h = t->sighand->action[sig - 1].handler;
 	if (h == (uint64_t)SIG_IGN)
 		return true;
@@ -320,16 +282,12 @@ static bool deliver_one(struct trapframe *tf)
 
 static void handle_signals(struct trapframe *tf)
 {
-	for (;;) {
+	do {
 		if (current->killed)
 			thread_exit_killed();
-		if (ptrace_stop_due(current))
-			join_stop();
-		else if (ptrace_trap_due(current))
-			ptrace_trap();
-		else if (!deliver_one(tf))
-			break;
-	}
+		if (current_task->stopped)
+			stay_stopped();
+	} while (current->killed || current_task->stopped || deliver_one(tf));
 	restart_without_handler(tf);
 	signal_mask_restore();
 	signal_recalc();
