@@ -22,7 +22,8 @@
  *   strace=1        print system calls, as strace would, to the log
  *   missing=1       print each path that was looked for in vain to the log
  *   stats=1         tell the host what the run has cost (kernel/linux/stats.c)
- *   debug=1         wait for a debugger before the program's first instruction (kernel/linux/debug.c)
+ *   debug=1         wait for a debugger before the program's first instruction
+ *                   (kernel/linux/debug.c)
  *   time=NS         wall-clock time at start, nanoseconds since 1970 (default: the RTC)
  *   init=1          reap orphans and pass signals on (default: the program itself is process 1's
  *                   child role)
@@ -35,6 +36,8 @@
  *   net=none        only the loopback device
  *   dns=ADDR        a name server; several in order of preference, before those of net=
  *   etc-net=1       write /etc/resolv.conf, hosts and hostname also where the image brings its own
+ *   privuser=0      PrivUser runs in ring 3, to measure and test what the protection does
+ *                   (default 1)
  * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new
  * wishes.
  */

@@ -21,6 +21,15 @@
 #define KWIN_BASE        0xffffc18000000000
 #define KWIN_END         0xffffc18040000000   /* 1 GiB */
 
+/*
+ * The page above the program's: the LDT of a space that has PrivUser (abi/privuser.h), nk's. In
+ * other spaces nothing is there, so that no selector of the LDT can be used.
+ */
+#define LDT_VA           0x7ffffffff000
+#define LDT_LEN          8                    /* descriptors of 8 bytes */
+/* PrivUser lies below: no other supervisor page may. */
+#define PRIV_END         0x100000000
+
 #define MAX_CORES        8
 
 /* Segment selectors; the order is fixed by SYSCALL/SYSRET. */
@@ -37,4 +46,5 @@
 #define VEC_IPI      0x41 /* look at your message rings */
 #define VEC_DEVICE0  0x50 /* first of the device vectors */
 #define VEC_DEVICES  32
+#define VEC_PRIVUSER 0x80 /* system calls of PrivUser: for rings 1 and 2 */
 #define VEC_SPURIOUS 0xff

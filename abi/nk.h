@@ -30,6 +30,11 @@ typedef struct { uint64_t v; } nk_space_t;
 /* programs only; W and X together are refused in the kernel's half, allowed for programs */
 #define NK_X 4u
 #define NK_REPLACE 8u /* NK_MAP: an entry that is there is replaced; without it E_EXIST */
+/*
+ * A page of PrivUser (ring 2): out of ring 3's reach. Programs only, below PRIV_END only, W or X
+ * but not both; the frame is mapped in no other way. NK_PROTECT takes it neither away nor adds it.
+ */
+#define NK_PRIV 16u
 
 enum nk_op_kind {
 	/*
@@ -75,6 +80,13 @@ enum nk_op_kind {
 	 * anything that is memory
 	 */
 	NK_DEVICE_MAP,
+	/*
+	 * space, base: a plain frame becomes the space's LDT, read-only for good, with the n <=
+	 * LDT_LEN descriptors at `frames` (8 bytes each); it goes with the space. E_EXIST when
+	 * there is one. Refused: every descriptor but those that PrivUser needs. P1: a gate leads to ring
+	 * 1, which is less than PrivUser's 2. P2: no 64-bit code in ring 2. (docs/nk.md)
+	 */
+	NK_LDT,
 	NK_OPS,
 };
 
@@ -134,6 +146,8 @@ enum nk_type {
 	NK_T_NK,     /* nk's own: data, stack, chunk headers, boot record; message rings */
 	NK_T_DATA,   /* this core's .data and .bss, trap stacks: never mapped again */
 	NK_T_IMAGE,  /* root image: read-only for ever */
+	NK_T_PRIV,   /* plain, and mapped as PrivUser */
+	NK_T_LDT,    /* a space's LDT */
 };
 
 struct nk_frame { /* one per frame, at chunk + NK_HDR_FRAMES */

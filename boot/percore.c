@@ -24,6 +24,7 @@ extern const char db_stack_start[], db_stack_top[], nmi_stack_start[], nmi_stack
 extern const char df_stack_start[], df_stack_top[], mc_stack_start[], mc_stack_top[];
 extern const char boot_stack_start[], boot_stack_top[];
 extern const char nk_trap_stubs[];
+extern const char priv_gate_top[];
 
 extern struct boot_info nk_boot_info;
 
@@ -284,6 +285,13 @@ static void fill_gdt(struct build *b)
 	gdt[SEL_TSS / 8] = (sizeof(struct nk_tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
 			   (tss >> 24 & 0xff) << 56;
 	gdt[SEL_TSS / 8 + 1] = tss >> 32;
+	/*
+	 * The LDT is where its address space has it, or nowhere: the register never changes. All of
+	 * its address is below 2^47.
+	 */
+	gdt[SEL_LDT / 8] = (LDT_LEN * 8 - 1) | (LDT_VA & 0xffffff) << 16 | 0x82ull << 40 |
+			   (LDT_VA >> 24 & 0xff) << 56;
+	gdt[SEL_LDT / 8 + 1] = LDT_VA >> 32;
 }
 
 static void fill_tss(struct build *b)
@@ -291,6 +299,7 @@ static void fill_tss(struct build *b)
 	struct nk_tss *tss = private(b, &nk_tss);
 
 	tss->rsp[0] = (uint64_t)trap_stack_top;
+	tss->rsp[1] = (uint64_t)priv_gate_top; /* the gates of PrivUser; no gate leads to ring 2 */
 	tss->ist[NK_IST_DB - 1] = (uint64_t)db_stack_top;
 	tss->ist[NK_IST_NMI - 1] = (uint64_t)nmi_stack_top;
 	tss->ist[NK_IST_DF - 1] = (uint64_t)df_stack_top;
@@ -316,15 +325,13 @@ static void fill_idt(struct build *b)
 
 	for (unsigned v = 0; v < NK_IDT_LEN; v++) {
 		uint64_t at = (uint64_t)nk_trap_stubs + v * 16;
-		bool program = v == 3 || v == 4; /* INT3, INTO */
+		/* INT3, INTO for programs; PrivUser's system calls for rings 1 and 2. */
+		uint8_t type = v == 3 || v == 4 ? 0xee : v == VEC_PRIVUSER ? 0xce : 0x8e;
 
-		idt[v] = (struct nk_gate){ (uint16_t)at,
-					   SEL_KCODE,
-					   ist_of(v),
-					   program ? 0xee : 0x8e,
-					   (uint16_t)(at >> 16),
-					   (uint32_t)(at >> 32),
-					   0 };
+		idt[v] = (struct nk_gate){
+			(uint16_t)at,         SEL_KCODE, ist_of(v), type, (uint16_t)(at >> 16),
+			(uint32_t)(at >> 32), 0
+		};
 	}
 }
 

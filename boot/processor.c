@@ -202,5 +202,4 @@ void processor_load_tables(void)
 	p.base = (uint64_t)nk_idt;
 	p.limit = NK_IDT_LEN * 16 - 1;
 	__asm__ volatile("lidt %0" ::"m"(p));
-	__asm__ volatile("lldt %w0" ::"r"(0));
 }

@@ -110,6 +110,8 @@ nk_take_over:
 	movl %eax, %gs
 	movl $SEL_TSS, %eax
 	ltr %ax                         /* sets the busy bit: needs WP clear */
+	movl $SEL_LDT, %eax
+	lldt %ax
 	call nk_first_audit
 	SET_WP
 	movq $boot_stack_top, %rsp

@@ -123,11 +123,16 @@ err_t chunk_check(const struct nk_op *op);
 void chunk_apply(const struct nk_op *op);
 err_t device_check(const struct nk_op *op);
 void device_apply(const struct nk_op *op);
+err_t ldt_check(const struct nk_op *op);
+void ldt_apply(const struct nk_op *op);
 
 /* E_REFUSED, with `reason` (static text) for nk_status. */
 err_t refuse(const char *reason);
 /* Frames of the operation in hand: copied from the caller, or made from base. */
 extern uint64_t nk_pages[NK_MAX_PAGES];
+
+/* ---- privgate.S: the only code of ring 1 ---- */
+extern const char nk_priv_enter[], nk_priv_exit[];
 
 /* ---- submit.c ---- */
 struct nk_result {

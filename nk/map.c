@@ -13,7 +13,7 @@
 #define LOOP static __attribute__((noinline))
 #define HOT  static inline __attribute__((always_inline))
 
-#define RIGHTS    (NK_R | NK_W | NK_X)
+#define RIGHTS    (NK_R | NK_W | NK_X | NK_PRIV)
 #define MAPS_MAX  (UINT32_MAX - NK_MAX_PAGES)
 #define WMAPS_MAX (UINT16_MAX - NK_MAX_PAGES)
 
@@ -27,7 +27,7 @@ static uint64_t root_of(nk_space_t space)
 /* The bits of an entry with these rights, without address. */
 static uint64_t rights_bits(uint32_t rights, bool program)
 {
-	uint64_t bits = program ? NK_PTE_P | NK_PTE_U : NK_PTE_P;
+	uint64_t bits = program && !(rights & NK_PRIV) ? NK_PTE_P | NK_PTE_U : NK_PTE_P;
 
 	if ((rights & RIGHTS) == 0)
 		return NK_PTE_HELD;
@@ -45,12 +45,24 @@ static bool range_within(const struct nk_op *op, uint64_t start, uint64_t end)
 	return op->va >= start && op->va < end && op->n <= (end - op->va) >> PAGE_SHIFT;
 }
 
+/* Supervisor pages of a program's half: PrivUser's, below PRIV_END. The range was checked. */
+static err_t priv_check(const struct nk_op *op)
+{
+	if (!(op->rights & NK_R) || (op->rights & (NK_W | NK_X)) == (NK_W | NK_X))
+		return E_INVAL;
+	if (op->va + op->n * PAGE_SIZE > PRIV_END)
+		return refuse("PrivUser above 4 GiB");
+	return OK;
+}
+
 /* Space and range of any operation on entries. */
 static err_t range_check(const struct nk_op *op, nk_space_t space)
 {
 	if (op->rights & ~(RIGHTS | NK_REPLACE))
 		return E_INVAL;
 	if (space.v == 0) {
+		if (op->rights & NK_PRIV)
+			return E_INVAL;
 		if (!range_within(op, KWIN_BASE, KWIN_END))
 			return E_INVAL;
 		if (op->rights & NK_X)
@@ -61,7 +73,13 @@ static err_t range_check(const struct nk_op *op, nk_space_t space)
 		return E_INVAL;
 	if (!space_is_program(space))
 		return refuse("not an address space of this core");
-	return OK;
+	return op->rights & NK_PRIV ? priv_check(op) : OK;
+}
+
+/* The type that frames of the operation have, or get. */
+static enum nk_type type_of_op(const struct nk_op *op)
+{
+	return op->space.v == 0 ? NK_T_WINDOW : op->rights & NK_PRIV ? NK_T_PRIV : NK_T_USER;
 }
 
 /* How many of the `left` pages from va lie in one level-1 table. */
@@ -143,8 +161,11 @@ HOT void entry_unref(struct cursor *c, uint64_t entry)
 	if (f == NULL)
 		return;
 	f->wmaps -= (entry & NK_PTE_W) != 0;
-	if (--f->maps == 0)
-		f->type = NK_T_PLAIN;
+	if (--f->maps != 0)
+		return;
+	if (f->type == NK_T_LDT)
+		frame_protect(entry & NK_PTE_ADDR, true);
+	f->type = NK_T_PLAIN;
 }
 
 /* ---- NK_MAP ---- */
@@ -152,18 +173,18 @@ HOT void entry_unref(struct cursor *c, uint64_t entry)
 /* Why the frame may not be mapped so; OK for what only looks unusual (root image). */
 static err_t frame_reason(const struct nk_op *op, uint64_t pa, const struct nk_frame *f)
 {
-	bool program = op->space.v != 0;
-
 	if ((pa & PAGE_MASK) != 0)
 		return E_INVAL;
 	if (frame_is_image(pa)) {
 		if (op->rights & NK_W)
 			return refuse("writable mapping of the root image");
-		return program ? OK : refuse("window on the root image");
+		return type_of_op(op) == NK_T_USER
+			       ? OK
+			       : refuse("window on, or PrivUser of, the root image");
 	}
 	if (f == NULL)
 		return refuse("frame is not memory of this core");
-	if (f->type != NK_T_PLAIN && f->type != (program ? NK_T_USER : NK_T_WINDOW))
+	if (f->type != NK_T_PLAIN && f->type != type_of_op(op))
 		return refuse("frame has a type that may not be mapped here");
 	return refuse("too many mappings of one frame");
 }
@@ -184,7 +205,7 @@ HOT bool image_usual(uint64_t pa, enum nk_type type, bool writable)
 LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned n,
 			 const uint64_t *slot)
 {
-	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
+	enum nk_type type = type_of_op(op);
 	bool writable = op->rights & NK_W;
 	struct cursor c = CURSOR_NEW;
 
@@ -216,7 +237,7 @@ static bool is_image_run(const struct nk_op *op)
 	uint64_t off = op->base.v - nk_record.image.start;
 
 	return op->frames == NULL && op->space.v != 0 && (op->base.v & PAGE_MASK) == 0 &&
-	       (op->rights & (NK_W | NK_REPLACE)) == 0 && off < len &&
+	       (op->rights & (NK_W | NK_REPLACE | NK_PRIV)) == 0 && off < len &&
 	       op->n <= (len - off) >> PAGE_SHIFT;
 }
 
@@ -255,7 +276,7 @@ err_t map_check(const struct nk_op *op)
 LOOP int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint64_t *slot,
 		 uint64_t va)
 {
-	enum nk_type type = op->space.v != 0 ? NK_T_USER : NK_T_WINDOW;
+	enum nk_type type = type_of_op(op);
 	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
 	struct cursor c = CURSOR_NEW;
 	int added = 0;
@@ -372,9 +393,16 @@ void unmap_apply(const struct nk_op *op)
 
 /* ---- NK_PROTECT, NK_PROTECT_RO ---- */
 
-/* May the frame of this entry be written from now on? */
-static err_t grow_check(struct cursor *c, uint64_t entry)
+/* May this entry get the rights? A page stays in PrivUser, or out of it, and W needs counts. */
+static err_t grow_check(const struct nk_op *op, struct cursor *c, uint64_t entry)
 {
+	const struct nk_frame *f = counted(c, entry);
+	bool priv = f != NULL && f->type == NK_T_PRIV;
+
+	if ((op->rights & RIGHTS) != 0 && priv != ((op->rights & NK_PRIV) != 0))
+		return refuse("page would leave PrivUser, or enter it");
+	if (!(op->rights & NK_W))
+		return OK;
 	if (frame_is_image(entry & NK_PTE_ADDR))
 		return refuse("writable mapping of the root image");
 	if (!(entry & NK_PTE_W) && counts_full(frame_lookup_cached(c, entry & NK_PTE_ADDR), true))
@@ -391,7 +419,7 @@ err_t protect_check(const struct nk_op *op)
 	TRY(range_check(op, op->space));
 	if (op->rights & NK_REPLACE)
 		return E_INVAL;
-	if (!(op->rights & NK_W))
+	if (!(op->rights & NK_W) && op->va >= PRIV_END)
 		return OK;
 	for (unsigned left = op->n; left > 0;) {
 		const uint64_t *table = table_find(root, va);
@@ -401,7 +429,7 @@ err_t protect_check(const struct nk_op *op)
 			uint64_t e = table[table_index(va, 1) + i];
 
 			if (NK_PTE_THERE(e))
-				TRY(grow_check(&c, e));
+				TRY(grow_check(op, &c, e));
 		}
 		va += run * PAGE_SIZE;
 		left -= run;
@@ -545,7 +573,7 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 			entry_change(&c, op->space.v, va + (i - first) * PAGE_SIZE, &from[i],
 				     e & mask & ~(NK_PTE_ADDR | PTE_SEEN));
 		to[i] = e & mask;
-		entry_ref(&c, to[i], NK_T_USER);
+		entry_ref(&c, to[i], counted(&c, e)->type);
 		added++;
 	}
 	nk_stat.pages += added;

@@ -84,6 +84,11 @@ static err_t perform(const struct nk_op *op)
 		TRY(device_check(op));
 		device_apply(op);
 		return OK;
+	case NK_LDT:
+		TRY(op->frames != NULL ? pages_in(op) : E_INVAL);
+		TRY(ldt_check(op));
+		ldt_apply(op);
+		return OK;
 	default: return E_INVAL;
 	}
 }

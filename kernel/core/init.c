@@ -66,10 +66,10 @@ static const struct step {
 	const char *name;
 	err_t (*init)(void);
 } steps[] = {
-	{ "traps", traps_up },       { "clock", clock_up },  { "log", log_up },
-	{ "messages", messages_up }, { "memory", mem_init }, { "tasks", task_init },
-	{ "time", wall_clock_up },   { "files", vfs_init },  { "network", net_init },
-	{ "linux", linux_init },
+	{ "traps", traps_up },       { "clock", clock_up },         { "log", log_up },
+	{ "messages", messages_up }, { "memory", mem_init },        { "tasks", task_init },
+	{ "time", wall_clock_up },   { "files", vfs_init },         { "network", net_init },
+	{ "linux", linux_init },     { "privuser", privuser_init },
 };
 
 static void run_steps(void)

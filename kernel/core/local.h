@@ -10,6 +10,7 @@ err_t task_init(void) MUST_CHECK;
 err_t vfs_init(void) MUST_CHECK;
 err_t net_init(void) MUST_CHECK;
 err_t linux_init(void) MUST_CHECK;
+err_t privuser_init(void) MUST_CHECK;
 err_t linux_run_program(void) MUST_CHECK; /* process 1, runnable */
 NORETURN void sched_run(void);
 bool kstack_is_guard(uint64_t addr);

@@ -26,7 +26,8 @@ static bool is_there(struct aspace *a, uint64_t va, bool write)
 
 static err_t populate_area(struct aspace *a, struct vma *v, uint64_t addr, uint64_t end, bool write)
 {
-	if ((v->flags & VM_PROT) == 0 || (write && (v->flags & VM_WRITE) == 0))
+	if ((v->flags & VM_PROT) == 0 || (write && (v->flags & VM_WRITE) == 0) ||
+	    (v->flags & VM_PRIV) != 0)
 		return E_FAULT;
 	for (; addr < end; addr += PAGE_SIZE) {
 		uint64_t n = PAGES(end - addr);
@@ -133,6 +134,8 @@ err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len, int advice)
 		return E_INVAL;
 	if (end > USER_END)
 		return E_NOMEM;
+	if (area_is_sealed(a, addr, end))
+		return E_PERM;
 	switch (advice) {
 	case MADV_DONTNEED: return for_areas(a, addr, end, drop_part);
 	case MADV_FREE: return for_areas(a, addr, end, free_part);
@@ -165,7 +168,9 @@ static paddr_t reach(struct aspace *a, uint64_t va, bool write, bool force)
 	struct vma *v = aspace_find(a, va);
 	uint64_t e;
 
-	if (v == NULL || (!force && (v->flags & (write ? VM_WRITE : VM_PROT)) == 0))
+	/* PrivUser is nobody's, whoever asks: ptrace, /proc/PID/mem, a crash report. */
+	if (v == NULL || (v->flags & VM_PRIV) != 0 ||
+	    (!force && (v->flags & (write ? VM_WRITE : VM_PROT)) == 0))
 		return PADDR_NONE;
 	if (write && (v->flags & (VM_SHARED | VM_WRITE)) == VM_SHARED)
 		return PADDR_NONE; /* would change what others see */

@@ -61,6 +61,17 @@ struct vma *area_prev(struct vma *v)
 	return area_of(tree_prev(&v->node));
 }
 
+bool area_is_sealed(struct aspace *a, uint64_t start, uint64_t end)
+{
+	if (a->priv == NULL) /* all there are come with it */
+		return false;
+	for (struct vma *v = area_at_or_after(a, start); v != NULL && v->start < end;
+	     v = aspace_next(v))
+		if ((v->flags & VM_SEALED) != 0)
+			return true;
+	return false;
+}
+
 bool area_range_free(struct aspace *a, uint64_t start, uint64_t end)
 {
 	struct vma *v = area_at_or_after(a, start);
@@ -254,7 +265,7 @@ void area_split(struct vma *v, uint64_t at, struct vma *spare)
 bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uint64_t pgoff,
 		const char *name)
 {
-	if (((low->flags | flags) & (VM_SPECIAL | VM_STACK)) != 0)
+	if (((low->flags | flags) & (VM_SPECIAL | VM_STACK | VM_SEALED)) != 0)
 		return false;
 	return low->flags == flags && low->obj == obj && low->name == name &&
 	       (obj == NULL || low->pgoff + PAGES(low->end - low->start) == pgoff);
@@ -299,5 +310,7 @@ uint32_t area_rights(const struct vma *v)
 		rights |= NK_W;
 	if ((v->flags & VM_EXEC) != 0)
 		rights |= NK_X;
+	if ((v->flags & VM_PRIV) != 0)
+		rights |= NK_PRIV;
 	return rights;
 }

@@ -4,6 +4,7 @@
 #include "kernel/mem/mem.h"
 
 struct aspace *aspace_current;
+void (*aspace_priv_release)(struct aspace *a);
 /* The space that the core started with: no program in it. Loaded when the current one ends. */
 static nk_space_t bare_space;
 
@@ -113,6 +114,8 @@ static void space_destroy(struct aspace *a)
 		panic("nk does not destroy a space: %s", err_text(err));
 	batch_commit();
 	space_free_areas(a);
+	if (a->priv != NULL)
+		aspace_priv_release(a);
 	space_release(a);
 }
 
@@ -133,7 +136,8 @@ bool aspace_check(struct aspace *a, uint64_t addr, uint64_t len, uint32_t prot)
 	if (end < addr || end > USER_END)
 		return false;
 	for (v = area_at_or_after(a, addr); addr < end; v = aspace_next(v)) {
-		if (v == NULL || v->start > addr || (v->flags & prot) != prot)
+		if (v == NULL || v->start > addr || (v->flags & prot) != prot ||
+		    (v->flags & VM_PRIV) != 0)
 			return false;
 		addr = v->end;
 	}
@@ -145,6 +149,8 @@ err_t aspace_futex_key(struct aspace *a, uint64_t addr, bool shared, struct fute
 	struct vma *v;
 
 	if (addr >= USER_END)
+		return E_FAULT;
+	if (a->priv != NULL && (v = aspace_find(a, addr)) != NULL && (v->flags & VM_PRIV) != 0)
 		return E_FAULT;
 	*out = (struct futex_key){ a, addr };
 	if (!shared)

@@ -56,6 +56,12 @@ static inline void vmobject_init(struct vmobject *o, const struct vmobject_ops *
 #define VM_SPECIAL    256u /* vdso, vvar: not to be unmapped by accident of merging */
 #define VM_DONTFORK   512u
 #define VM_WIPEONFORK 1024u
+/*
+ * PrivUser: supervisor pages that ring 3 cannot reach, nor the kernel on its behalf. Not split, not
+ * changed, not looked into by anything here but aspace_priv_*. Always sealed.
+ */
+#define VM_PRIV   2048u
+#define VM_SEALED 4096u /* stays as it is until the space ends: unmap, protect... give E_PERM */
 
 struct vma {
 	struct tree_node node;
@@ -90,6 +96,7 @@ struct aspace {
 	uint64_t id, parent_id;
 	uint32_t early;
 	uint64_t limit_as, limit_data, limit_stack; /* bytes, from rlimits */
+	struct privuser *priv;                      /* kernel/dom's; NULL: none */
 	uint32_t membarrier; /* MEMBARRIER_CMD_REGISTER_* that the program has made */
 	bool reaped;
 };
@@ -158,6 +165,23 @@ void vmobject_truncate(struct vmobject *obj, uint64_t pgoff);
  */
 size_t aspace_read(struct aspace *a, uint64_t addr, void *buf, size_t len);
 size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len, bool force);
+
+/* ---- PrivUser (priv.c): what only kernel/dom asks for ---- */
+
+/*
+ * Areas for PrivUser, or sealed ones beside it, are made with aspace_map and these flags; pages
+ * come by faults. Copy `len` bytes of the calling program's memory into PrivUser at `addr`,
+ * whatever its rights. E_FAULT, E_NOMEM.
+ */
+err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t len) MUST_CHECK;
+/* A fault of PrivUser, or of the kernel on its behalf, in its own memory. As aspace_fault. */
+enum fault_result aspace_priv_fault(struct aspace *a, uint64_t addr, uint32_t code);
+/* Drop the pages of [addr, +len), which are zeroed when nobody else has them. */
+void aspace_priv_drop(struct aspace *a, uint64_t addr, uint64_t len);
+/* Drop the areas of a set-up that failed. */
+void aspace_priv_unmap(struct aspace *a, uint64_t addr, uint64_t len);
+/* Called when a space with priv ends, after its pages are gone; set by kernel/dom. */
+extern void (*aspace_priv_release)(struct aspace *a);
 
 /*
  * A shared anonymous object of `pages` pages (MAP_SHARED|MAP_ANONYMOUS, shm). refs = 1. NULL: out

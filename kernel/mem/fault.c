@@ -194,6 +194,14 @@ static void settle(struct fill *f, uint64_t n)
 	aspace_count_pages(f->a, count);
 }
 
+/* What goes to PrivUser is zeroed at its end. */
+static void mark_secret(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (!paddr_is_none(frame[i]))
+			frame_at(frame[i])->flags |= FRAME_IS_SECRET;
+}
+
 /* Map frame[] at f->lo. The references go to the entries, or are dropped on an error. */
 static enum fault_result put_frames(struct fill *f, uint32_t rights, bool replace)
 {
@@ -207,6 +215,8 @@ static enum fault_result put_frames(struct fill *f, uint32_t rights, bool replac
 	err_t err;
 
 	read_old(f, n, replace);
+	if ((f->v->flags & VM_PRIV) != 0)
+		mark_secret(n);
 	err = nk_submit(&op, 1, NULL);
 	if (err != OK) {
 		log_error("page at 0x%llx cannot be mapped: %s", (unsigned long long)f->page,
@@ -535,19 +545,12 @@ static struct vma *grow_stack(struct aspace *a, uint64_t page)
 	return v;
 }
 
-enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code)
+/* A fault in v's page, by somebody who may reach the area if its rights say so. */
+static enum fault_result area_fault(struct aspace *a, struct vma *v, uint64_t page, uint32_t code)
 {
-	uint64_t page = ALIGN_DOWN(addr, PAGE_SIZE), e;
 	bool write = (code & PF_WRITE) != 0;
-	struct vma *v;
+	uint64_t e;
 
-	if (addr >= USER_END)
-		return FAULT_MAPERR;
-	v = aspace_find(a, page);
-	if (v == NULL)
-		v = grow_stack(a, page);
-	if (v == NULL)
-		return FAULT_MAPERR;
 	if (write                    ? (v->flags & VM_WRITE) == 0
 	    : (code & PF_FETCH) != 0 ? (v->flags & VM_EXEC) == 0
 				     : (v->flags & VM_PROT) == 0)
@@ -557,5 +560,36 @@ enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code)
 		return FAULT_OK; /* served meanwhile; the processor remembered the old entry */
 	BUG_ON(NK_PTE_THERE(e) &&
 	       (e & NK_PTE_P) == 0); /* held entries belong to areas without rights */
-	return fault_serve(a, v, page, write, 0);
+	/*
+	 * PrivUser's stacks lie above pages that are to stay empty: no page but the one asked for.
+	 */
+	return fault_serve(a, v, page, write, (v->flags & VM_PRIV) != 0 ? 1 : 0);
+}
+
+enum fault_result aspace_fault(struct aspace *a, uint64_t addr, uint32_t code)
+{
+	uint64_t page = ALIGN_DOWN(addr, PAGE_SIZE);
+	struct vma *v;
+
+	if (addr >= USER_END)
+		return FAULT_MAPERR;
+	v = aspace_find(a, page);
+	if (v == NULL)
+		v = grow_stack(a, page);
+	if (v == NULL)
+		return FAULT_MAPERR;
+	if ((v->flags & VM_PRIV) != 0)
+		return FAULT_ACCERR;
+	return area_fault(a, v, page, code);
+}
+
+enum fault_result aspace_priv_fault(struct aspace *a, uint64_t addr, uint32_t code)
+{
+	struct vma *v = aspace_find(a, addr);
+
+	if (v == NULL)
+		return FAULT_MAPERR;
+	if ((v->flags & VM_PRIV) == 0)
+		return FAULT_ACCERR;
+	return area_fault(a, v, ALIGN_DOWN(addr, PAGE_SIZE), code);
 }

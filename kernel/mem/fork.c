@@ -291,7 +291,8 @@ static void map_hot_pages(struct aspace *to, struct aspace *from)
 {
 	for (unsigned i = 0; i < nhot; i++) {
 		memcpy(dm_ptr(hot[i].copy), dm_ptr(hot[i].frame), PAGE_SIZE);
-		frame_at(hot[i].copy)->flags |= FRAME_IS_ANON;
+		frame_at(hot[i].copy)->flags |= FRAME_IS_ANON |
+						(frame_at(hot[i].frame)->flags & FRAME_IS_SECRET);
 		frame_at(hot[i].frame)->flags &= (uint8_t)~FRAME_IS_AHEAD; /* it was written */
 		frame_at(hot[i].frame)->refs--; /* the clone's entry does not stay */
 	}

@@ -233,6 +233,8 @@ static void release(paddr_t pa, struct frame *f)
 
 	BUG_ON((f->flags & FRAME_IS_SLAB) != 0);
 	check_unmapped(pa, order);
+	if ((f->flags & FRAME_IS_SECRET) != 0)
+		memset(dm_ptr(pa), 0, PAGE_SIZE << order);
 	f->flags = FRAME_IS_OURS;
 	if (order != 0) {
 		allocator->free(&state, number_of(pa), order);

@@ -27,6 +27,8 @@ struct frame { /* 16 bytes, in the chunk's header; found by frame_of() */
 #define FRAME_IS_ANON  32u /* a program's private page: no object knows it */
 #define FRAME_IS_AHEAD 64u /* a private copy of an object's page; the dirty bits tell if written */
 
+#define FRAME_IS_SECRET 128u /* PrivUser's: zeroed before it is free again */
+
 #define FRAME_ZERO    1u /* fill with zeros */
 #define FRAME_RESERVE 2u /* may use the last reserve (paths that free memory) */
 

@@ -68,6 +68,8 @@ err_t aspace_unmap(struct aspace *a, uint64_t addr, uint64_t len)
 	if ((addr & PAGE_MASK) != 0 || len == 0 || !checked_align_up(len, PAGE_SIZE, &len) ||
 	    !range_inside(addr, len, 0, USER_END))
 		return E_INVAL;
+	if (area_is_sealed(a, addr, addr + len))
+		return E_PERM;
 	TRY(spare_for_cut(a, addr, addr + len, &spare));
 	areas_cut(a, addr, addr + len, &spare);
 	kmem_free(spare);
@@ -143,6 +145,8 @@ err_t aspace_map(struct aspace *a, uint64_t *addr, uint64_t len, uint32_t flags,
 	if (!checked_align_up(len, PAGE_SIZE, &len) || !checked_add(pgoff, PAGES(len), &last))
 		return E_NOMEM;
 	TRY(find_place(a, *addr, len, how, &start));
+	if (how == MAP_AT_FIXED && area_is_sealed(a, start, start + len))
+		return E_PERM;
 	TRY(area_check_limits(a, len, flags));
 	if (a->nareas >= AREAS_MAX)
 		return E_NOMEM;
@@ -327,6 +331,8 @@ err_t aspace_protect(struct aspace *a, uint64_t addr, uint64_t len, uint32_t pro
 		return E_NOMEM;
 	if (len == 0)
 		return OK;
+	if (area_is_sealed(a, addr, addr + len))
+		return E_PERM;
 	return change_range(a, addr, addr + len, VM_PROT, prot, true);
 }
 

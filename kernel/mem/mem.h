@@ -133,6 +133,8 @@ bool area_alike(const struct vma *low, uint32_t flags, struct vmobject *obj, uin
 uint64_t area_find_gap(struct aspace *a, uint64_t len);
 /* Addresses up to `end` became free. */
 void area_forget_gap(struct aspace *a, uint64_t end);
+/* Does [start, end) touch a sealed area? */
+bool area_is_sealed(struct aspace *a, uint64_t start, uint64_t end);
 /* Is [start, end) free (guard gaps not counted)? */
 bool area_range_free(struct aspace *a, uint64_t start, uint64_t end);
 /*

@@ -2,7 +2,7 @@
 # Memory: frames, kernel objects, programs' address spaces, and the only way to a program's bytes.
 DEPS := abi base x86 core
 SRCS := chunk.c frame.c reclaim.c batch.c kmem.c kstack.c area.c walk.c aspace.c fork.c map.c remap.c fault.c access.c object.c \
-	ubuf.c uio.c
+	priv.c ubuf.c uio.c
 
 KTESTS := test/k_mem.c
 
@@ -10,7 +10,7 @@ KTESTS := test/k_mem.c
 UNIT := test/u_frame.c test/u_kmem.c test/u_aspace.c test/u_map.c test/u_ubuf.c
 MEM_ON_HOST := chunk.c frame.c reclaim.c batch.c kmem.c kstack.c area.c walk.c aspace.c fork.c map.c remap.c fault.c access.c object.c \
 	test/machine.c comp/alloc/buddy/buddy.c \
-	nk/map.c nk/frame.c nk/space.c nk/memory.c nk/read.c nk/submit.c nk/tlb.c nk/table.c
+	nk/ldt.c nk/map.c nk/frame.c nk/space.c nk/memory.c nk/read.c nk/submit.c nk/tlb.c nk/table.c
 MEM_MODEL := -iquote kernel/mem/test/shadow -iquote nk/test/model
 UNIT_SRCS_u_frame := $(MEM_ON_HOST)
 UNIT_SRCS_u_kmem := $(MEM_ON_HOST)

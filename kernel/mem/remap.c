@@ -176,6 +176,9 @@ err_t aspace_remap(struct aspace *a, uint64_t old, uint64_t old_len, uint64_t ne
 	    !checked_align_up(new_len, PAGE_SIZE, &r.new_len))
 		return E_INVAL;
 	TRY(check_args(&r));
+	if (area_is_sealed(a, old, old + (r.old_len != 0 ? r.old_len : PAGE_SIZE)) ||
+	    ((flags & MREMAP_FIXED) != 0 && area_is_sealed(a, r.new, r.new + r.new_len)))
+		return E_PERM;
 	r.v = aspace_find(a, old);
 	if (r.v == NULL)
 		return E_FAULT;

@@ -23,7 +23,3 @@ struct inet_port {
 /* A connection begins and ends to use the port. */
 void inet_port_hold(struct inet_port *p, bool reusable);
 void inet_port_release(struct inet_port *p, bool reusable);
-
-/* ---- net.c ---- */
-/* How many bytes of data the interface of this connection takes in one packet; 0: one segment. */
-uint32_t net_gso_max(const struct tcp_pcb *pcb);

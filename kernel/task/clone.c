@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
@@ -82,8 +83,11 @@ static err_t check_limit(void)
 
 static err_t clone_mm(struct task *t, const struct task *from, uint64_t flags)
 {
-	if (!(flags & CLONE_VM))
-		return aspace_fork(from->mm, &t->mm);
+	if (!(flags & CLONE_VM)) {
+		TRY(privuser_wait_idle());
+		TRY(aspace_fork(from->mm, &t->mm));
+		return privuser_fork(from->mm, t->mm);
+	}
 	aspace_get(from->mm);
 	t->mm = from->mm;
 	return OK;
@@ -291,6 +295,7 @@ static err_t make(const struct trapframe *tf, const struct clone_args_k *a, stru
 		release_process(task);
 		return err;
 	}
+	privuser_thread_start(t);
 	sched_prepare(t);
 	*out = t;
 	return OK;

@@ -13,6 +13,7 @@
 #include "base/fmt.h"
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
 #include "kernel/vfs/fd.h"
@@ -445,6 +446,7 @@ static void take_space(struct exec *x)
 	t->mm = x->mm;
 	x->mm = NULL;
 	aspace_load(t->mm);
+	privuser_switch_in(current);
 	aspace_put(old);
 }
 

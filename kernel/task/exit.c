@@ -8,6 +8,7 @@
  * it.
  */
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
 #include "kernel/vfs/fd.h"
@@ -63,6 +64,7 @@ void thread_leave_program(struct thread *t)
 {
 	uint32_t zero = 0;
 
+	privuser_thread_end(t);
 	futex_robust_exit(t);
 	futex_pi_exit(t);
 	if (t->clear_tid != 0 && (t->task->nthreads > 1 || t->task->mm->refs > 1)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Traps from a program: page faults that can be served, and exceptions that become signals. */
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/task/internal.h"
 
 #define VEC_DE 0
@@ -27,12 +28,20 @@ static bool from_user(const struct trapframe *tf)
 
 /* ---- page faults ---- */
 
+/* The fault of a program, or of the kernel on its behalf or on PrivUser's. */
+static enum fault_result serve(bool inner, uint64_t addr, uint32_t code)
+{
+	struct aspace *a = current_task->mm;
+
+	return inner ? aspace_priv_fault(a, addr, code) : aspace_fault(a, addr, code);
+}
+
 /*
  * Make room, by somebody's end if need be, and try again. A program's own access may wait until
  * those who end have given their memory back: it is simply done again. A copy of the kernel's
  * cannot wait. False: current is to end.
  */
-static bool out_of_memory(bool can_wait, uint64_t addr, uint32_t code)
+static bool out_of_memory(bool can_wait, bool inner, uint64_t addr, uint32_t code)
 {
 	struct thread *t = current;
 	enum fault_result r = FAULT_NOMEM;
@@ -45,9 +54,17 @@ static bool out_of_memory(bool can_wait, uint64_t addr, uint32_t code)
 		if (!oom_kill())
 			task_begin_exit(t->task, SIGKILL);
 		if (!t->task->exiting)
-			r = aspace_fault(t->task->mm, addr, code);
+			r = serve(inner, addr, code);
 	}
 	return r == FAULT_OK;
+}
+
+void task_out_of_memory(void)
+{
+	if (oom_somebody_ends())
+		sched_yield();
+	else if (!oom_kill())
+		task_begin_exit(current_task, SIGKILL);
 }
 
 static void fault_signal(uint64_t addr, uint32_t code, enum fault_result r)
@@ -73,6 +90,7 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 {
 	struct thread *t = current;
 	enum fault_result r;
+	bool inner;
 
 	if (t == NULL || t->task->mm == NULL || t->task->mm != aspace_current)
 		return false;
@@ -85,16 +103,19 @@ static bool page_fault(struct trapframe *tf, uint64_t addr, uint32_t code)
 		signal_fault(SIGSEGV, SI_KERNEL, 0, VEC_GP, 0);
 		return true;
 	}
-	r = aspace_fault(t->task->mm, addr, code);
+	inner = !from_user(tf) && privuser_is_calling(t);
+	r = serve(inner, addr, code);
 	if (r == FAULT_OK) {
 		t->minflt++;
 		t->last_fault_rip = tf->rip;
 		return true;
 	}
 	if (r == FAULT_NOMEM)
-		return out_of_memory(from_user(tf), addr, code) || from_user(tf);
-	if (from_user(tf))
+		return out_of_memory(from_user(tf), inner, addr, code) || from_user(tf);
+	if (from_user(tf)) {
+		privuser_check_lost(tf, addr);
 		fault_signal(addr, code, r);
+	}
 	return from_user(tf);
 }
 
@@ -129,10 +150,21 @@ static int fpu_code(void)
 	return bits & 32 ? FPE_FLTRES : FPE_FLTUNK;
 }
 
+/*
+ * What a handler is told. A selector that the processor refused may have come from memory that
+ * the program cannot read: emulators have been seen to read frames with the kernel's rights.
+ */
+static uint64_t told_error(const struct trapframe *tf)
+{
+	return current_task->mm->priv != NULL ? 0 : tf->error;
+}
+
 static void user_exception(struct trapframe *tf, uint64_t addr)
 {
 	int vec = (int)tf->vector;
 
+	if (privuser_serve_off(tf))
+		return;
 	switch (vec) {
 	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0); return;
 	case VEC_DB: signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0); return;
@@ -142,13 +174,13 @@ static void user_exception(struct trapframe *tf, uint64_t addr)
 	case VEC_XF: signal_fault(SIGFPE, fpu_code(), tf->rip, vec, 0); return;
 	case VEC_AC: signal_fault(SIGBUS, BUS_ADRALN, 0, vec, tf->error); return;
 	case VEC_NP:
-	case VEC_SS: signal_fault(SIGBUS, SI_KERNEL, 0, vec, tf->error); return;
+	case VEC_SS: signal_fault(SIGBUS, SI_KERNEL, 0, vec, told_error(tf)); return;
 	case VEC_PF: /* an address that is no program's */
 		signal_fault(SIGSEGV, SEGV_MAPERR, addr, vec,
 			     tf->error | (addr >= USER_END ? PF_PRESENT : 0));
 		return;
 	default: /* general protection, overflow, bounds, segments */
-		signal_fault(SIGSEGV, SI_KERNEL, 0, vec, tf->error);
+		signal_fault(SIGSEGV, SI_KERNEL, 0, vec, told_error(tf));
 		return;
 	}
 }

@@ -11,6 +11,7 @@
  * neither; DEAD = its stack is freed by the thread that runs next.
  */
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/msg/msg.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
@@ -19,7 +20,6 @@
 #define TICK_NS (10 * NS_PER_MS)
 
 struct thread *current;
-bool (*sched_rest_hook)(bool idle);
 static struct thread *stack_owner; /* whose kernel stack we are on; NULL: the boot stack */
 static struct thread
 	*to_free; /* dead, and its stack is not in use any more after the next switch */
@@ -186,6 +186,7 @@ static void load_program(struct thread *t)
 		aspace_load(mm);
 	load_bases(t);
 	fpu_switch(t->fpu);
+	privuser_switch_in(t);
 }
 
 static void become(struct thread *t)
@@ -248,8 +249,6 @@ static struct thread *wait_for_runnable(void)
 	struct thread *t;
 
 	while ((t = take_next()) == NULL) {
-		if (sched_rest_hook != NULL && sched_rest_hook(true))
-			continue;
 		if (!msg_idle(&nrunnable))
 			x86_wait_for_interrupt();
 	}
@@ -259,12 +258,9 @@ static struct thread *wait_for_runnable(void)
 /* Find the next thread; the core may idle before there is one. */
 static struct thread *next_thread(void)
 {
-	struct thread *t;
+	struct thread *t = take_next();
 	uint64_t now;
 
-	if (sched_rest_hook != NULL)
-		(void)sched_rest_hook(false);
-	t = take_next();
 	if (t != NULL || back_to_boot)
 		return t;
 	t = wait_for_runnable();
@@ -280,6 +276,11 @@ static void leave(struct thread *t)
 	t->work = user_work & ~USER_WORK_RESCHED;
 	if (t->task->mm != NULL)
 		sched_save_bases(t);
+	if (t->priv != NULL) {
+		privuser_switch_out(t);
+		/* Ring 2 can load FS and GS, and with them another base. */
+		loaded_fs = loaded_gs = UINT64_MAX;
+	}
 	current = NULL;
 }
 

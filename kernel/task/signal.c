@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/dom/privuser.h"
 #include "kernel/task/internal.h"
 
 #define SYSCALL_INSN_LEN 2
@@ -293,8 +294,27 @@ static void handle_signals(struct trapframe *tf)
 	signal_recalc();
 }
 
+/*
+ * On the way back to PrivUser: signals, stops and debuggers wait until the thread is in ring 3 (the
+ * gate asks for us when something waits), but nothing delays the end.
+ */
+static void inner_return_work(void)
+{
+	for (;;) {
+		if (current->killed)
+			thread_exit_killed();
+		if (!(user_work & USER_WORK_RESCHED))
+			return;
+		sched_preempt();
+	}
+}
+
 void user_return_work(struct trapframe *tf)
 {
+	if (privuser_is_inside(tf)) {
+		inner_return_work();
+		return;
+	}
 	while (user_work & (USER_WORK_SIGNAL | USER_WORK_RESCHED)) {
 		if (user_work & USER_WORK_SIGNAL)
 			handle_signals(tf);

@@ -180,6 +180,7 @@ struct thread {
 	uint64_t nvcsw, nivcsw, minflt, majflt;
 	uint64_t trap_no, trap_error, trap_addr; /* of the last fault, for signal frames */
 	uint64_t last_fault_rip;
+	struct priv_thread *priv; /* kernel/dom's: its stack in PrivUser, or NULL */
 	struct {
 		bool waiting, acquired;
 		uint64_t word;
@@ -384,6 +385,11 @@ extern void (*task_exit_hook)(struct task *t);
 extern err_t (*task_share_undo_hook)(struct task *child);
 /* The rest of a crash report, about what the personality knows. */
 extern void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
+/*
+ * Memory ran out while the current thread's program needed some that it can ask for again: makes
+ * room by somebody's end, maybe its own. MAY_SWITCH
+ */
+void task_out_of_memory(void);
 extern void (*task_oom_hook)(struct task *t); /* t is about to be killed for want of memory */
 
 /*

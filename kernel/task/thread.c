@@ -319,9 +319,6 @@ err_t task_init(void)
 		list_init(&tasks_by_pid[i]);
 	}
 	task_init_fields(&kernel_task);
-	kernel_task.cred.cap_effective = kernel_task.cred.cap_permitted = ~0ull;
-	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
-		kernel_task.rlimit[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
 	kernel_task.sighand = sighand_create();
 	if (kernel_task.sighand == NULL)
 		return E_NOMEM;

@@ -8,6 +8,7 @@
  * the trap vectors and jumps here.
  */
 #include "abi/layout.h"
+#include "abi/privuser.h"
 #include "kernel/x86/frame.h"
 
 #define RFLAGS_IF   0x00000200
@@ -42,6 +43,27 @@ recent_calls_at:			/* where the next one goes; wraps by itself */
 	.balign	8
 recent_calls:
 	.skip	512
+
+	/*
+	 * What the gates of PrivUser read (nk/privgate.S), of the current thread: its stack in ring
+	 * 2 or 0, and then the result of every privcall; where PrivUser begins; its selectors.
+	 */
+	.globl	priv_stack, priv_error, priv_entry, priv_cs, priv_ss, priv_gate, priv_gate_top
+priv_stack:
+	.quad	0
+priv_error:
+	.quad	0
+priv_entry:
+	.quad	0
+priv_cs:
+	.quad	0
+priv_ss:
+	.quad	0
+	.balign	16
+	.skip	256			/* nothing reaches this far down */
+priv_gate:				/* what belongs to the thread */
+	.skip	PRIV_GATE_BYTES
+priv_gate_top:
 
 	.macro	ENTRY name
 	.balign	16
@@ -226,8 +248,11 @@ return_with_work:
 	call	user_return_work
 	andl	$~USER_WORK_SPECIAL_BIT, user_work(%rip)
 return_iret:
-	testb	$3, TF_CS(%rsp)
-	jz	return_bad_cs
+	movl	TF_CS(%rsp), %eax
+	notl	%eax
+	testb	$3, %al			/* ring 3? */
+	jnz	return_inner
+return_checked:
 	andl	$~(RFLAGS_IOPL | RFLAGS_NT | RFLAGS_VM), TF_RFLAGS(%rsp)
 	orl	$RFLAGS_IF, TF_RFLAGS(%rsp)
 	POP_R15_TO_RBX
@@ -254,6 +279,18 @@ iret_refused:
 	pushq	$0
 	pushq	$13
 	jmp	trap_user
+
+	/*
+	 * To PrivUser or its gates: the data segments went when another thread returned to ring 3.
+	 */
+return_inner:
+	andl	$3, %eax
+	cmpl	$3, %eax
+	je	return_bad_cs
+	movl	$PRIVUSER_SEL_DS, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	jmp	return_checked
 
 return_bad_cs:				/* a frame that would return to ring 0: our mistake */
 	ud2

@@ -16,6 +16,8 @@
 #define TF_RSP      168
 #define TF_SIZE     184
 
+#define PRIV_GATE_BYTES 128 /* of the gate stack that belong to a thread (nk/privgate.S) */
+
 #define TRAP_SYSCALL_VECTOR   0x100
 #define USER_WORK_SIGNAL_BIT  2
 #define USER_WORK_SPECIAL_BIT 4

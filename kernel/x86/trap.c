@@ -79,9 +79,24 @@ static void interrupt(uint64_t vector)
 	}
 }
 
+/* From PrivUser or its gates: exceptions and system calls are not a program's. */
+static void trap_from_inner(struct trapframe *tf)
+{
+	if (tf->vector >= VEC_EXCEPTIONS && tf->vector != VEC_PRIVUSER)
+		interrupt(tf->vector);
+	else if (trap_hooks.privuser != NULL)
+		trap_hooks.privuser(tf, tf->vector == VEC_PAGE_FAULT ? read_cr2() : 0);
+	else
+		kernel_fault(tf, 0);
+}
+
 /* Called by entry.S with the frame at the top of the thread's kernel stack. */
 void trap_from_user(struct trapframe *tf)
 {
+	if (__builtin_expect((tf->cs & 3) != 3, 0)) {
+		trap_from_inner(tf);
+		return;
+	}
 	if (tf->vector >= VEC_EXCEPTIONS) {
 		interrupt(tf->vector);
 		return;

@@ -4,6 +4,9 @@
  * serves faults on the way; an access that it refuses goes on at the fixup named in the exception
  * table.
  *
+ * Every access asks first whether the caller may name the range (R6): ring 3 may not name PrivUser
+ * (abi/privuser.h), whose pages the kernel itself could reach; and PrivUser may name nothing else.
+ *
  * STAC and CLAC do not exist on every CPU and the text cannot be patched, hence the test of
  * x86_smap.
  */
@@ -27,6 +30,30 @@
 	.size	\name, . - \name
 	.endm
 
+	.section .bss
+	.balign	8
+	/*
+	 * x86.h says what these are. Nearly always all of it is 0, and no address is below.
+	 */
+	.globl	user_barred
+user_barred:
+	.quad	0			/* below this address, look closer */
+	.quad	0			/* PrivUser: start */
+	.quad	0			/* end */
+
+	/*
+	 * Go to `refused` unless the caller may name \len bytes (a register or constant) at \addr.
+	 */
+	.macro	CHECK_CALLER addr, len, refused
+	cmpq	user_barred(%rip), \addr
+	jae	.Lfree\@
+	movq	\addr, %rax
+	movq	\len, %rcx
+	call	is_barred
+	jc	\refused
+.Lfree\@:
+	.endm
+
 	/* Run `body` (a subroutine) with user access open, and return. */
 	.macro	OPEN_USER body
 	cmpb	$0, x86_smap(%rip)
@@ -39,21 +66,47 @@
 
 	.section .text.usercopy, "ax"
 
+/* rax = address, rcx = bytes: carry is set when the caller may not name them. Changes both. */
+	.type is_barred, @function
+is_barred:
+	addq	%rax, %rcx		/* the end; nobody may name a range that wraps */
+	jc	1f
+	cmpq	$-1, user_barred(%rip)
+	je	2f
+	cmpq	user_barred+16(%rip), %rax
+	jae	3f
+	cmpq	%rcx, user_barred+8(%rip)
+	ret				/* carry: PrivUser begins before the end */
+2:	cmpq	user_barred+8(%rip), %rax
+	jb	1f
+	cmpq	%rcx, user_barred+16(%rip)
+1:	ret
+3:	clc
+	ret
+	.size	is_barred, . - is_barred
+
 /* size_t x86_copy_from_user(void *dst, uint64_t src, size_t len) */
 ENTRY x86_copy_from_user
+	CHECK_CALLER %rsi, %rdx, all_refused
 	OPEN_USER copy_body
 END x86_copy_from_user
 
 /* size_t x86_copy_to_user(uint64_t dst, const void *src, size_t len) */
 ENTRY x86_copy_to_user
+	CHECK_CALLER %rdi, %rdx, all_refused
 	OPEN_USER copy_body
 END x86_copy_to_user
 
 /* size_t x86_zero_user(uint64_t dst, size_t len) */
 ENTRY x86_zero_user
 	movq	%rsi, %rdx
+	CHECK_CALLER %rdi, %rdx, all_refused
 	OPEN_USER zero_body
 END x86_zero_user
+
+all_refused:				/* no byte was moved */
+	movq	%rdx, %rax
+	ret
 
 /*
  * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first; where one faults,
@@ -127,6 +180,7 @@ zero_refused:
 
 /* bool x86_user_load32(uint64_t addr, uint32_t *out) */
 ENTRY x86_user_load32
+	CHECK_CALLER %rdi, $4, atomic_refused
 	OPEN_USER load32_body
 END x86_user_load32
 load32_body:
@@ -141,13 +195,15 @@ atomic_refused:
 
 /* bool x86_user_cmpxchg32(uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *old) */
 ENTRY x86_user_cmpxchg32
+	movq	%rcx, %r8
+	CHECK_CALLER %rdi, $4, atomic_refused
 	OPEN_USER cmpxchg32_body
 END x86_user_cmpxchg32
 cmpxchg32_body:
 	movl	%esi, %eax
 	MAY_FAULT atomic_refused
 	lock cmpxchgl %edx, (%rdi)
-	movl	%eax, (%rcx)
+	movl	%eax, (%r8)
 	movl	$1, %eax
 	ret
 

@@ -9,6 +9,7 @@
 #include "abi/err.h"
 #include "abi/layout.h"
 #include "abi/types.h"
+#include "kernel/x86/frame.h"
 
 /*
  * Registers of a program (or of the kernel, for a trap inside it), at the top of the thread's
@@ -69,6 +70,30 @@ extern uint8_t recent_calls_at;
 /* this frame must go back by IRETQ with all registers (signal return, exec, ptrace) */
 #define USER_WORK_SPECIAL 4u
 
+/* ---- the gates of PrivUser (entry.S for nk/privgate.S): variables of the current thread ---- */
+/*
+ * esp at the entry of PrivUser, 0: none, and every privcall answers priv_error. Entry point and
+ * selectors.
+ */
+extern uint64_t priv_stack, priv_entry, priv_cs, priv_ss;
+extern int64_t priv_error;
+/*
+ * The part of the gate stack that belongs to the thread while it is in ring 1 or 2. At its end
+ * stand
+ * the words that the processor pushed; below them the caller in ring 3: */
+#define PRIV_GATE_WORDS (PRIV_GATE_BYTES / 8)
+extern uint64_t priv_gate[PRIV_GATE_WORDS];
+enum priv_gate_word {
+	PRIV_GATE_RBP = PRIV_GATE_WORDS - 10,
+	PRIV_GATE_RBX,
+	PRIV_GATE_RIP,
+	PRIV_GATE_CS,
+	PRIV_GATE_RSP,
+	PRIV_GATE_SS,
+};
+/* The gate's instruction behind INT VEC_PRIVUSER: the thread is done in PrivUser. */
+extern const char nk_priv_left[];
+
 /* ---- traps and interrupts (trap.c, irq.c) ---- */
 
 /* First of all: from here on traps find their handlers. */
@@ -83,12 +108,14 @@ void trap_init(void);
  * page_fault: on a user address, from ring 3 or from a user copy in the kernel; returns true when
  * the access can be retried. user_exception: any other exception from ring 3 (vector, error code in
  * tf), and a page fault from ring 3 that page_fault did not serve (vector 14, fault_addr). timer:
- * the armed time has come (never earlier). ipi: set by kernel/msg. kernel_fault: an exception in
- * the kernel that nothing expects; set by kernel/core, does
+ * the armed time has come (never earlier). privuser: an exception or system call from rings 1 and 2
+ * (fault_addr of page faults); returns when the thread can go on. ipi: set by kernel/msg.
+ * kernel_fault: an exception in the kernel that nothing expects; set by kernel/core, does
  * not return. */
 struct trap_hooks {
 	bool (*page_fault)(struct trapframe *tf, uint64_t addr, uint32_t code);
 	void (*user_exception)(struct trapframe *tf, uint64_t fault_addr);
+	void (*privuser)(struct trapframe *tf, uint64_t fault_addr);
 	void (*timer)(void);
 	void (*ipi)(void);
 	void (*kernel_fault)(struct trapframe *tf, uint64_t fault_addr);
@@ -205,6 +232,13 @@ uint32_t fpu_size(void);
 bool fpu_image_valid(const void *image, uint32_t len);
 
 /* ---- user memory: raw copies, only for mem/ubuf.c ---- */
+/*
+ * What the current thread may name, looked at by all of these (usercopy.S). `below`: addresses from
+ * there on are free (0: all); otherwise [start, end) is PrivUser, which may not be named or,
+ * when below is UINT64_MAX, is all that may. Set by kernel/dom with the thread. */
+extern struct user_barred {
+	uint64_t below, start, end;
+} user_barred;
 /* Return the number of bytes NOT copied (0 = all). A fault that cannot be served ends the copy. */
 size_t x86_copy_from_user(void *dst, uint64_t src, size_t len);
 size_t x86_copy_to_user(uint64_t dst, const void *src, size_t len);

@@ -43,6 +43,7 @@ static const uint64_t user_regions[] = {
 	USER_MIN,
 	0x400000 - 8 * PAGE_SIZE,
 	0x40000000 - 8 * PAGE_SIZE,
+	PRIV_END - 8 * PAGE_SIZE,
 	0x8000000000 - 8 * PAGE_SIZE,
 	USER_END - REGION_PAGES *PAGE_SIZE,
 };
@@ -50,6 +51,7 @@ static const uint64_t window_regions[] = {
 	KWIN_BASE,
 	KWIN_BASE + CHUNK_SIZE - 8 * PAGE_SIZE,
 	KWIN_BASE + 0x600000,
+	KWIN_BASE + 0x800000,
 	KWIN_BASE + 0x20000000,
 	KWIN_END - REGION_PAGES *PAGE_SIZE,
 };
@@ -71,7 +73,8 @@ static struct page from_entry(unsigned s, uint64_t e)
 		return (struct page){ 0 };
 	if (e & NK_PTE_P) {
 		p.rights = NK_R | (e & NK_PTE_W ? NK_W : 0) | (e & NK_PTE_NX ? 0 : NK_X);
-		assert_int_equal(!!(e & NK_PTE_U), s != 0);
+		p.rights |= s != 0 && !(e & NK_PTE_U) ? NK_PRIV : 0;
+		assert_false(s == 0 && e & NK_PTE_U);
 	}
 	return p;
 }
@@ -150,7 +153,11 @@ static uint64_t plain_frame(void)
 
 static uint32_t some_rights(unsigned s)
 {
-	return rnd(8) == 0 ? 0 : NK_R | rnd(2) * NK_W | (s != 0 && rnd(3) == 0 ? NK_X : 0);
+	uint32_t priv = rnd(s != 0 ? 3 : 30) == 0 ? NK_PRIV : 0;
+
+	if (rnd(8) == 0)
+		return rnd(20) == 0 ? priv : 0;
+	return NK_R | rnd(2) * NK_W | (s != 0 && rnd(3) == 0 ? NK_X : 0) | priv;
 }
 
 static unsigned live_space(void)
@@ -196,6 +203,10 @@ static void choose_range(struct trial *t)
 	t->op.va = va_of(t->s, t->region, t->first);
 	t->op.n = 1 + rnd(REGION_PAGES - t->first);
 	t->op.rights = some_rights(t->s);
+	if (t->op.rights & NK_PRIV &&
+	    (t->s == 0 || !(t->op.rights & NK_R) || (t->op.rights & NK_W && t->op.rights & NK_X) ||
+	     t->op.va + t->op.n * PAGE_SIZE > PRIV_END))
+		t->fails = true;
 }
 
 static bool mappable(const struct trial *t, uint64_t pa)
@@ -203,12 +214,14 @@ static bool mappable(const struct trial *t, uint64_t pa)
 	const struct nk_frame *f;
 
 	if (pa >= MODEL_IMAGE && pa < MODEL_IMAGE_END)
-		return (pa & PAGE_MASK) == 0 && t->s != 0 && !(t->op.rights & NK_W);
+		return (pa & PAGE_MASK) == 0 && t->s != 0 && !(t->op.rights & (NK_W | NK_PRIV));
 	if ((pa & PAGE_MASK) != 0 || pa >= MODEL_SIZE)
 		return false;
 	f = frame_lookup(pa);
 	return f != NULL &&
-	       (f->type == NK_T_PLAIN || f->type == (t->s != 0 ? NK_T_USER : NK_T_WINDOW));
+	       (f->type == NK_T_PLAIN || f->type == (t->s == 0                ? NK_T_WINDOW
+						     : t->op.rights & NK_PRIV ? NK_T_PRIV
+									      : NK_T_USER));
 }
 
 /* Where frames in a row begin: in the root image, and now and then near its ends. */
@@ -266,8 +279,13 @@ static void choose_change(struct trial *t)
 	for (unsigned i = 0; i < t->op.n; i++) {
 		struct page *p = &pages[t->s][t->region][t->first + i];
 
-		if (t->op.kind == NK_PROTECT && t->op.rights & NK_W && p->there &&
-		    frame_is_image(p->pa))
+		if (t->op.kind != NK_PROTECT || !p->there)
+			continue;
+		if (t->op.rights & NK_W && frame_is_image(p->pa))
+			t->fails = true;
+		if (t->op.rights != 0 &&
+		    !(t->op.rights & NK_PRIV) !=
+			    (frame_is_image(p->pa) || frame_lookup(p->pa)->type != NK_T_PRIV))
 			t->fails = true;
 	}
 }
@@ -348,8 +366,56 @@ static void choose_space(struct trial *t)
 	}
 }
 
+/* What PrivUser has; nk takes nothing else. */
+static void good_descriptors(uint64_t d[LDT_LEN])
+{
+	uint64_t in = (uint64_t)nk_priv_enter, out = (uint64_t)nk_priv_exit;
+
+	d[0] = 0;
+	d[1] = 0x00afbb000000ffff;
+	d[2] = 0x00cfdb000000ffff;
+	d[3] = 0x00cfd3000000ffff;
+	d[4] = (in & 0xffff) | 0x0d0000 | 0xecull << 40 | (in >> 16 & 0xffff) << 48;
+	d[5] = in >> 32;
+	d[6] = (out & 0xffff) | 0x0d0000 | 0xccull << 40 | (out >> 16 & 0xffff) << 48;
+	d[7] = out >> 32;
+}
+
+static void choose_ldt(struct trial *t)
+{
+	uint64_t d[LDT_LEN];
+
+	t->s = 1 + rnd(SPACES);
+	t->op = (struct nk_op){ .kind = NK_LDT,
+				.space = space[t->s],
+				.n = LDT_LEN,
+				.base = PADDR(rnd(8) == 0 ? bad_frame() : plain_frame()),
+				.frames = t->frames };
+	t->may_lack_tables = true;
+	good_descriptors(d);
+	if (rnd(4) == 0) {
+		/* Any bit of base, type, ring, presence, size; not read/write, not code or data. */
+		static const uint8_t bits[] = {
+			16, 31, 39, 40, 42, 44, 45, 46, 47, 53, 54, 56, 63
+		};
+
+		d[1 + rnd(3)] ^= 1ull << bits[rnd(ARRAY_SIZE(bits))];
+		t->fails = true;
+	}
+	for (unsigned i = 0; i < LDT_LEN; i++)
+		t->frames[i] = PADDR(d[i]);
+	if (space[t->s].v == 0 || (t->op.base.v & PAGE_MASK) != 0 || t->op.base.v >= MODEL_SIZE ||
+	    frame_lookup(t->op.base.v) == NULL || frame_lookup(t->op.base.v)->type != NK_T_PLAIN ||
+	    nk_entry(space[t->s], LDT_VA) != 0)
+		t->fails = true;
+}
+
 static void choose_rest(struct trial *t)
 {
+	if (rnd(2) == 0) {
+		choose_ldt(t);
+		return;
+	}
 	t->op.kind = rnd(8) != 0 ? NK_RECLAIM : NK_CHUNK_ONLINE;
 	t->op.n = 1 + rnd(8);
 	if (t->op.kind == NK_CHUNK_ONLINE) {
@@ -547,7 +613,7 @@ static struct nk_op hostile_op(void)
 	static paddr_t frames[NK_MAX_PAGES];
 	struct nk_op op = {
 		.kind = rnd(NK_OPS + 2),
-		.rights = rnd(20),
+		.rights = rnd(40),
 		.va = garbage(),
 		.n = rnd(4) == 0 ? rnd(UINT32_MAX) : rnd(600),
 		.base = PADDR(garbage()),
@@ -629,6 +695,140 @@ static void must(struct nk_op op)
 
 	assert_int_equal(submit(&op, 1, &done), OK);
 	assert_null(model_check());
+}
+
+static nk_space_t space_with_pool(void)
+{
+	nk_space_t s = { frame_of_set(FRAMES) };
+
+	must((struct nk_op){ .kind = NK_DONATE, .n = 32, .base = PADDR(frame_of_set(FRAMES + 1)) });
+	must((struct nk_op){ .kind = NK_SPACE_CREATE, .base = PADDR(s.v) });
+	return s;
+}
+
+/* P1 and P2: whatever breaks them is refused, with the reason, and nothing has changed. */
+static void ldt_rules(void **state)
+{
+	static const struct {
+		unsigned at;
+		uint64_t value;
+		const char *reason;
+	} bad[] = {
+		{ 1, 0x00afdb000000ffff, "P2: 64-bit code, not of ring 1" }, /* of ring 2 */
+		{ 1, 0x00af9b000000ffff, "P2: 64-bit code, not of ring 1" }, /* of ring 0 */
+		{ 1, 0x00affb000000ffff, "P2: 64-bit code, not of ring 1" }, /* of ring 3 */
+		{ 2, 0x00cfbb000000ffff, "P1: segment that is not of ring 2 and 32 bits" },
+		{ 2, 0x00cf9b000000ffff, "P1: segment that is not of ring 2 and 32 bits" },
+		{ 2, 0x008fdb000000ffff, "P1: segment that is not of ring 2 and 32 bits" }, /* 16 */
+		{ 3, 0x00cf93000000ffff, "P1: segment that is not of ring 2 and 32 bits" },
+		{ 2, 0x00cfdf000000ffff, "segment of an unusual kind in an LDT" }, /* conforming */
+		{ 2, 0x01cfdb000000ffff, "segment of an unusual kind in an LDT" }, /* base */
+		{ 3, 0x00cfd3000001ffff, "segment of an unusual kind in an LDT" }, /* base */
+		{ 3, 0x00cfd7000000ffff, "segment of an unusual kind in an LDT" }, /* downward */
+		{ 3, 0x00cfd2000000ffff, "segment of an unusual kind in an LDT" }, /* accessed */
+		{ 3, 0x0000e200000d0000,
+		  /* an LDT */
+		  "system descriptor that is no call gate in an LDT" },
+		{ 3, 0x00008900000d0000, "system descriptor that is no call gate in an LDT" },
+		{ 3, 0x0000ee00000d0000, "system descriptor that is no call gate in an LDT" },
+		{ 4, 0x0000ec00000d1000, "gate that does not lead to nk's" },
+	};
+	nk_space_t s = space_with_pool();
+	uint64_t good[LDT_LEN], d[LDT_LEN + 1] = { 0 };
+	struct nk_op op = { .kind = NK_LDT,
+			    .space = s,
+			    .base = PADDR(frame_of_set(0)),
+			    .n = LDT_LEN,
+			    .frames = (const paddr_t *)d };
+	size_t done;
+
+	(void)state;
+	good_descriptors(good);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		memcpy(d, good, sizeof(good));
+		d[bad[i].at] = bad[i].value;
+		assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+		if (strcmp(nk_stat.last_reason, bad[i].reason) != 0)
+			fail_msg("number %u: %s, not: %s", i, nk_stat.last_reason, bad[i].reason);
+		assert_null(model_check());
+	}
+	memcpy(d, good, sizeof(good));
+	d[6] = 0;
+	d[7] = good[6]; /* half a gate */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	memcpy(d, good, sizeof(good));
+	d[4] ^= 3ull << 45; /* ring 3's gate for ring 0 */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	d[4] = (good[4] & ~0xffff0000ull) | 0x160000; /* to ring 2's segment */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	d[4] = (good[6] & ~(3ull << 45)) | 3ull << 45; /* ring 3 into the exit */
+	d[5] = good[7];
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	memcpy(d, good, sizeof(good));
+	op.n = LDT_LEN + 1;
+	assert_int_equal(submit(&op, 1, &done), E_INVAL);
+	op.n = LDT_LEN;
+	op.space.v = 0;
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	op.space = s;
+	must(op);
+	op.base = PADDR(frame_of_set(1));
+	assert_int_equal(submit(&op, 1, &done), E_EXIST);
+	must((struct nk_op){ .kind = NK_SPACE_DESTROY, .space = s });
+	assert_int_equal(frame_lookup(frame_of_set(0))->type, NK_T_PLAIN);
+}
+
+/* "No supervisor page below 4 GiB other than PrivUser, ever", and PrivUser in no other way. */
+static void priv_rules(void **state)
+{
+	nk_space_t s = space_with_pool();
+	struct nk_op op = { .kind = NK_MAP,
+			    .space = s,
+			    .va = 0xc0000000,
+			    .n = 2,
+			    .base = PADDR(frame_of_set(0)),
+			    .rights = NK_R | NK_W | NK_PRIV };
+	struct nk_op other = op;
+	size_t done;
+
+	(void)state;
+	must(op);
+	assert_int_equal(nk_entry(s, op.va) & (NK_PTE_P | NK_PTE_U | NK_PTE_W),
+			 NK_PTE_P | NK_PTE_W);
+	other.va = 0x400000;
+	other.rights = NK_R; /* to ring 3 */
+	assert_int_equal(submit(&other, 1, &done), E_REFUSED);
+	other.space.v = 0; /* to a window */
+	other.va = KWIN_BASE;
+	assert_int_equal(submit(&other, 1, &done), E_REFUSED);
+	op.kind = NK_PROTECT;
+	op.rights = NK_R | NK_W; /* out of PrivUser */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	op.rights = NK_R | NK_W | NK_X | NK_PRIV;
+	assert_int_equal(submit(&op, 1, &done), E_INVAL);
+	op.rights = NK_R | NK_PRIV;
+	must(op);
+	must((struct nk_op){ .kind = NK_DONATE, .n = 1, .base = PADDR(frame_of_set(FRAMES + 60)) });
+	other = (struct nk_op){ .kind = NK_DONATE, .n = 1, .base = PADDR(frame_of_set(0)) };
+	assert_int_equal(submit(&other, 1, &done), E_REFUSED);
+	/* A user page does not become one either, and nothing lies above 4 GiB. */
+	op = (struct nk_op){ .kind = NK_MAP,
+			     .space = s,
+			     .va = 0x500000,
+			     .n = 1,
+			     .base = PADDR(frame_of_set(8)),
+			     .rights = NK_R };
+	must(op);
+	op.kind = NK_PROTECT;
+	op.rights = NK_R | NK_PRIV;
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	op.kind = NK_MAP;
+	op.va = PRIV_END - PAGE_SIZE;
+	op.base = PADDR(frame_of_set(9));
+	op.n = 2;
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	op.n = 1;
+	must(op);
 }
 
 /* A frame named twice in one donation is in the pool once. */
@@ -883,6 +1083,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(too_many_operations, reset),
 		cmocka_unit_test_setup(donate_twice, reset),
+		cmocka_unit_test_setup(ldt_rules, reset),
+		cmocka_unit_test_setup(priv_rules, reset),
 		cmocka_unit_test_setup(borders, reset),
 		cmocka_unit_test_setup(count_limit, reset),
 		cmocka_unit_test_setup(destroy_in_pieces, reset),

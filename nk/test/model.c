@@ -11,6 +11,9 @@
 static uint8_t memory[MODEL_SIZE] __attribute__((aligned(4096)));
 static uint64_t loaded_root;
 
+/* Where the gates of PrivUser would be. */
+const char nk_priv_enter[16], nk_priv_exit[16];
+
 uint64_t model_first_plain;
 uint64_t model_fs, model_gs, model_msr_writes;
 
@@ -245,7 +248,8 @@ static const char *check_direct(uint64_t va, uint64_t e)
 {
 	uint64_t pa = e & NK_PTE_ADDR;
 	unsigned type = type_of(pa);
-	bool plain = type == NK_T_PLAIN || type == NK_T_USER || type == NK_T_WINDOW;
+	bool plain = type == NK_T_PLAIN || type == NK_T_USER || type == NK_T_WINDOW ||
+		     type == NK_T_PRIV;
 
 	if (!(e & NK_PTE_P))
 		return "held entry in the direct map";
@@ -259,17 +263,71 @@ static const char *check_direct(uint64_t va, uint64_t e)
 	return e & NK_PTE_NX ? NULL : "direct map is executable";
 }
 
-static const char *check_user(uint64_t e)
+/*
+ * P1 and P2 of LOTRx86, said another way than nk does: what each descriptor lets somebody do, by
+ * the fields that the processor reads.
+ */
+static const char *check_descriptor(const uint64_t *d, unsigned i, const uint64_t *table)
+{
+	unsigned access = *d >> 40 & 0xff, ring = access >> 5 & 3, cs = *d >> 16 & 0xffff;
+	uint64_t target = (*d & 0xffff) | (*d >> 32 & 0xffff0000) | d[1] << 32;
+
+	if (!(access & 0x80) || (access & 0x10 && !(access & 1)))
+		return "descriptor that the processor would write to";
+	if (access & 0x10) {
+		bool code = access & 8, is_long = code && *d >> 53 & 1;
+
+		if (is_long ? ring != 1 : ring != 2)
+			return is_long ? "P2: 64-bit code beside ring 1" : "P1: ring of a segment";
+		return access & 4 ? "conforming or downward segment" : NULL;
+	}
+	if ((access & 0xf) != 0xc || i == LDT_LEN - 1 || ring < 2)
+		return "P1: gate";
+	if (target != (uint64_t)(ring == 3 ? nk_priv_enter : nk_priv_exit))
+		return "gate to somewhere else";
+	if (cs % 8 != 5 || cs / 8 >= LDT_LEN || (table[cs / 8] >> 40 & 0xf8) != 0xb8)
+		return "P1: gate to another segment";
+	return NULL;
+}
+
+static const char *check_ldt(uint64_t e)
 {
 	uint64_t pa = e & NK_PTE_ADDR;
+	const uint64_t *d = model_raw(pa);
 
-	if (e & NK_PTE_P && !(e & NK_PTE_U))
+	if (e != (pa | NK_PTE_P | NK_PTE_NX) || type_of(pa) != NK_T_LDT)
+		return "LDT has rights, or another type";
+	counted[pa >> PAGE_SHIFT].maps++;
+	for (unsigned i = 0; i < 512; i++) {
+		const char *wrong = NULL;
+
+		if (d[i] == 0)
+			continue;
+		wrong = i >= LDT_LEN ? "LDT is too long" : check_descriptor(&d[i], i, d);
+		if (wrong != NULL)
+			return wrong;
+		i += !(d[i] >> 44 & 1); /* a gate takes two */
+	}
+	return NULL;
+}
+
+static const char *check_user(uint64_t va, uint64_t e)
+{
+	uint64_t pa = e & NK_PTE_ADDR;
+	bool priv = e & NK_PTE_P && !(e & NK_PTE_U);
+
+	if (va == LDT_VA)
+		return check_ldt(e);
+	if (priv && (va >= PRIV_END || is_image(pa) || type_of(pa) != NK_T_PRIV))
 		return "page of the kernel in a program's half";
+	if (priv && e & NK_PTE_W && !(e & NK_PTE_NX))
+		return "PrivUser can be written and executed";
 	if (e & NK_PTE_HELD && e & (NK_PTE_P | NK_PTE_W))
 		return "held page has rights";
 	if (is_image(pa))
 		return e & NK_PTE_W ? "root image is writable" : NULL;
-	if (type_of(pa) != NK_T_USER)
+	if (type_of(pa) != (priv ? NK_T_PRIV : NK_T_USER) &&
+	    !(e & NK_PTE_HELD && type_of(pa) == NK_T_PRIV))
 		return "frame of a wrong type in a program";
 	counted[pa >> PAGE_SHIFT].maps++;
 	counted[pa >> PAGE_SHIFT].wmaps += !!(e & NK_PTE_W);
@@ -325,7 +383,7 @@ static const char *check_table(uint64_t table, unsigned level, uint64_t base, un
 		}
 		counted[table >> PAGE_SHIFT].maps++;
 		if (level == 1)
-			wrong = va < DM_BASE ? check_user(e) : check_kernel(va, e);
+			wrong = va < DM_BASE ? check_user(va, e) : check_kernel(va, e);
 		else if (!(e & NK_PTE_P) || e & NK_PTE_PS || !(e & NK_PTE_U) != (va >= DM_BASE))
 			wrong = "bad entry above level 1";
 		else
@@ -372,7 +430,9 @@ static bool count_ok(uint64_t pa, const struct nk_frame *f)
 
 	switch (f->type) {
 	case NK_T_PLAIN: return f->maps == 0 && f->wmaps == 0 && c->maps == 0;
+	case NK_T_LDT: return f->maps == 1 && c->maps == 1 && f->wmaps == 0;
 	case NK_T_USER:
+	case NK_T_PRIV:
 	case NK_T_WINDOW: return f->maps == c->maps && f->wmaps == c->wmaps && f->maps > 0;
 	case NK_T_L1:
 	case NK_T_L2:
@@ -457,7 +517,7 @@ static bool nk_owns(uint64_t pa)
 {
 	unsigned type = type_of(pa);
 
-	return type == NK_T_NK || (type >= NK_T_POOL && type <= NK_T_L4);
+	return type == NK_T_NK || type == NK_T_LDT || (type >= NK_T_POOL && type <= NK_T_L4);
 }
 
 struct model_snapshot *model_snapshot(void)

@@ -9,7 +9,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-SOURCES = "submit.c frame.c table.c tlb.c map.c space.c memory.c cpu.c read.c test/model.c test/m_nk.c".split()
+SOURCES = "ldt.c submit.c frame.c table.c tlb.c map.c space.c memory.c cpu.c read.c test/model.c test/m_nk.c".split()
 
 # What is broken, file, text, what stands there instead.
 MUTANTS = [
@@ -23,7 +23,7 @@ MUTANTS = [
     ("writable mappings are not counted", "map.c", "f->wmaps += writable;", ";"),
     ("unmapped frames keep their type", "map.c", "f->type = NK_T_PLAIN;", ";"),
     ("no flush after unmap", "map.c", "tlb_drop_page(root, va + (i - first) * PAGE_SIZE);\n\t\ttable[i] = 0;", ";\n\t\ttable[i] = 0;"),
-    ("a run of the image may be writable", "map.c", "(op->rights & (NK_W | NK_REPLACE)) == 0 &&", ""),
+    ("a run of the image may be writable", "map.c", "(op->rights & (NK_W | NK_REPLACE | NK_PRIV)) == 0 &&", ""),
     ("a run of the image beyond its end", "map.c", "op->n <= (len - off) >> PAGE_SHIFT", "true"),
     ("a run of the image over what is there", "map.c", "if (nk_used_entry(table, end - run, end) != end)", "if (false)"),
     ("clone passes over more than the image", "map.c", "((e = from[i]) & NK_PTE_ADDR) - start < len", "(e = from[i]) != 0"),
@@ -51,6 +51,24 @@ MUTANTS = [
     ("a chunk twice online", "memory.c", "return *slot & NK_PTE_P ? E_EXIST : OK;", "return OK;"),
     ("image frames of a chunk in the direct map", "memory.c", "usable < CHUNK_FRAMES ? usable : CHUNK_FRAMES",
      "usable < CHUNK_FRAMES ? CHUNK_FRAMES : CHUNK_FRAMES"),
+    ("PrivUser above 4 GiB", "map.c", "if (op->va + op->n * PAGE_SIZE > PRIV_END)", "if (false)"),
+    ("PrivUser written and executed", "map.c", "(op->rights & (NK_W | NK_X)) == (NK_W | NK_X)", "false"),
+    ("a page leaves PrivUser by protect", "map.c", "priv != ((op->rights & NK_PRIV) != 0)", "false"),
+    ("protect looks at no page of PrivUser", "map.c", "if (!(op->rights & NK_W) && op->va >= PRIV_END)", "if (!(op->rights & NK_W))"),
+    ("clones of PrivUser are users' frames", "map.c", "counted(&c, e)->type);", "NK_T_USER);"),
+    ("PrivUser's frames are users' frames", "map.c", "op->rights & NK_PRIV ? NK_T_PRIV : NK_T_USER", "NK_T_USER"),
+    ("64-bit code of any ring in an LDT", "ldt.c", "dpl(d) == 1 && !(d & D_32BIT)", "true"),
+    ("segments of any ring in an LDT", "ldt.c", "dpl(d) != 2 || !(d & D_32BIT)", "!(d & D_32BIT)"),
+    ("segments with a base", "ldt.c", "|| (d & D_BASE) != 0", ""),
+    ("conforming segments", "ldt.c", "|| d & D_CONFORMING", ""),
+    ("gates to anywhere", "ldt.c", "dpl(low) < 2 || target != (uint64_t)want", "false"),
+    ("gates of any kind", "ldt.c", "(low & D_GATE_TYPE) != D_CALL_GATE ||", ""),
+    ("gates to any segment", "ldt.c", "!(cs & D_SEGMENT) || !(cs & D_CODE) || !(cs & D_LONG)", "false"),
+    ("half a gate", "ldt.c", "i + 1 == n || cs >= n", "cs >= n"),
+    ("LDT stays writable", "ldt.c", "frame_protect(op->base.v, false);", ""),
+    ("any frame becomes an LDT", "ldt.c", "f == NULL || f->type != NK_T_PLAIN", "f == NULL"),
+    ("a second LDT", "ldt.c", "if (slot != NULL && *slot != 0)", "if (false)"),
+    ("what was an LDT stays read-only", "map.c", "if (f->type == NK_T_LDT)", "if (false)"),
     ("any x2APIC command", "cpu.c", "return mode == 0 && vector", "return vector"),
     ("any top-level table is loaded", "cpu.c", "f == NULL || f->type != NK_T_L4", "f == NULL"),
     ("more operations than allowed", "submit.c", "n <= NK_MAX_OPS ? OK : E_INVAL", "OK"),

@@ -34,11 +34,13 @@ static void area_line(struct text *t, const struct aspace *a, const struct vma *
 		      struct area_name *n)
 {
 	size_t start = t->len;
+	/* What the program itself can do: PrivUser is out of its reach. */
+	uint32_t flags = (v->flags & VM_PRIV) != 0 ? 0 : v->flags;
 
 	area_describe(a, v, n);
 	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end,
-		    (v->flags & VM_READ) != 0 ? 'r' : '-', (v->flags & VM_WRITE) != 0 ? 'w' : '-',
-		    (v->flags & VM_EXEC) != 0 ? 'x' : '-', (v->flags & VM_SHARED) != 0 ? 's' : 'p',
+		    (flags & VM_READ) != 0 ? 'r' : '-', (flags & VM_WRITE) != 0 ? 'w' : '-',
+		    (flags & VM_EXEC) != 0 ? 'x' : '-', (flags & VM_SHARED) != 0 ? 's' : 'p',
 		    UL(v->obj != NULL ? v->pgoff * PAGE_SIZE : 0), dev_major(n->dev),
 		    dev_minor(n->dev), n->ino);
 	if (n->buf[0] != '\0') {

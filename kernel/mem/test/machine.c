@@ -96,6 +96,9 @@ err_t nk_space_load(nk_space_t space)
 	return OK;
 }
 
+/* Where the gates of PrivUser would be. */
+const char nk_priv_enter[16], nk_priv_exit[16];
+
 nk_space_t nk_space_current(void)
 {
 	return (nk_space_t){ root_register };

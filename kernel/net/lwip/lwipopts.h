@@ -55,7 +55,6 @@
 #define LWIP_IPV6_NUM_ADDRESSES         4
 #define LWIP_IPV6_MLD                   1
 #define LWIP_IPV6_DHCP6                 0
-#define IPV6_FRAG_COPYHEADER            1 /* as pointers have 64 bits */
 #define LWIP_ND6_NUM_NEIGHBORS          64
 #define LWIP_ND6_NUM_DESTINATIONS       64
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  1
@@ -64,16 +63,13 @@
 /* ---- TCP ---- */
 #define LWIP_TCP                       1
 #define TCP_MSS                        65475 /* the interface's MTU decides */
-#define TCP_WND_DEFAULT                262144
-#define TCP_WND                        TCP_WND_DEFAULT /* a connection's own: override/ */
-#define TCP_WND_UPDATE_THRESHOLD       (TCP_WND / 4)
+#define TCP_WND                        262144
 #define LWIP_WND_SCALE                 1
 #define TCP_RCV_SCALE                  6       /* windows up to 4 MiB */
 #define TCP_SND_BUF                    8388608 /* sockets limit what they hand down */
 #define TCP_SND_QUEUELEN               65000
 #define TCP_OVERSIZE                   0 /* segments are made by tcp_send.c */
 #define TCP_QUEUE_OOSEQ                1
-#define TCP_OOSEQ_MAX_PBUFS            512
 #define LWIP_TCP_SACK_OUT              1
 #define LWIP_TCP_KEEPALIVE             1
 #define TCP_LISTEN_BACKLOG             0 /* sockets count themselves: more than 255 */
@@ -81,7 +77,7 @@
 #define TCP_SYNMAXRTX                  6
 #define TCP_TMR_INTERVAL               100 /* ms; twice that: retransmissions */
 #define TCP_MSL                        30000UL
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      8 /* TCP_EXT_COUNT of override/ */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS      6 /* enum tcp_ext in lwip.h */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about options that do nothing here */
 
 /* ---- figures: those of MIB-II, for /proc/net ---- */
