@@ -127,6 +127,16 @@ nk_space_t nk_space_current(void);
 void nk_set_fs_base(uint64_t base);
 void nk_set_gs_base(uint64_t base);
 /*
+ * Breakpoint registers DR0 to DR3 and DR7; DR6 is cleared. E_REFUSED unless all addresses lie in
+ * the program's half and no breakpoint is for I/O or for the registers themselves. Cheap: no WP
+ * window.
+ */
+#define NK_DR7_OFF   0x400ul      /* always set; nothing armed */
+#define NK_DR7_BITS  0xffff03fful /* arming bits, kinds and lengths */
+#define NK_DR7_IO    2u           /* a kind */
+#define NK_DR6_CLEAR 0xffff0ff0ul
+err_t nk_set_debug(const uint64_t addr[4], uint64_t control) MUST_CHECK;
+/*
  * x2APIC register write by MSR number (0x800...); only TPR, EOI, SVR, LVT timer/error/LINT, timer
  * counts, self-IPI, and ICR with delivery
  * mode fixed. Others are refused. Only when boot_info.x2apic. */

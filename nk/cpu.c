@@ -52,6 +52,31 @@ void nk_set_gs_base(uint64_t base)
 		HW_WRMSR(MSR_GS_BASE, base);
 }
 
+/*
+ * A breakpoint stands in the program's half only: nothing that nk executes or stores is there. So
+ * none interrupts nk, whoever asked for it.
+ */
+static bool debug_allowed(const uint64_t addr[4], uint64_t control)
+{
+	if (control & ~NK_DR7_BITS)
+		return false;
+	for (unsigned i = 0; i < 4; i++)
+		if (addr[i] >= USER_END || (control >> (16 + 4 * i) & 3) == NK_DR7_IO)
+			return false;
+	return true;
+}
+
+err_t nk_set_debug(const uint64_t addr[4], uint64_t control)
+{
+	const uint64_t copy[4] = { addr[0], addr[1], addr[2], addr[3] };
+
+	control &= ~(uint64_t)NK_DR7_OFF;
+	if (!debug_allowed(copy, control))
+		return E_REFUSED;
+	hw_set_debug(copy, control | NK_DR7_OFF);
+	return OK;
+}
+
 void nk_tsc_deadline(uint64_t tsc)
 {
 	if (nk_record.tsc_deadline)

@@ -40,6 +40,17 @@ static inline void hw_invlpg(uint64_t va)
 	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
 
+static inline void hw_set_debug(const uint64_t addr[4], uint64_t control)
+{
+	__asm__ volatile("mov %0, %%dr7" ::"r"(NK_DR7_OFF)); /* none may hit half-changed */
+	__asm__ volatile("mov %0, %%dr0" ::"r"(addr[0]));
+	__asm__ volatile("mov %0, %%dr1" ::"r"(addr[1]));
+	__asm__ volatile("mov %0, %%dr2" ::"r"(addr[2]));
+	__asm__ volatile("mov %0, %%dr3" ::"r"(addr[3]));
+	__asm__ volatile("mov %0, %%dr6" ::"r"(NK_DR6_CLEAR));
+	__asm__ volatile("mov %0, %%dr7" ::"r"(control));
+}
+
 static inline uint64_t hw_tsc(void)
 {
 	uint32_t lo, hi;

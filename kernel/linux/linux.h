@@ -64,7 +64,7 @@ extern const struct syscall syscall_table[SYSCALL_LIMIT];
 /* Names of calls of Linux 6.1 that we do not have; NULL for unknown numbers. */
 const char *syscall_missing_name(unsigned nr);
 
-/* Counts by number, for the statistics at exit; kept only while syscall_watched. */
+/* Counts by number, for the statistics at exit; kept only while watch_all_calls. */
 extern uint64_t syscall_count[SYSCALL_LIMIT];
 
 /* ---- strace.c ---- */

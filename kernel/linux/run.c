@@ -8,6 +8,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/net/netconf.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/poll.h"
@@ -18,7 +19,7 @@ err_t linux_init(void)
 
 	strace_on = run_config_get("strace", 0) != NULL;
 	stats_setup();
-	syscall_watched = strace_on || stats_on || cmdline_get("stats") != NULL;
+	watch_all_calls = strace_on || stats_on || cmdline_get("stats") != NULL;
 	crash_report_hook = crash_context;
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)
@@ -112,6 +113,7 @@ static err_t become_program(const char *exe)
 		log_error("working directory %s: %s", run_config_get("cwd", 0), err_text(err));
 		return err;
 	}
+	netconf_glance();
 	TRY(config_strings("arg", &argv));
 	err = config_strings("env", &envp);
 	if (err == OK)
@@ -129,6 +131,7 @@ static void first_thread(void *unused)
 	(void)unused;
 	if (become_program(run_config_get("exe", 0)) != OK)
 		power_off(BOOT_EXIT_NOPROG);
+	netconf_await();
 	linux_stats("start");
 	debug_wait();
 	console_ready();
@@ -153,6 +156,8 @@ err_t linux_run_program(void)
 	struct task *t;
 
 	TRY(run_config_check());
+	if (netconf_start() != OK)
+		power_off(BOOT_EXIT_CONFIG);
 	task_first_exited = program_ended;
 	task_oom_hook = tell_out_of_memory;
 	linux_sessions_init();

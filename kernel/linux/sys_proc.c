@@ -292,6 +292,7 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 		si.si_uid = (uint32_t)out.uid;
 		si.si_status = out.si_code == CLD_EXITED      ? out.status >> 8 & 0xff
 			       : out.si_code == CLD_STOPPED   ? out.status >> 8 & 0xff
+			       : out.si_code == CLD_TRAPPED   ? out.status >> 8
 			       : out.si_code == CLD_CONTINUED ? SIGCONT
 							      : out.status & 0x7f;
 	}
@@ -342,13 +343,19 @@ long sys_getsid(int pid)
 	return task_getsid(pid);
 }
 
-/*
- * Only the plain Linux execution domain is served; ADDR_NO_RANDOMIZE and the like would be
- * promises.
- */
+#define ADDR_NO_RANDOMIZE_ 0x0040000u
+
+/* The plain Linux execution domain, and that programs' addresses are not random. */
 long sys_personality(uint32_t persona)
 {
-	return persona == UINT32_MAX || persona == 0 ? 0 : E_INVAL;
+	uint32_t old = current_task->personality;
+
+	if (persona == UINT32_MAX)
+		return old;
+	if (persona & ~ADDR_NO_RANDOMIZE_)
+		return E_INVAL;
+	current_task->personality = persona;
+	return old;
 }
 
 /* ---- arch_prctl, prctl ---- */

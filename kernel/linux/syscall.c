@@ -9,7 +9,7 @@
 #include "base/fmt.h"
 #include "kernel/core/core.h"
 #include "kernel/linux/linux.h"
-#include "kernel/task/task.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/x86/frame.h"
 
 #define SYSCALL(nr, name, args) long sys_##name();
@@ -65,26 +65,44 @@ _Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST &&
 		       E_RESTARTSYS == -RESTART_LOWEST + RESTART_KINDS - 1,
 	       "entry.S: restart codes");
 
-void syscall_dispatch(struct trapframe *tf)
+static long syscall_do(struct trapframe *tf)
 {
 	uint32_t nr = (uint32_t)tf->orig_rax;
 	const struct syscall *s = &syscall_table[nr];
-	long ret;
 
-	if (nr >= SYSCALL_LIMIT || s->fn == NULL) {
-		tf->rax = (uint64_t)syscall_unknown(tf);
-		return;
-	}
+	if (nr >= SYSCALL_LIMIT || s->fn == NULL)
+		return syscall_unknown(tf);
 	syscall_count[nr]++;
 	recent_calls[recent_calls_at++] = (uint16_t)nr;
 	if (strace_on)
-		ret = syscall_traced(s, tf);
-	else if (stats_on)
-		ret = stats_call(s, tf);
+		return syscall_traced(s, tf);
+	if (stats_on)
+		return stats_call(s, tf);
+	return s->fn(tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9);
+}
+
+/*
+ * A tracer may change number and arguments before the call, and the result behind it. Number -1 is
+ * no call: rax is then what the tracer has put there.
+ */
+static void syscall_hooked(struct trapframe *tf)
+{
+	tf->rax = (uint64_t)E_NOSYS;
+	if ((current->watched & WATCH_TRACE) && !ptrace_call_enter(tf))
+		return;
+	if ((uint32_t)tf->orig_rax != UINT32_MAX)
+		tf->rax = (uint64_t)syscall_do(tf);
+	if (current->watched & WATCH_TRACE)
+		ptrace_call_leave(tf);
+}
+
+void syscall_dispatch(struct trapframe *tf)
+{
+	if (current->watched != 0)
+		syscall_hooked(tf);
 	else
-		ret = s->fn(tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9);
-	tf->rax = (uint64_t)ret;
-	if (ret <= E_RESTARTSYS && ret >= E_RESTART_BLOCK)
+		tf->rax = (uint64_t)syscall_do(tf);
+	if ((int64_t)tf->rax <= E_RESTARTSYS && (int64_t)tf->rax >= E_RESTART_BLOCK)
 		user_work |= USER_WORK_SIGNAL;
 }
 
@@ -95,7 +113,6 @@ const char *syscall_missing_name(unsigned nr)
 		uint16_t nr;
 		const char *name;
 	} missing[] = {
-		{ __NR_ptrace, "ptrace" },
 		{ __NR_syslog, "syslog" },
 		{ __NR_uselib, "uselib" },
 		{ __NR_ustat, "ustat" },

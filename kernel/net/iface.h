@@ -69,6 +69,8 @@ struct iface_neigh {
 	uint8_t addr[16], mac[6];
 };
 
+/* Changes of interfaces and addresses are told to netlink from now on. In a bracket. */
+void iface_init(void);
 /* The interface with the lowest number above `after`. */
 bool iface_next(int after, struct iface *out);
 bool iface_get(int index, struct iface *out);

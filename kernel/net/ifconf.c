@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/net/iface.h"
-#include "kernel/net/netlink_route.h"
 #include "kernel/net/socket.h"
 #include "kernel/task/task.h"
 
@@ -132,7 +131,6 @@ static err_t set(unsigned cmd, const struct iface *i, const struct ifreq_k *r)
 		TRY(r->value < 0 ? E_INVAL : iface_set_mtu(i->index, (uint32_t)r->value));
 	else
 		TRY(iface_set_up(i->index, (r->flags & IFF_UP) != 0));
-	nl_route_link_changed(i->index);
 	return OK;
 }
 

@@ -94,6 +94,17 @@ void inet_addr_out(int family, const ip_addr_t *ip, uint16_t port, struct sock_a
 
 /* ---- sockets ---- */
 
+void inet_no_address(struct inet_sock *i)
+{
+	if (i->s.family == AF_INET)
+		ip_addr_set_zero_ip4(&i->local);
+	else if (i->v6only)
+		ip_addr_set_zero_ip6(&i->local);
+	else
+		i->local = ip_addr_any_type;
+	i->bind.ip = i->local;
+}
+
 void inet_sock_init(struct inet_sock *i, const struct socket_ops *ops, int family, int type,
 		    int protocol)
 {
@@ -101,14 +112,8 @@ void inet_sock_init(struct inet_sock *i, const struct socket_ops *ops, int famil
 	i->ttl = TTL_DEFAULT;
 	i->pmtu = IP_PMTUDISC_WANT;
 	i->pmtu6 = IPV6_PMTUDISC_WANT;
-	if (family == AF_INET) {
-		ip_addr_set_zero_ip4(&i->local);
-		ip_addr_set_zero_ip4(&i->remote);
-	} else {
-		i->local = ip_addr_any_type;
-		ip_addr_set_zero_ip6(&i->remote);
-	}
-	i->bind.ip = i->local;
+	ip_addr_set_zero(&i->remote);
+	inet_no_address(i);
 	i->bind.uid = current != NULL ? current->task->cred.euid : 0;
 }
 
@@ -172,12 +177,12 @@ err_t inet_create(int family, int type, int protocol, struct socket **out)
 	if (protocol < 0 || protocol >= IPPROTO_MAX)
 		return E_INVAL;
 	switch (type) {
-	case SOCK_STREAM: return E_PROTONOSUPPORT;
+	case SOCK_STREAM: return tcp_sock_create(family, protocol, out);
 	case SOCK_DGRAM:
 		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6
 			       ? ping_sock_create(family, protocol, out)
 			       : udp_sock_create(family, protocol, out);
 	case SOCK_RAW: return raw_sock_create(family, protocol, out);
-	default: return family == AF_INET || family == AF_INET6 ? E_SOCKTNOSUPPORT : E_AFNOSUPPORT;
+	default: return E_SOCKTNOSUPPORT;
 	}
 }

@@ -64,6 +64,14 @@ void net_add_flusher(void (*fn)(void), const bool *wanted);
  */
 unsigned net_dns_servers(ip_addr_t *out, unsigned max);
 extern struct netif net_loopback;
+/*
+ * Segmentation by the device: the interface takes TCP packets longer than its mtu, of up to `max`
+ * bytes of data (at most NET_GSO_MAX), and cuts them into segments of net_gso_mss bytes of data,
+ * which it reads in linkoutput (0: an ordinary packet). `max` 0: not any more.
+ */
+#define NET_GSO_MAX 65000u
+void net_set_gso(struct netif *n, uint32_t max);
+extern uint16_t net_gso_mss;
 
 /* ---- errors and addresses ---- */
 
@@ -133,6 +141,8 @@ struct inet_sock {
 /* Fields above with their defaults; socket_init() included. */
 void inet_sock_init(struct inet_sock *i, const struct socket_ops *ops, int family, int type,
 		    int protocol);
+/* Its own address is none again: the wildcard of its family. */
+void inet_no_address(struct inet_sock *i);
 /*
  * bind() as all protocols have it: the address is checked (E_ADDRNOTAVAIL, E_ACCES, E_INVAL when
  * already bound), claimed, and entered in local and local_port.

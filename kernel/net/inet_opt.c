@@ -101,11 +101,7 @@ static err_t set_v6only(struct inet_sock *i, int value)
 	if (i->bind.port != NULL)
 		return E_INVAL;
 	i->v6only = value != 0;
-	if (i->v6only)
-		ip_addr_set_zero_ip6(&i->local);
-	else
-		i->local = ip_addr_any_type;
-	i->bind.ip = i->local;
+	inet_no_address(i);
 	return OK;
 }
 

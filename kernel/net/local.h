@@ -7,6 +7,10 @@
 
 /* ---- loop.c ---- */
 void net_loop_init(void);
+struct net_loop_stats {
+	uint64_t packets, bytes, dropped;
+};
+extern struct net_loop_stats net_loop_stats;
 /* Hand over what was sent to ourselves, and what that causes in turn. In a bracket. */
 void net_loop_deliver(void);
 
@@ -23,3 +27,7 @@ struct inet_port {
 /* A connection begins and ends to use the port. */
 void inet_port_hold(struct inet_port *p, bool reusable);
 void inet_port_release(struct inet_port *p, bool reusable);
+
+/* ---- net.c ---- */
+/* How many bytes of data the interface of this connection takes in one packet; 0: one segment. */
+uint32_t net_gso_max(const struct tcp_pcb *pcb);

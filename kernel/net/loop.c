@@ -16,6 +16,7 @@
 #define HEADERS_MAX    128u  /* of IP and what is above it */
 
 struct netif net_loopback;
+struct net_loop_stats net_loop_stats;
 
 struct loop_pbuf {
 	struct pbuf_custom custom; /* first */
@@ -78,8 +79,10 @@ static lwip_err_t loop_send(struct pbuf *p)
 {
 	struct loop_packet *k;
 
-	if (queued >= LOOP_QUEUE_MAX)
+	if (queued >= LOOP_QUEUE_MAX) {
+		net_loop_stats.dropped++;
 		return ERR_OK; /* lost */
+	}
 	k = kmem_alloc(sizeof(*k));
 	if (k == NULL)
 		return ERR_MEM;
@@ -92,6 +95,8 @@ static lwip_err_t loop_send(struct pbuf *p)
 	*queue_end = k;
 	queue_end = &k->next;
 	queued++;
+	net_loop_stats.packets++;
+	net_loop_stats.bytes += p->tot_len;
 	return ERR_OK;
 }
 
@@ -167,7 +172,7 @@ void net_loop_init(void)
 	BUG_ON(netif_add(&net_loopback, &ip, &mask, &none, NULL, loop_netif_init, ip_input) ==
 	       NULL);
 	IP_ADDR6_HOST(&net_loopback.ip6_addr[0], 0, 0, 0, 1);
-	net_loopback.ip6_addr_state[0] = IP6_ADDR_VALID;
+	net_loopback.ip6_addr_state[0] = IP6_ADDR_PREFERRED;
 	netif_set_link_up(&net_loopback);
 	netif_set_up(&net_loopback);
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sockets: what all families share, AF_UNIX, and TCP/IP.
-DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs
+DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs comp/drv comp/drv/virtio comp/drv/virtio_net
 SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
 SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c
 SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
-CFLAGS := -Ikernel/net/lwip -isystem deps/lwip/src/include
+SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
+SRCS += tcp.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c
+CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -isystem deps/lwip/src/include
 
 # lwIP, as it comes from its Debian package (build-tools/fetch-source.sh).
 EXT := $(addprefix deps/lwip/src/, \
@@ -15,6 +17,11 @@ EXT := $(addprefix deps/lwip/src/, \
 	$(addprefix core/ipv6/,ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c) \
 	netif/ethernet.c)
 # mem_init is the kernel's own.
-EXT_CFLAGS := -Ikernel/net/lwip -Ikernel/net/lwip/libc -Ideps/lwip/src/include -Dmem_init=lwip_mem_init \
+EXT_CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -Ikernel/net/lwip/libc -Ideps/lwip/src/include -Dmem_init=lwip_mem_init \
 	-Wno-unused-parameter -Wno-unused-but-set-variable -Wno-address \
 	$(if $(filter clang,$(COMPILER)),-Wno-tautological-constant-out-of-range-compare)
+CFLAGS_init.c := -DTCP_WND_IS_NUMBER
+# Ours stand in between: tcp_demux.c, tcp_send.c.
+CFLAGS_ip4.c := -Dtcp_input=net_tcp_input -Dip4_frag=net_ip4_frag
+CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag
+CFLAGS_tcp_out.c := -Dtcp_output=lwip_tcp_output -Dtcp_rexmit_rto_commit=lwip_tcp_rexmit_rto_commit

@@ -9,6 +9,8 @@
 #include "base/siphash.h"
 #include "kernel/core/core.h"
 #include "kernel/net/dgram.h"
+#include "kernel/net/tcp_sock.h"
+#include "kernel/net/iface.h"
 #include "kernel/net/local.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
@@ -110,6 +112,13 @@ static void run_seconds(void)
 	ip6_reass_tmr();
 }
 
+static void run_tcp(void)
+{
+	tcp_tmr();
+	tcp_after_timer();
+	tcp_check_deferred();
+}
+
 static void run_dhcp_coarse(void)
 {
 	dhcp_coarse_tmr();
@@ -117,7 +126,7 @@ static void run_dhcp_coarse(void)
 
 enum { TIMER_TCP, TIMER_SECOND, TIMER_DHCP, TIMER_DHCP_COARSE, TIMER_AUTOIP, TIMER_GROUPS };
 static struct cyclic cyclic[] = {
-	[TIMER_TCP] = { TCP_TMR_INTERVAL, tcp_tmr, tcp_timer_wanted, 0 },
+	[TIMER_TCP] = { TCP_TMR_INTERVAL, run_tcp, tcp_timer_wanted, 0 },
 	[TIMER_SECOND] = { 1000, run_seconds, real_needed, 0 },
 	[TIMER_DHCP] = { DHCP_FINE_TIMER_MSECS, dhcp_fine_tmr, dhcp_asks, 0 },
 	[TIMER_DHCP_COARSE] = { DHCP_COARSE_TIMER_MSECS, run_dhcp_coarse, dhcp_has_lease, 0 },
@@ -274,6 +283,42 @@ unsigned net_dns_servers(ip_addr_t *out, unsigned max)
 	return n;
 }
 
+/* ---- segmentation by devices ---- */
+
+uint16_t net_gso_mss;
+static uint32_t gso_max[UINT8_MAX + 1]; /* by the interface's number */
+static bool gso_any;
+
+void net_set_gso(struct netif *n, uint32_t max)
+{
+	gso_max[netif_get_index(n)] = max < NET_GSO_MAX ? max : NET_GSO_MAX;
+	gso_any |= max > 0;
+}
+
+uint32_t net_gso_max(const struct tcp_pcb *pcb)
+{
+	const struct netif *n = gso_any ? ip_route(&pcb->local_ip, &pcb->remote_ip) : NULL;
+
+	return n == NULL ? 0 : gso_max[netif_get_index(n)];
+}
+
+/* Longer than the mtu: the device cuts it. */
+static bool device_cuts(const struct pbuf *p, const struct netif *n)
+{
+	return net_gso_mss != 0 && gso_max[netif_get_index(n)] != 0 && p->tot_len > n->mtu;
+}
+
+/* lwIP: in the place of its fragmentation. */
+lwip_err_t net_ip4_frag(struct pbuf *p, struct netif *n, const ip4_addr_t *to)
+{
+	return device_cuts(p, n) ? n->output(n, p, to) : ip4_frag(p, n, to);
+}
+
+lwip_err_t net_ip6_frag(struct pbuf *p, struct netif *n, const ip6_addr_t *to)
+{
+	return device_cuts(p, n) ? n->output_ip6(n, p, to) : ip6_frag(p, n, to);
+}
+
 /* ---- errors ---- */
 
 err_t inet_error(lwip_err_t e)
@@ -308,6 +353,7 @@ err_t net_init(void)
 	net_enter();
 	lwip_init();
 	net_loop_init();
+	iface_init();
 	err = dgram_init();
 	net_leave();
 	return err;

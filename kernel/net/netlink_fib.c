@@ -8,6 +8,8 @@
 #include "kernel/net/netlink_route.h"
 #include "kernel/task/task.h"
 
+#define RTCF_LOCAL (1u << 31) /* <linux/in_route.h> */
+
 static uint32_t size_of(uint8_t family)
 {
 	return family == AF_INET ? 4 : 16;
@@ -97,11 +99,15 @@ err_t nl_get_route(struct nl_request *req)
 	memcpy(r.dst, dst, size_of(r.family));
 	r.prefix = (uint8_t)(size_of(r.family) * 8);
 	r.scope = RT_SCOPE_UNIVERSE;
-	r.protocol = r.family == AF_INET ? RTPROT_UNSPEC : r.protocol;
+	if (r.family == AF_INET) {
+		r.protocol = RTPROT_UNSPEC;
+		r.table = RT_TABLE_MAIN;
+	}
 	TRY(nl_build_init(&b, 512, req));
 	h = route_header(&b, &r, &start);
 	if (h != NULL) {
-		h->rtm_flags = r.family == AF_INET ? RTM_F_CLONED : 0;
+		if (r.family == AF_INET)
+			h->rtm_flags = RTM_F_CLONED | (r.type == RTN_LOCAL ? RTCF_LOCAL : 0);
 		route_attrs(&b, &r);
 		nl_attr_u32(&b, RTA_UID, current_task->cred.uid);
 		nl_attr(&b, RTA_CACHEINFO, &cache, sizeof(cache));

@@ -159,7 +159,6 @@ static err_t set_link(struct nl_request *r)
 		TRY(iface_set_mtu(i.index, *mtu));
 	if ((h->ifi_change & IFF_UP) || (h->ifi_change == 0 && h->ifi_flags != 0))
 		TRY(iface_set_up(i.index, (h->ifi_flags & IFF_UP) != 0));
-	nl_route_link_changed(i.index);
 	return OK;
 }
 
@@ -265,9 +264,7 @@ static err_t change_addr(struct nl_request *r)
 	struct iface_addr a;
 
 	TRY(addr_asked(r, &a));
-	TRY(add ? iface_addr_add(&a) : iface_addr_del(&a));
-	nl_route_addr_changed(&a, !add);
-	return OK;
+	return add ? iface_addr_add(&a) : iface_addr_del(&a);
 }
 
 /* ---- all ---- */

@@ -203,10 +203,10 @@ static err_t family_create(int family, int type, int protocol, struct socket **o
 		return E_INVAL;
 	if (family == AF_UNIX)
 		return unix_create(type, protocol, out);
-	if (family == AF_NETLINK)
-		return netlink_create(type, protocol, out);
 	if (family == AF_INET || family == AF_INET6)
 		return inet_create(family, type, protocol, out);
+	if (family == AF_NETLINK)
+		return netlink_create(type, protocol, out);
 	return E_AFNOSUPPORT;
 }
 

@@ -42,6 +42,7 @@
 #define MSG_NOSIGNAL     0x4000u
 #define MSG_MORE         0x8000u
 #define MSG_WAITFORONE   0x10000u
+#define MSG_FASTOPEN     0x20000000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 #define MSG_CMSG_COMPAT  0x80000000u
 

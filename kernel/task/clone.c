@@ -12,6 +12,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 #include "kernel/vfs/poll.h"
@@ -132,6 +133,7 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->dumpable = from->dumpable;
 	t->oom_score_adj = from->oom_score_adj;
 	t->oom_score_adj_min = from->oom_score_adj_min;
+	t->personality = from->personality;
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	memcpy(t->exe, from->exe, sizeof(t->exe));
 	t->exe_file = exe_file_get(from->exe_file);
@@ -229,6 +231,8 @@ static void publish(struct task *task, struct thread *t, int id, const struct cl
 		task->parent = parent_for(a->flags);
 		task->exit_signal = a->flags & CLONE_PARENT ? current_task->exit_signal
 							    : a->exit_signal;
+		task->parent_tid = a->flags & CLONE_PARENT ? current_task->parent_tid
+							   : current->tid;
 		task_publish(task, id);
 		list_push_back(&task->parent->children, &task->sibling);
 	}
@@ -250,6 +254,16 @@ static void wait_for_vfork(struct vfork_wait *w, struct thread *child)
 			child->vfork_wait = NULL; /* we are killed; our stack goes */
 		return;
 	}
+}
+
+/* What the tracer of the parent is told of; 0: nothing. */
+static unsigned event_of(const struct clone_args_k *a)
+{
+	unsigned event = a->flags & CLONE_VFORK      ? PTRACE_EVENT_VFORK
+			 : a->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+						     : PTRACE_EVENT_FORK;
+
+	return !(a->flags & CLONE_UNTRACED) && ptrace_event_wanted(current, event) ? event : 0;
 }
 
 /* The parent's descriptor for the child; the child's own table was copied before. */
@@ -288,11 +302,13 @@ static err_t make(const struct trapframe *tf, const struct clone_args_k *a, stru
 		return E_NOMEM;
 	}
 	copy_thread(t, tf, a);
-	if (a->flags & CLONE_PIDFD)
+	err = ptrace_new_thread(t, a->flags, event_of(a));
+	if (err == OK && (a->flags & CLONE_PIDFD))
 		err = make_pidfd(task, a->pidfd);
 	if (err != OK) {
 		thread_free(t);
-		release_process(task);
+		if (task != current_task)
+			release_process(task);
 		return err;
 	}
 	privuser_thread_start(t);
@@ -305,6 +321,7 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 {
 	struct vfork_wait vfork = { .q = WAITQ_INIT(vfork.q), .done = false };
 	struct thread *t;
+	unsigned event;
 	int id;
 
 	TRY(check_flags(a));
@@ -322,11 +339,17 @@ long task_clone(struct trapframe *tf, const struct clone_args_k *a)
 		return E_AGAIN;
 	TRY(make(tf, a, &t));
 	publish(t->task, t, id, a);
+	ptrace_start_child(t);
 	if (a->flags & CLONE_VFORK)
 		t->vfork_wait = &vfork;
 	sched_enqueue(t);
-	if (a->flags & CLONE_VFORK)
+	event = event_of(a);
+	if (event != 0)
+		(void)ptrace_event(event, (uint64_t)id);
+	if (a->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork, t);
+		(void)ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)id);
+	}
 	return id;
 }
 

@@ -16,6 +16,7 @@
 #include "kernel/dom/privuser.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 
@@ -238,12 +239,22 @@ static err_t open_elf(struct exec *x)
 
 /* ---- credentials ---- */
 
+/*
+ * Set-user-ID programs run with their caller's rights when somebody traces them who could not trace
+ * them as they would be.
+ */
+static bool may_gain(void)
+{
+	return !ptraced(current) ||
+	       (current->trace->tracer->task->cred.cap_effective >> CAP_SYS_PTRACE & 1);
+}
+
 static void new_ids(struct exec *x, const struct inode *i, bool nosuid)
 {
 	struct cred *c = &x->cred;
 
 	*c = current_task->cred;
-	if (!nosuid && !c->no_new_privs) {
+	if (!nosuid && !c->no_new_privs && may_gain()) {
 		if (i->mode & S_ISUID)
 			c->euid = i->uid;
 		if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -283,7 +294,7 @@ static void new_cred(struct exec *x)
 
 static uint64_t random_pages(uint64_t n)
 {
-	return random_below(n) << PAGE_SHIFT;
+	return current_task->personality != 0 ? 0 : random_below(n) << PAGE_SHIFT;
 }
 
 /* Returns the stack's top. Room for the stack to grow stays between it and mmap's top. */
@@ -296,7 +307,9 @@ static uint64_t place_stack_and_mmap(struct aspace *mm)
 		gap = GAP_MAX;
 	if (gap < GAP_MIN)
 		gap = GAP_MIN;
-	gap += (STACK_RND_PAGES << PAGE_SHIFT) + STACK_GUARD;
+	gap += STACK_GUARD;
+	if (current_task->personality == 0)
+		gap += STACK_RND_PAGES << PAGE_SHIFT;
 	mm->mmap_top = ALIGN_DOWN(USER_END - gap, PAGE_SIZE) - random_pages(RND_PAGES);
 	return top;
 }
@@ -311,8 +324,7 @@ static err_t map_program(struct exec *x)
 		       e->layout.lo;
 	TRY(elf_file_map(e, x->mm, bias));
 	elf_file_note_areas(e, x->mm, bias);
-	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) +
-	      ALIGN_DOWN(random_below(BRK_RND), PAGE_SIZE);
+	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) + random_pages(BRK_RND >> PAGE_SHIFT);
 	x->mm->brk_start = x->mm->brk = brk;
 	x->image.program_entry = x->image.entry = e->head.entry + bias;
 	x->image.phdr = e->layout.phdr_vaddr == 0 ? 0 : e->layout.phdr_vaddr + bias;
@@ -430,8 +442,10 @@ static err_t end_other_threads(struct task *t)
 		}
 	}
 	t->execing = NULL;
-	if (current->tid != t->pid)
+	if (current->tid != t->pid) {
 		thread_rename_tid(current, t->pid);
+		ptrace_leader_replaced(current);
+	}
 	return OK;
 }
 
@@ -481,6 +495,8 @@ static void take_identity(struct exec *x)
 	t->dumpable = !x->secure;
 	if (changed)
 		t->pdeath_signal = 0;
+	if (x->secure)
+		t->personality = 0;
 	t->execed = true;
 	str_copy(current->comm, sizeof(current->comm), base != NULL ? base + 1 : x->execfn);
 	str_copy(t->comm, sizeof(t->comm), current->comm);
@@ -497,6 +513,8 @@ static void reset_thread(struct thread *me, struct trapframe *tf, const struct e
 	me->robust_list = me->robust_len = 0;
 	me->rseq = me->rseq_len = 0;
 	me->restart.fn = NULL;
+	if (me->trace != NULL)
+		debug_clear(me->trace);
 	me->fs_base = me->gs_base = 0;
 	nk_set_fs_base(0);
 	nk_set_gs_base(0);
@@ -538,6 +556,7 @@ err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_f
 		const struct exec_strings *argv, const struct exec_strings *envp)
 {
 	struct exec *x = kmem_zalloc(sizeof(*x));
+	int old_tid = current->tid;
 	err_t err;
 
 	if (x == NULL)
@@ -555,6 +574,8 @@ err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_f
 		trace(TRACE_EXEC, (uint64_t)current_task->pid, x->image.entry);
 	}
 	release(x);
+	if (err == OK)
+		(void)ptrace_event(PTRACE_EVENT_EXEC, (uint64_t)old_tid);
 	return err;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/dom/privuser.h"
 #include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 #include "kernel/vfs/poll.h"
@@ -27,8 +28,12 @@ void task_kill_threads(struct task *t, struct thread *except)
 
 	TASK_FOR_EACH_THREAD(th, t)
 	{
-		if (th == except || th->exiting)
+		if (th == except)
 			continue;
+		if (th->exiting) {
+			ptrace_let_end(th);
+			continue;
+		}
 		th->killed = true;
 		thread_add_work(th, USER_WORK_SIGNAL);
 		if (th->wait_interruptible || th->wait_killable)
@@ -97,7 +102,7 @@ static void child_gets_parent(struct task *child, struct task *parent)
 		return;
 	list_push_back(&parent->children, &child->sibling);
 	child->exit_signal = SIGCHLD;
-	if (child->state == TASK_ZOMBIE && task_notify_exit(child))
+	if (task_has_ended(child) && !ptrace_holds_zombie(child) && task_notify_exit(child))
 		task_reap(child);
 }
 
@@ -214,9 +219,12 @@ static NORETURN void thread_end(int leader_status)
 {
 	struct thread *me = current;
 	struct task *t = me->task;
-	bool last = t->nthreads == 1;
+	bool last;
 
 	me->exiting = true;
+	(void)ptrace_event(PTRACE_EVENT_EXIT, (uint64_t)leader_status);
+	ptrace_tracer_ends(me);
+	last = t->nthreads == 1;
 	sched_account();
 	if (t != &kernel_task) {
 		sched_save_bases(me); /* after this it counts as one without a program */
@@ -229,6 +237,7 @@ static NORETURN void thread_end(int leader_status)
 			become_zombie(t);
 	}
 	account_thread_gone(me);
+	ptrace_thread_ends(me, leader_status);
 	thread_unpublish(me);
 	if (t == &kernel_task)
 		sched_exit_current();
@@ -240,7 +249,9 @@ static NORETURN void thread_end(int leader_status)
 	me->task = &kernel_task; /* the zombie may be gone before we are freed */
 	if (t->pidref != NULL)
 		wake_all(&t->pidref->ended);
-	if (t->parent == NULL || task_notify_exit(t))
+	if (ptrace_holds_zombie(t))
+		ptrace_process_ended(t);
+	else if (t->parent == NULL || task_notify_exit(t))
 		task_reap(t);
 	sched_exit_current();
 }

@@ -167,7 +167,7 @@ static void user_exception(struct trapframe *tf, uint64_t addr)
 		return;
 	switch (vec) {
 	case VEC_DE: signal_fault(SIGFPE, FPE_INTDIV, tf->rip, vec, 0); return;
-	case VEC_DB: signal_fault(SIGTRAP, TRAP_TRACE, tf->rip, vec, 0); return;
+	case VEC_DB: signal_fault(SIGTRAP, debug_exception(), tf->rip, vec, 0); return;
 	case VEC_BP: signal_fault(SIGTRAP, SI_KERNEL, 0, vec, 0); return;
 	case VEC_UD: signal_fault(SIGILL, ILL_ILLOPN, tf->rip, vec, 0); return;
 	case VEC_MF:
@@ -189,4 +189,5 @@ void fault_init(void)
 {
 	trap_hooks.page_fault = page_fault;
 	trap_hooks.user_exception = user_exception;
+	debug_init();
 }

@@ -53,6 +53,51 @@ struct thread *task_first_thread(const struct task *t);
 	     t##_l_ != &(task)->threads && ((t = list_entry(t##_l_, struct thread, in_task)), 1); \
 	     t##_l_ = t##_l_->next)
 
+/* ---- ptrace.c ---- */
+/* Inside signal.c: must the thread join its process's stop, or stop for its tracer? */
+bool ptrace_stop_due(const struct thread *t);
+bool ptrace_trap_due(const struct thread *t);
+void ptrace_join_stop(void); /* MAY_SWITCH */
+void ptrace_trap(void);      /* MAY_SWITCH */
+/*
+ * A traced thread is about to get a signal. The signal that its tracer makes of it, with its
+ * information; 0: none. MAY_SWITCH
+ */
+int ptrace_signal(int sig, siginfo_t *info);
+/*
+ * Stop with this code (as in a wait status, shifted) and why (CLD_*). The tracer sees, and may
+ * change, *info. What the tracer resumes it with; `code` when there is no stop. MAY_SWITCH
+ */
+int ptrace_stop(int code, int why, siginfo_t *info, uint64_t message);
+/* A handler is entered: stepping ends (true: it was on), and its first instruction is a stop. */
+bool ptrace_step_pause(void);
+void ptrace_step_report(void); /* MAY_SWITCH */
+/* The process stopped or goes on: seized tracees tell of it. */
+void ptrace_group_changed(struct task *t);
+/* The child of a traced thread: memory for its record (E_NOMEM), then its first stop. */
+err_t ptrace_new_thread(struct thread *child, uint64_t flags, unsigned event) MUST_CHECK;
+void ptrace_start_child(struct thread *child);
+/* Ends: of a thread, its process, a tracer. */
+void ptrace_thread_ends(struct thread *t, int status);
+bool ptrace_holds_zombie(const struct task *t); /* a tracer that is not its parent waits first */
+void ptrace_process_ended(struct task *t);
+void ptrace_zombie_released(struct task *t);
+void ptrace_release(struct ptrace *p);
+void ptrace_tracer_ends(struct thread *t);
+/* execve of a thread that took over the main thread's number. */
+void ptrace_leader_replaced(struct thread *t);
+/* SIGKILL for a process that is ending already: those that stop on the way out go on. */
+void ptrace_kill(struct task *t);
+void ptrace_let_end(struct thread *t); /* one of them */
+
+/* ---- debug.c ---- */
+extern bool debug_armed;                 /* the processor's breakpoint registers hold something */
+void debug_load(const struct thread *t); /* they are to be t's */
+void debug_clear(struct ptrace *p);      /* the tracee's are off from now on */
+/* What DR6 said of the current thread's debug exception: SIGTRAP's code. */
+int debug_exception(void);
+void debug_init(void);
+
 /* ---- exit.c ---- */
 struct vfork_wait {
 	struct waitq q;
@@ -106,6 +151,7 @@ bool sigqueue_has_timer(const struct sig_queue *q, int sig, int timer_id);
 void signal_recalc(void);
 /* As signal_send_task, without the permission and limit questions: from the kernel, cannot fail. */
 void signal_force_send(struct task *t, int sig, const siginfo_t *info);
+void signal_force_send_thread(struct thread *t, int sig);
 void signal_reset_for_exec(struct task *t);
 bool signal_is_ignored(const struct task *t, int sig);
 

@@ -20,6 +20,7 @@
 #define TICK_NS (10 * NS_PER_MS)
 
 struct thread *current;
+bool (*sched_rest_hook)(bool idle);
 static struct thread *stack_owner; /* whose kernel stack we are on; NULL: the boot stack */
 static struct thread
 	*to_free; /* dead, and its stack is not in use any more after the next switch */
@@ -31,6 +32,7 @@ static unsigned nrunnable;
 static uint64_t switches, idle_ns;
 static uint64_t clock_ns; /* up to here time was charged to somebody */
 static uint64_t slice_end_ns;
+bool watch_all_calls;
 static uint64_t loaded_fs, loaded_gs; /* what the processor has */
 
 uint64_t sched_switches(void)
@@ -186,6 +188,8 @@ static void load_program(struct thread *t)
 		aspace_load(mm);
 	load_bases(t);
 	fpu_switch(t->fpu);
+	if (debug_armed || (t->watched & WATCH_DEBUG))
+		debug_load(t);
 	privuser_switch_in(t);
 }
 
@@ -195,6 +199,7 @@ static void become(struct thread *t)
 	t->slice_start_ns = clock_ns;
 	current = t;
 	user_work = t->work;
+	syscall_watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
 	cur_kstack_top = (uint64_t)t->kstack_top;
 	if (nrunnable != 0)
 		set_slice(t);
@@ -249,6 +254,8 @@ static struct thread *wait_for_runnable(void)
 	struct thread *t;
 
 	while ((t = take_next()) == NULL) {
+		if (sched_rest_hook != NULL && sched_rest_hook(true))
+			continue;
 		if (!msg_idle(&nrunnable))
 			x86_wait_for_interrupt();
 	}
@@ -258,9 +265,12 @@ static struct thread *wait_for_runnable(void)
 /* Find the next thread; the core may idle before there is one. */
 static struct thread *next_thread(void)
 {
-	struct thread *t = take_next();
+	struct thread *t;
 	uint64_t now;
 
+	if (sched_rest_hook != NULL)
+		(void)sched_rest_hook(false);
+	t = take_next();
 	if (t != NULL || back_to_boot)
 		return t;
 	t = wait_for_runnable();

@@ -90,6 +90,12 @@ void sched_yield(void);    /* MAY_SWITCH */
  * True: the thread has been killed, the call should end with what it has. MAY_SWITCH
  */
 bool sched_breathe(void);
+/*
+ * Of a device that is looked at rather than interrupting. Called whenever a thread gives up the
+ * core, before the next is chosen; and (`idle`) when there is none, before the core halts: as an
+ * interrupt would be. True: there may be something to do now, or more to look at. NULL: nobody.
+ */
+extern bool (*sched_rest_hook)(bool idle);
 void sched_block(void);        /* the current thread is not runnable any more: switch. MAY_SWITCH */
 NORETURN void sched_run(void); /* the core's main loop: run threads, poll messages, halt */
 /*

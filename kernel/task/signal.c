@@ -9,6 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/dom/privuser.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 
 #define SYSCALL_INSN_LEN 2
 
@@ -26,7 +27,7 @@ sigmask_t signal_pending_set(const struct thread *t)
 
 static bool has_work(const struct thread *t)
 {
-	return t->killed || t->task->stopped ||
+	return t->killed || ptrace_stop_due(t) || ptrace_trap_due(t) ||
 	       ((t->pending.pending | t->task->pending.pending) & ~t->blocked) != 0;
 }
 
@@ -154,6 +155,19 @@ static void kick_all(struct task *t)
 	}
 }
 
+static void stop_again(struct task *t)
+{
+	struct thread *th;
+
+	TASK_FOR_EACH_THREAD(th, t)
+	{
+		if (!ptraced(th) || th->trace->stopped || !th->trace->stop_seen)
+			continue;
+		th->trace->stop_seen = false;
+		t->nstopped--;
+	}
+}
+
 static void begin_stop(int sig)
 {
 	struct task *t = current_task;
@@ -161,10 +175,15 @@ static void begin_stop(int sig)
 	if (sig != SIGSTOP && pgrp_is_orphaned(t->pgid))
 		return;
 	t->stop_signal = sig;
-	t->stopped = true;
-	t->continued = false;
-	t->stop_reported = false;
+	if (!t->stopped) {
+		t->stopped = true;
+		t->continued = false;
+		t->stop_reported = t->stop_waited = false;
+	}
+	/* Those that their tracers let run stop once more. */
+	stop_again(t);
 	kick_all(t);
+	ptrace_group_changed(t);
 }
 
 /* Sleep until the process is continued or killed. The last thread to come here reports the stop. */
@@ -176,9 +195,19 @@ static void stay_stopped(void)
 	t->nstopped++;
 	if (t->nstopped == t->nthreads && !t->stop_reported)
 		task_notify_stopped(t, CLD_STOPPED);
-	while (t->stopped && !me->killed)
+	me->in_stop = true;
+	while (t->stopped && !me->killed && !ptraced(me))
 		wait_on_killable(&t->stop_wait, WAIT_FOREVER);
+	me->in_stop = false;
 	t->nstopped--;
+}
+
+static void join_stop(void)
+{
+	if (ptraced(current))
+		ptrace_join_stop();
+	else
+		stay_stopped();
 }
 
 /* ---- delivering ---- */
@@ -237,7 +266,9 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 	struct sig_action *slot = &t->task->sighand->action[sig - 1], a = *slot;
 	sigmask_t before = t->restore_mask ? t->saved_mask : t->blocked;
 	sigmask_t mask = t->blocked | a.mask;
+	bool stepping;
 
+	stepping = ptrace_step_pause();
 	restart_with_handler(tf, &a);
 	if (a.flags & SA_RESETHAND)
 		slot->handler = (uint64_t)SIG_DFL;
@@ -253,6 +284,8 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 		mask |= SIG_BIT(sig);
 	signal_set_mask(t, mask);
 	user_work |= USER_WORK_SPECIAL;
+	if (stepping)
+		ptrace_step_report();
 }
 
 /* One pending signal; false when there is none left that matters. */
@@ -265,6 +298,11 @@ static bool deliver_one(struct trapframe *tf)
 
 	if (sig == 0)
 		return false;
+	if (ptraced(current) && sig != SIGKILL) {
+		sig = ptrace_signal(sig, &info);
+		if (sig == 0 || current->killed)
+			return true;
+	}
 	h = t->sighand->action[sig - 1].handler;
 	if (h == (uint64_t)SIG_IGN)
 		return true;
@@ -283,12 +321,16 @@ static bool deliver_one(struct trapframe *tf)
 
 static void handle_signals(struct trapframe *tf)
 {
-	do {
+	for (;;) {
 		if (current->killed)
 			thread_exit_killed();
-		if (current_task->stopped)
-			stay_stopped();
-	} while (current->killed || current_task->stopped || deliver_one(tf));
+		if (ptrace_stop_due(current))
+			join_stop();
+		else if (ptrace_trap_due(current))
+			ptrace_trap();
+		else if (!deliver_one(tf))
+			break;
+	}
 	restart_without_handler(tf);
 	signal_mask_restore();
 	signal_recalc();

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 
 bool signal_is_ignored(const struct task *t, int sig)
 {
@@ -39,6 +40,19 @@ static void drop_everywhere(struct task *t, sigmask_t mask)
 	sigqueue_drop(&th->pending, mask);
 }
 
+static void leave_stop(struct task *t)
+{
+	struct thread *th;
+
+	TASK_FOR_EACH_THREAD(th, t)
+	{
+		if (th->trace == NULL || !th->trace->stop_seen)
+			continue;
+		th->trace->stop_seen = false;
+		t->nstopped--;
+	}
+}
+
 static void go_on(struct task *t)
 {
 	if (!t->stopped)
@@ -46,8 +60,10 @@ static void go_on(struct task *t)
 	t->stopped = false;
 	t->stop_reported = false;
 	t->continued = true;
+	leave_stop(t);
 	task_notify_stopped(t, CLD_CONTINUED);
 	wake_all(&t->stop_wait);
+	ptrace_group_changed(t);
 }
 
 /* A stop and a continuation cancel each other, whether or not they are blocked or ignored. */
@@ -70,9 +86,12 @@ static void notify_thread(struct thread *th)
 		sched_wake(th, WAIT_SIGNAL);
 }
 
+/* A stopped thread looks at its signals when it goes on, not before. */
 static bool wants(const struct thread *th, int sig)
 {
-	return !th->exiting && !(th->blocked & SIG_BIT(sig));
+	if (th->exiting || (th->blocked & SIG_BIT(sig)))
+		return false;
+	return sig == SIGKILL || !(th->in_stop || (ptraced(th) && th->trace->stopped));
 }
 
 static struct thread *pick_thread(struct task *t, int sig)
@@ -101,7 +120,8 @@ static void queued(struct task *t, struct thread *th, int sig)
 	else if (!wants(th, sig))
 		th = NULL;
 	trace(TRACE_SIGNAL, (uint64_t)t->pid, (uint64_t)sig);
-	if (th != NULL && kills(t, sig) && (sig == SIGKILL || !(SIG_MASK_CORE_ & SIG_BIT(sig))))
+	if (th != NULL && kills(t, sig) &&
+	    (sig == SIGKILL || (!(SIG_MASK_CORE_ & SIG_BIT(sig)) && !ptraced(th))))
 		task_begin_exit(t, sig);
 	else if (th != NULL)
 		notify_thread(th);
@@ -134,12 +154,16 @@ static err_t send(struct task *t, struct thread *th, int sig, const siginfo_t *i
 	siginfo_t own;
 	uint64_t limit = limited ? t->rlimit[RLIMIT_SIGPENDING].rlim_cur : UINT64_MAX;
 
-	if (!deliverable(t) || t->exiting)
+	if (!deliverable(t) || t->exiting) {
+		if (sig == SIGKILL)
+			ptrace_kill(t);
 		return OK;
+	}
 	stop_and_continue(t, sig);
 	holder = mask_holder(t, th);
 	/* Blocked ones are kept: the program may install a handler before it unblocks them. */
-	if (holder != NULL && !(holder->blocked & SIG_BIT(sig)) && signal_is_ignored(t, sig))
+	if (holder != NULL && !(holder->blocked & SIG_BIT(sig)) && !ptraced(holder) &&
+	    signal_is_ignored(t, sig))
 		return OK;
 	if (info == NULL) {
 		kernel_info(&own, sig);
@@ -167,6 +191,11 @@ void signal_force_send(struct task *t, int sig, const siginfo_t *info)
 	 * real-time
 	 * signal of an exit or timer is lost with it, as in Linux. */
 	(void)!send(t, NULL, sig, info, false);
+}
+
+void signal_force_send_thread(struct thread *t, int sig)
+{
+	(void)!send(t->task, t, sig, NULL, false);
 }
 
 unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info)

@@ -16,6 +16,7 @@ struct fdtable;    /* kernel/vfs/fd.h */
 struct fs_context; /* kernel/vfs/vfs.h: root, working directory, umask */
 struct file;
 struct tty;
+struct ptrace; /* kernel/task/ptrace.h */
 
 #define SIG_COUNT 64
 typedef uint64_t sigmask_t; /* bit n - 1 = signal n */
@@ -63,6 +64,8 @@ struct task {
 	struct list children, sibling; /* in parent's children */
 	struct list all;               /* in the table of all tasks */
 	struct list threads;           /* struct thread.in_task */
+	struct list tracees;           /* struct ptrace.in_tracer */
+	int parent_tid;                /* the thread that made us */
 	unsigned nthreads;
 	int pgid, sid;
 	struct tty *tty; /* controlling terminal, or NULL */
@@ -78,9 +81,11 @@ struct task {
 	struct waitq signal_wait; /* woken on each new signal: signalfd, sigtimedwait */
 	/* life */
 	enum task_state { TASK_ALIVE, TASK_ZOMBIE } state;
-	bool exiting, stopped, continued, stop_reported, execed, dumpable, is_subreaper;
+	bool exiting, stopped, continued, stop_reported, stop_waited, execed, dumpable,
+		is_subreaper;
 	int stop_signal, group_exit;
-	int wait_status; /* as wait4 gives it, when zombie */
+	uint32_t personality; /* 0 or ADDR_NO_RANDOMIZE */
+	int wait_status;      /* as wait4 gives it, when zombie */
 	int exit_signal, pdeath_signal;
 	/* the least that it may set itself without privilege */
 	int oom_score_adj, oom_score_adj_min;
@@ -109,7 +114,8 @@ struct task {
 	struct sem_undo_list *sem_undos; /* kernel/ipc; may be shared (CLONE_SYSVSEM); or NULL */
 	int next_timer_id;
 	/* inside kernel/task */
-	struct pidref *pidref; /* NULL: nobody has asked for it */
+	struct ptrace *leader_trace; /* of the main thread, when that has ended and was traced */
+	struct pidref *pidref;       /* NULL: nobody has asked for it */
 	struct list hash_node;
 	struct thread *execing; /* this thread is in execve and waits for the others to end */
 	struct waitq exec_wait;
@@ -162,6 +168,9 @@ struct thread {
 	struct list futex_node;
 	struct futex_key futex_key;
 	uint32_t futex_bitset;
+	/* tracing, filters */
+	struct ptrace *trace;   /* NULL: never traced */
+	uint8_t watched;        /* WATCH_*: its system calls go through syscall_dispatch */
 	const char *waiting_in; /* name of the system call, for reports */
 	/* inside kernel/task */
 	struct list runnable_node; /* in the host's list of runnable threads */
@@ -171,6 +180,7 @@ struct thread {
 	bool killed;               /* ends at its next way out to the program */
 	bool exiting;
 	bool wait_killable;
+	bool in_stop;                /* sleeps because its process is stopped */
 	void (*start_fn)(void *arg); /* kernel function to begin with; NULL: the program */
 	void *start_arg;
 	struct aspace *dead_mm; /* dropped when the thread has left its stack */
@@ -212,6 +222,11 @@ static inline bool task_has_ended(const struct task *t)
 {
 	return t->state == TASK_ZOMBIE && t->nthreads == 0;
 }
+
+/* Why a thread's calls are looked at before and after; changed by thread_watch only. */
+#define WATCH_TRACE 1u
+#define WATCH_DEBUG 2u /* not its calls: its breakpoint registers are in use */
+void thread_watch(struct thread *t, uint8_t why, bool on);
 
 /* ---- creation ---- */
 struct clone_args_k { /* clone, clone3, fork, vfork in one */

@@ -5,6 +5,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/vfs/poll.h"
 
 #define TABLE_BUCKETS 256u
@@ -75,6 +76,9 @@ static bool pid_in_use(int pid)
 
 		if (t->pid == pid || t->pgid == pid || t->sid == pid)
 			return true;
+		LIST_FOR_EACH(m, &t->tracees)
+			if (list_entry(m, struct ptrace, in_tracer)->tid == pid)
+				return true;
 	}
 	return false;
 }
@@ -159,9 +163,18 @@ void thread_rename_tid(struct thread *t, int tid)
 	list_push_back(&threads_by_tid[bucket(tid)], &t->in_table);
 }
 
+void thread_watch(struct thread *t, uint8_t why, bool on)
+{
+	t->watched = (uint8_t)(on ? t->watched | why : t->watched & ~why);
+	if (t == current)
+		syscall_watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
+}
+
 void thread_free(struct thread *t)
 {
 	sigqueue_flush(&t->pending);
+	kmem_free(t->trace);
+	t->trace = NULL;
 	if (cached < CACHE_MAX) {
 		fpu_drop(t->fpu);
 		list_push_front(&cache, &t->in_table);
@@ -197,6 +210,7 @@ static void task_init_fields(struct task *t)
 	list_init(&t->all);
 	list_init(&t->threads);
 	list_init(&t->hash_node);
+	list_init(&t->tracees);
 	list_init(&t->posix_timers);
 	sigqueue_init(&t->pending);
 	waitq_init(&t->signal_wait);
@@ -269,6 +283,8 @@ static void pidref_leave(struct task *t)
 void task_free(struct task *t)
 {
 	pidref_leave(t);
+	if (t->leader_trace != NULL)
+		ptrace_release(t->leader_trace);
 	sigqueue_flush(&t->pending);
 	waitq_detach_all(
 		&t->signal_wait); /* a set shared with another process may watch a signalfd here */
@@ -319,6 +335,9 @@ err_t task_init(void)
 		list_init(&tasks_by_pid[i]);
 	}
 	task_init_fields(&kernel_task);
+	kernel_task.cred.cap_effective = kernel_task.cred.cap_permitted = ~0ull;
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+		kernel_task.rlimit[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
 	kernel_task.sighand = sighand_create();
 	if (kernel_task.sighand == NULL)
 		return E_NOMEM;

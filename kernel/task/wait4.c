@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/task/internal.h"
+#include "kernel/task/ptrace.h"
 
 #define NS_PER_CLOCK_TICK (NS_PER_SEC / 100)
 
@@ -134,14 +135,16 @@ static void take_zombie(struct task *c, unsigned options, struct wait_out *out)
 /* The child's state, if it is one that is waited for. */
 static bool take_state(struct task *c, unsigned options, struct wait_out *out)
 {
-	if (c->state == TASK_ZOMBIE && (options & WEXITED)) {
+	if (c->state == TASK_ZOMBIE) {
+		if (!(options & WEXITED) || ptrace_holds_zombie(c))
+			return false;
 		take_zombie(c, options, out);
 		return true;
 	}
-	if (c->stopped && c->stop_reported && c->stop_signal != 0 && (options & WUNTRACED)) {
+	if (c->stopped && c->stop_reported && !c->stop_waited && (options & WUNTRACED)) {
 		fill(c, out, c->stop_signal << 8 | 0x7f, CLD_STOPPED);
 		if (!(options & WNOWAIT))
-			c->stop_signal = 0;
+			c->stop_waited = true;
 		return true;
 	}
 	if (c->continued && (options & WCONTINUED)) {
@@ -159,6 +162,92 @@ static bool settled(const struct task *c)
 	return c->state != TASK_ZOMBIE || c->nthreads == 0;
 }
 
+/* ---- what is traced ---- */
+
+static bool traced_matches(const struct ptrace *p, int idtype, int id)
+{
+	int pgid = p->task != NULL ? p->task->pgid : p->pgid;
+
+	return idtype == P_ALL || (idtype == P_PID ? p->tid == id : pgid == id);
+}
+
+/* A process that somebody else's child is: we hear of its end first, its parent afterwards. */
+static bool take_foreign_zombie(struct ptrace *p, unsigned options, struct wait_out *out)
+{
+	struct task *t = p->task;
+	int value, code = exit_code_of(t->wait_status, &value);
+
+	fill(t, out, t->wait_status, code);
+	if (!(options & WNOWAIT))
+		ptrace_zombie_released(t);
+	return true;
+}
+
+static bool take_ended(struct ptrace *p, unsigned options, struct wait_out *out)
+{
+	int value, code = exit_code_of(p->status, &value);
+
+	if (!(options & WEXITED))
+		return false;
+	if (p->task == NULL) {
+		*out = (struct wait_out){
+			.pid = p->tid, .status = p->status, .uid = (int)p->uid, .si_code = code
+		};
+		if (!(options & WNOWAIT))
+			ptrace_release(p);
+		return true;
+	}
+	/* A main thread's end is that of the process. */
+	if (!task_has_ended(p->task))
+		return false;
+	if (ptrace_holds_zombie(p->task))
+		return take_foreign_zombie(p, options, out);
+	take_zombie(p->task, options, out);
+	return true;
+}
+
+static bool take_traced(struct ptrace *p, unsigned options, struct wait_out *out)
+{
+	if (p->ended)
+		return take_ended(p, options, out);
+	if (p->stopped && !p->listening && p->code != 0) {
+		fill(p->task, out, p->code << 8 | 0x7f, CLD_TRAPPED);
+		out->pid = p->tid;
+		if (!(options & WNOWAIT))
+			p->code = 0;
+		return true;
+	}
+	if (p->tid == p->task->pid && p->task->continued && (options & WCONTINUED))
+		return take_state(p->task, options & ~(unsigned)WUNTRACED, out);
+	return false;
+}
+
+static bool scan_traced(int idtype, int id, unsigned options, struct wait_out *out, bool *any)
+{
+	LIST_FOR_EACH_SAFE(l, &current_task->tracees) {
+		struct ptrace *p = list_entry(l, struct ptrace, in_tracer);
+
+		if (!traced_matches(p, idtype, id))
+			continue;
+		*any = true;
+		if (take_traced(p, options, out))
+			return true;
+	}
+	return false;
+}
+
+/* Our child, whose main thread we trace: scan_traced speaks of it. */
+static bool is_traced_by_us(const struct task *c)
+{
+	LIST_FOR_EACH(l, &current_task->tracees) {
+		const struct ptrace *p = list_entry(l, struct ptrace, in_tracer);
+
+		if (p->task == c && p->tid == c->pid)
+			return true;
+	}
+	return false;
+}
+
 static long scan(int idtype, int id, unsigned options, struct wait_out *out)
 {
 	bool any = false;
@@ -166,12 +255,14 @@ static long scan(int idtype, int id, unsigned options, struct wait_out *out)
 	LIST_FOR_EACH(l, &current_task->children) {
 		struct task *c = list_entry(l, struct task, sibling);
 
-		if (!matches(c, idtype, id, options))
+		if (is_traced_by_us(c) || !matches(c, idtype, id, options))
 			continue;
 		any = true;
 		if (settled(c) && take_state(c, options, out))
 			return out->pid;
 	}
+	if (scan_traced(idtype, id, options, out, &any))
+		return out->pid;
 	return any ? 0 : E_CHILD;
 }
 

@@ -9,6 +9,8 @@
 #include "base/str.h"
 
 #define FXSAVE_LEN  512u
+#define FX_ST_LEN   128u
+#define FX_XMM_LEN  256u
 #define XHEADER_LEN 64u
 #define FCW_INIT    0x037f
 #define MXCSR_INIT  0x1f80
@@ -176,6 +178,35 @@ void fpu_drop(struct fpu_area *a)
 void *fpu_data(struct fpu_area *a)
 {
 	return a;
+}
+
+/*
+ * XSAVE does not write what is in its initial state (a clear bit in xstate_bv); a reader of the
+ * image expects it to stand there.
+ */
+void fpu_image_out(const struct fpu_area *a, void *image)
+{
+	struct fpu_area *out = image;
+	uint64_t missing;
+	uint32_t r[4];
+
+	memcpy(image, a, fpu_size());
+	if (!boot_info.cpu.xsave)
+		return;
+	missing = boot_info.cpu.xcr0 & ~a->header.xstate_bv;
+	if (missing & 1) {
+		memset(&out->legacy, 0, offsetof(struct fxsave, mxcsr));
+		memset(out->legacy.regs, 0, FX_ST_LEN);
+		out->legacy.fcw = FCW_INIT;
+	}
+	if (missing & 2)
+		memset(out->legacy.regs + FX_ST_LEN, 0, FX_XMM_LEN);
+	for (uint32_t i = 2; i < 63; i++) {
+		if (!(missing >> i & 1))
+			continue;
+		x86_cpuid(0xd, i, r);
+		memset((uint8_t *)image + r[1], 0, r[0]);
+	}
 }
 
 /* The CPU tells its mask in an FXSAVE image; any registers will do. */

@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct trapframe) == TF_SIZE, "frame.h");
 _Static_assert(TRAP_SYSCALL == TRAP_SYSCALL_VECTOR, "frame.h");
 _Static_assert(USER_WORK_SPECIAL == USER_WORK_SPECIAL_BIT, "frame.h");
 
+#define VEC_DEBUG      1
 #define VEC_PAGE_FAULT 14
 #define VEC_EXCEPTIONS 32
 #define RFLAGS_AC      (1ull << 18)
@@ -117,6 +118,12 @@ void trap_from_kernel(struct trapframe *tf)
 		interrupt(tf->vector);
 		return;
 	}
+	/*
+	 * A program's watchpoint on memory that the kernel copies to or from: as on Linux, no hit.
+	 */
+	if (tf->vector == VEC_DEBUG && trap_hooks.debug_in_kernel != NULL &&
+	    trap_hooks.debug_in_kernel())
+		return;
 	uint64_t addr = tf->vector == VEC_PAGE_FAULT ? read_cr2() : 0;
 	uint64_t fixup = extable_find(tf->rip);
 

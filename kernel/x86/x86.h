@@ -62,6 +62,8 @@ extern uint32_t user_work;
  * this is set.
  */
 extern bool syscall_watched;
+/* The same for all threads (--strace, --stats); kernel/task sets syscall_watched by it. */
+extern bool watch_all_calls;
 /* Numbers of the last system calls of this core; the newest is at recent_calls_at - 1. */
 extern uint16_t recent_calls[256];
 extern uint8_t recent_calls_at;
@@ -118,6 +120,8 @@ struct trap_hooks {
 	void (*privuser)(struct trapframe *tf, uint64_t fault_addr);
 	void (*timer)(void);
 	void (*ipi)(void);
+	/* A debug exception in the kernel: true when it was a program's watchpoint. */
+	bool (*debug_in_kernel)(void);
 	void (*kernel_fault)(struct trapframe *tf, uint64_t fault_addr);
 };
 extern struct trap_hooks trap_hooks;
@@ -225,6 +229,11 @@ void fpu_sync(struct fpu_area *a);
 void fpu_drop(struct fpu_area *a);
 void *fpu_data(struct fpu_area *a); /* the XSAVE/FXSAVE image */
 uint32_t fpu_size(void);
+/*
+ * fpu_size() bytes as XSAVE or FXSAVE lay them out, with initial values where the CPU left them
+ * out. The area is in memory (fpu_sync).
+ */
+void fpu_image_out(const struct fpu_area *a, void *image);
 /*
  * False when the image could fault on XRSTOR (reserved bits, header): a program's signal frame must
  * pass it.

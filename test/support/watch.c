@@ -147,7 +147,8 @@ int main(int argc, char **argv)
 	fprintf(stderr,
 		"watch: %ld KiB are missing, %ld for each run; files took %ld, kernel objects %ld, stacks %ld, page "
 		"tables %ld\n",
-		first.free - last.free, (first.free - last.free) / (runs - 1), last.shmem - first.shmem,
-		last.slab - first.slab, last.stacks - first.stacks, last.tables - first.tables);
+		first.free - last.free, (first.free - last.free) / (runs - 1),
+		last.shmem - first.shmem, last.slab - first.slab, last.stacks - first.stacks,
+		last.tables - first.tables);
 	return LOST;
 }

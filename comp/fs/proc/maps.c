@@ -235,13 +235,30 @@ err_t proc_smaps_rollup(const struct proc_ref *r, struct text *t)
 
 #define MEM_BATCH PAGE_SIZE
 
+/* The space that the process had when the file was opened; it goes with the process or its execve,
+ * not with the file. */
+struct mem_file {
+	struct pidref *of;
+	uint64_t space;
+};
+
+static struct aspace *mem_space(const struct mem_file *m)
+{
+	struct aspace *a = m->of->task != NULL ? m->of->task->mm : NULL;
+
+	return a != NULL && a->id == m->space ? a : NULL;
+}
+
 static err_t mem_transfer(struct file *f, uint64_t off, struct uio *u, bool write, size_t *done)
 {
-	struct aspace *a = f->priv;
-	char *buf = kmem_alloc(MEM_BATCH);
+	struct aspace *a = mem_space(f->priv);
+	char *buf;
 	err_t err = OK;
 
 	*done = 0;
+	if (a == NULL)
+		return OK;
+	buf = kmem_alloc(MEM_BATCH);
 	if (buf == NULL)
 		return E_NOMEM;
 	while (u->left > 0 && err == OK) {
@@ -284,7 +301,10 @@ static long mem_seek(struct file *f, int64_t off, int whence)
 
 static void mem_release(struct file *f)
 {
-	aspace_put(f->priv);
+	struct mem_file *m = f->priv;
+
+	pidref_put(m->of);
+	kmem_free(m);
 }
 
 err_t proc_mem_open(const struct proc_ref *r, struct file *f)
@@ -292,13 +312,22 @@ err_t proc_mem_open(const struct proc_ref *r, struct file *f)
 	static const struct file_ops ops = {
 		.read = mem_read, .write = mem_write, .seek = mem_seek, .release = mem_release
 	};
+	struct mem_file *m;
 	struct task *t;
 
 	TRY(proc_may_inspect(r, &t));
 	if (t->mm == NULL)
 		return E_SRCH;
-	aspace_get(t->mm);
-	f->priv = t->mm;
+	m = kmem_alloc(sizeof(*m));
+	if (m == NULL)
+		return E_NOMEM;
+	m->space = t->mm->id;
+	m->of = task_pidref(t);
+	if (m->of == NULL) {
+		kmem_free(m);
+		return E_NOMEM;
+	}
+	f->priv = m;
 	f->ops = &ops;
 	return OK;
 }

@@ -8,6 +8,7 @@
 #include "comp/fs/proc/local.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/task/ptrace.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/poll.h"
 
@@ -20,6 +21,8 @@ static char state_of(const struct task *t, const struct thread *th)
 {
 	if (t->state == TASK_ZOMBIE || th == NULL || th->state == THREAD_DEAD)
 		return 'Z';
+	if (ptraced(th) && th->trace->stopped)
+		return 't';
 	if (t->stopped)
 		return 'T';
 	if (th->state != THREAD_WAITING)
@@ -33,6 +36,7 @@ static const char *state_text(char c)
 	case 'R': return "R (running)";
 	case 'S': return "S (sleeping)";
 	case 'D': return "D (disk sleep)";
+	case 't': return "t (tracing stop)";
 	case 'T': return "T (stopped)";
 	default: return "Z (zombie)";
 	}
@@ -156,8 +160,9 @@ static err_t show_status(const struct proc_ref *r, struct text *t)
 	text_printf(t, "Name:\t%s\n", comm_of(task, th));
 	if (task->fs != NULL)
 		text_printf(t, "Umask:\t%04o\n", task->fs->umask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		    state_text(state_of(task, th)), task->pid, r->tid, parent_pid(task));
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		    state_text(state_of(task, th)), task->pid, r->tid, parent_pid(task),
+		    th != NULL && ptraced(th) ? th->trace->tracer->task->pid : 0);
 	status_cred(t, task);
 	text_printf(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task->pid, r->tid,
 		    task->pgid, task->sid);

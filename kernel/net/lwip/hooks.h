@@ -14,3 +14,7 @@ u32_t net_tcp_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *rem
 struct netif *net_route4(const ip4_addr_t *src, const ip4_addr_t *dst);
 struct netif *net_route6(const ip6_addr_t *src, const ip6_addr_t *dst);
 #define LWIP_HOOK_IP6_ROUTE(src, dst) net_route6(src, dst)
+
+/* The configured way out for IPv6 (netconf.h). */
+const ip6_addr_t *net_gateway6(struct netif *n, const ip6_addr_t *dst);
+#define LWIP_HOOK_ND6_GET_GW(netif, dst) net_gateway6(netif, dst)

@@ -30,6 +30,13 @@
 #include <lwip/stats.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
+#include <netif/ethernet.h>
 #include "hooks.h"
+
+/*
+ * Functions of lwIP that are called by another name, because ours of that name does more
+ * (module.mk): all but tcp_demux.c and tcp_send.c call ours.
+ */
+lwip_err_t lwip_tcp_output(struct tcp_pcb *pcb);
 #undef err_t
 #undef mem_init

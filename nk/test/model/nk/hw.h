@@ -26,6 +26,12 @@ void model_wrmsr(uint32_t msr, uint64_t value);
 #define HW_WRMSR(msr, v)        model_wrmsr(msr, v)
 #define hw_x2apic_write(msr, v) model_wrmsr(msr, v)
 
+static inline void hw_set_debug(const uint64_t addr[4], uint64_t control)
+{
+	(void)addr;
+	(void)control;
+}
+
 static inline uint64_t hw_tsc(void)
 {
 	static uint64_t ticks;
