@@ -18,7 +18,7 @@ from screen import Screen  # noqa: E402
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(HERE)))
 TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
-ENV = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "screen-256color", "TZ": "UTC", "PS1": "$ ", "HISTFILE": ""}
+ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "screen-256color", "TZ": "UTC", "PS1": "$ ", "HISTFILE": ""}
 SECONDS = 40
 TEXT = "".join("line %d of the text, %s\n" % (i, "word " * (i % 7)) for i in range(1, 301))
 
@@ -37,7 +37,7 @@ class Case:
 def htop_lines(lines):
     """Numbers of processes and times differ: which meters and columns there are, and our own process."""
     text = "\n".join(lines)
-    return [bool(re.search(p, text)) for p in (r"Mem\[", r"Swp\[", r"Tasks: ", r"Load average: ", r"PID.*USER.*PRI.*NI.*VIRT.*Command", r"F1Help", r"\bhtop\b")]
+    return [bool(re.search(p, text)) for p in (r"Mem\[", r"Swp\[", r"Tasks: ", r"Load average: ", r"PID.*USER.*PRI.*NI.*VIRT.*Command", r"F1Help", r"F5List", r"Filter: htop", r"\bhtop\b.*\n(.*\n)*.*Filter")]
 
 
 CASES = [
@@ -53,11 +53,12 @@ CASES = [
     Case("vim with syntax colours and a shell command", ["vim", "-i", "NONE", "c.c"],
          [([], "return 0"), ([":syntax on", "Enter"], "return 0"), ([":r !echo from the shell", "Enter"], "from the shell"), ([":q!", "Enter"], None)],
          files={"c.c": "/* comment */\nint main(void)\n{\n\treturn 0;\n}\n"}, include=["/bin/echo"], memory="192M"),
-    Case("htop shows processes", ["htop"], [([], "F10"), (["F5"], "F10"), (["q"], None)], see=htop_lines),
+    Case("htop shows processes", ["htop"], [([], "F10"), (["F5"], "F5List"), (["F4", "htop"], "Filter: htop"), (["Enter", "q"], None)], see=htop_lines),
     Case("bash: line editing, job control, history", ["bash", "--norc", "--noprofile", "-i"],
          [([], r"^\$ $|^\$"), (["echo one two", "Enter"], "^one two"), (["Up", "C-a", "M-d", "printf '%s.\\n'", "Enter"], r"^two\."),
           (["sleep 100", "Enter"], "sleep 100"), (["C-z"], "Stopped"), (["bg", "Enter"], r"sleep 100 &"), (["kill %1; wait %1; echo st $?", "Enter"], "^st 143"),
-          (["cat", "Enter", "typed", "Enter"], "typed\ntyped"), (["C-d", "stty size", "Enter"], "^24 80"), (["echo go; sleep 100", "Enter"], "^go"), (["C-c"], r"\^C"), (["exit 7", "Enter"], None)],
+          (["echo cat; cat", "Enter"], "^cat"), (["typed", "Enter"], "typed\ntyped"), (["C-d"], r"typed\n\$"), (["stty size", "Enter"], "^24 80"),
+          (["echo go; sleep 100", "Enter"], "^go"), (["C-c"], r"\^C"), (["exit 7", "Enter"], None)],
          include=["/bin/sleep", "/bin/cat", "/bin/stty", "/usr/bin/printf"], status=7, see=lambda lines: [re.sub(r"^(\[1\]) \d+$", r"\1", line) for line in lines]),
     Case("tmux inside: panes", ["tmux", "-f", "conf", "-S", "sock", "new-session", "-s", "s"],
          [([], r"^\$"), (["echo first $((6*7))", "Enter"], "^first 42"), (["C-b", "%"], "│"), (["echo second", "Enter"], "│second"),
@@ -118,7 +119,8 @@ def play(case, base):
     folders = [os.path.join(base, where) for where in ("host", "guest")]
     for folder in folders:
         prepare(case, folder)
-    with Screen(case.argv, folders[0], env) as host, Screen(guest_argv(case, folders[1]), folders[1], env) as guest:
+    host_env, guest_env = (dict(env, HOME=f) for f in folders)
+    with Screen(case.argv, folders[0], host_env) as host, Screen(guest_argv(case, folders[1]), folders[1], guest_env) as guest:
         for number in range(len(case.steps)):
             why = step(case, number, (host, guest))
             if why is not None:
