@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Run unmodified programs of the distribution on the host and in Ringfence, and compare output and exit status.
 
-usage: compare.py GROUP... [-c CORES] [-k NAME] [-v]     (groups: see cases.py)
+usage: compare.py GROUP... [-c CORES] [-k NAME] [-v] [--memory]     (groups: see cases.py)
 
 Each case runs in a folder of its own, once on the host and once in a virtual machine that sees the same folder
 at the same path. Standard output and the exit status must be the same; standard error too unless the case says
-otherwise. Prints TAP.
+otherwise. With --memory each case runs three times in one machine instead (test/support/watch): its memory must be
+back after it. Prints TAP.
 """
 import argparse
+import copy
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +25,7 @@ import cases_programs  # noqa: E402,F401  (more groups)
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(HERE)))
 TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
+WATCH = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "prog/test/support/watch")
 ENV = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
 HOST_TIMEOUT, GUEST_TIMEOUT, BUILD_TIMEOUT = 60, 120, 300
 
@@ -78,6 +82,44 @@ def in_guest(case, template, folder, cores, extra):
     result = run(guest_argv(case, folder, cores, extra), folder, case.stdin, GUEST_TIMEOUT, env)
     shutil.rmtree(folder)
     return result
+
+
+def memory_in_guest(case, template, folder):
+    """(why it is wrong or None, what watch said)"""
+    shutil.copytree(template, folder, symlinks=True)
+    program = case.argv[0] if case.argv[0].startswith("/") else None
+    extra = (["--also", program] if program else []) + ([] if case.files else ["--include", folder])
+    watched = copy.copy(case)
+    watched.argv = [WATCH, "-n", "3", "-s", "512", "-t", "100", "-d", folder] + case.argv
+    env = dict(ENV, XDG_CACHE_HOME=os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")))
+    status, _, err = run(guest_argv(watched, folder, 1, extra), folder, b"", 3 * GUEST_TIMEOUT, env)
+    shutil.rmtree(folder)
+    return None if status == case.expect else "exit status %s" % status, err
+
+
+def check_memory(number, case):
+    base = tempfile.mkdtemp(prefix="rf-")
+    try:
+        build(case, os.path.join(base, "template"))
+        why, err = memory_in_guest(case, os.path.join(base, "template"), os.path.join(base, "work"))
+        print("%sok %d - memory is back: %s%s" % ("not " if why else "", number, case.name, ": " + why if why else ""))
+        if why:
+            show("guest err", err)
+        return why is None
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+        sys.stdout.flush()
+
+
+def check_loss(number):
+    """Is a loss seen at all? Files that stay are one."""
+    argv = [TOOL, "run", "--also", "/bin/sh", "--include", "/bin/dd", "--", WATCH, "-n", "2", "/bin/sh", "-c",
+            "dd if=/dev/zero of=/tmp/stays.$$ bs=1M count=1"]
+    status, _, err = run(argv, "/", b"", GUEST_TIMEOUT, dict(os.environ, **ENV))
+    print("%sok %d - a loss is seen" % ("" if status == 121 else "not ", number))
+    if status != 121:
+        show("guest err", err)
+    return status == 121
 
 
 def as_shell(status):
@@ -140,12 +182,19 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("groups", nargs="+")
     p.add_argument("-c", "--cores", default="1,4", help="core counts, comma-separated")
-    p.add_argument("-k", "--name", default="", help="only cases whose name contains this")
+    p.add_argument("-k", "--name", default="", help="only cases whose name has this regular expression in it")
     p.add_argument("-v", "--verbose", action="store_true")
     p.add_argument("--extra", action="append", default=[], help="another option for ringfence run")
+    p.add_argument("--memory", action="store_true", help="see whether memory is back, instead of comparing")
     args = p.parse_args()
+    if args.memory:
+        # What reads its input or is stopped by a signal cannot run three times alike; what is not there is compare's.
+        plain = [c for g in args.groups for c in cases.GROUPS[g]
+                 if re.search(args.name, c.name) and not c.stdin and c.expect is not None and c.expect < 128 and not c.optional]
+        print("1..%d" % (len(plain) + 1))
+        return 0 if all([check_loss(1)] + [check_memory(i + 2, c) for i, c in enumerate(plain)]) else 1
     todo = [(c, int(n)) for n in args.cores.split(",") for g in args.groups for c in cases.GROUPS[g]
-            if args.name in c.name]
+            if re.search(args.name, c.name)]
     print("1..%d" % len(todo))
     results = [check(i + 1, c, n, args) for i, (c, n) in enumerate(todo)]
     return 0 if all(results) else 1

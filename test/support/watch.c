@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * watch [-n RUNS] [-s SLACK] [-t SECONDS] [-q] PROGRAM [ARGUMENT...]: runs a program RUNS times (3)
- * and sees whether the memory comes back: after the last run as much must be free as after the
- * first, but for SLACK KiB (256). What caches keep is given back before each look. A run that takes
- * longer than SECONDS (60) is killed with all that it started. Meant as the first process of a
- * machine: it reaps what others leave. Its own lines go to standard error.
+ * watch [-n RUNS] [-s SLACK] [-t SECONDS] [-d FOLDER] [-q] PROGRAM [ARGUMENT...]: runs a program
+ * RUNS times (3) and sees whether the memory comes back: after the last run as much must be free as
+ * after the first, but for SLACK KiB (256). What caches keep is given back before each look. A run
+ * that takes longer than SECONDS (60) is killed with all that it started. Meant as the first
+ * process of a machine: it reaps what others leave. Its own lines go to standard error.
  *
  * Exit status: the last run's (128 and the signal's number), 121 if memory is missing, 124 after a
  * kill, 125 if it could not do its work.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +68,74 @@ static struct memory look(void)
 		die("MemFree");
 	return m;
 }
+
+/* ---- a folder for each run ---- */
+
+#define COPY "/tmp/watch-run"
+
+static size_t folder_len;
+
+static void copy_file(const char *from, const char *to, mode_t mode)
+{
+	static char buf[65536];
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_EXCL, mode & 07777);
+	ssize_t n;
+
+	if (in < 0 || out < 0)
+		die(from);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, (size_t)n) != n)
+			die(to);
+	if (n < 0)
+		die(from);
+	close(in);
+	close(out);
+}
+
+static int copy_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	char to[4096], link[4096];
+	ssize_t n;
+
+	(void)kind;
+	(void)where;
+	snprintf(to, sizeof(to), "%s%s", COPY, path + folder_len);
+	if (S_ISDIR(st->st_mode)) {
+		if (mkdir(to, st->st_mode & 07777) == -1)
+			die(to);
+	} else if (S_ISLNK(st->st_mode)) {
+		n = readlink(path, link, sizeof(link) - 1);
+		link[n > 0 ? n : 0] = '\0';
+		if (symlink(link, to) == -1)
+			die(to);
+	} else {
+		copy_file(path, to, st->st_mode);
+	}
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+static void enter_copy(const char *folder)
+{
+	folder_len = strlen(folder);
+	if (nftw(folder, copy_one, 16, FTW_PHYS) != 0 || chdir(COPY) == -1)
+		die(folder);
+}
+
+static void leave_copy(void)
+{
+	if (chdir("/") == -1 || nftw(COPY, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		die(COPY);
+}
+
+/* ---- runs ---- */
 
 static void on_alarm(int sig)
 {
@@ -118,14 +188,16 @@ int main(int argc, char **argv)
 	struct memory first = { 0 }, last = { 0 };
 	long runs = 3, slack = 256;
 	unsigned seconds = 60;
+	const char *folder = NULL;
 	bool quiet = false;
 	int opt, status = 0;
 
-	while ((opt = getopt(argc, argv, "+n:s:t:q")) != -1) {
+	while ((opt = getopt(argc, argv, "+n:s:t:d:q")) != -1) {
 		switch (opt) {
 		case 'n': runs = atol(optarg); break;
 		case 's': slack = atol(optarg); break;
 		case 't': seconds = (unsigned)atol(optarg); break;
+		case 'd': folder = optarg; break;
 		case 'q': quiet = true; break;
 		default: return FAILURE;
 		}
@@ -134,7 +206,11 @@ int main(int argc, char **argv)
 		return FAILURE;
 	sigaction(SIGALRM, &sa, NULL);
 	for (long i = 0; i < runs && status != KILLED; i++) {
+		if (folder != NULL)
+			enter_copy(folder);
 		status = run(argv + optind, seconds);
+		if (folder != NULL)
+			leave_copy();
 		last = look();
 		if (i == 0)
 			first = last;
