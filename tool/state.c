@@ -177,6 +177,8 @@ static void kill_left_qemu(const struct vm_state *s)
 
 /* ---- claiming and letting go ---- */
 
+static bool load_from(const char *dir, const char *name, struct vm_state *out);
+
 static bool has_state(const char *folder)
 {
 	char *path = path_join(folder, "state.json");
@@ -211,12 +213,29 @@ static void taken(const char *name)
 	    runs ? "runs" : "has ended");
 }
 
+/* Left by a command in the foreground that was killed: it stands for nothing any more. */
+static bool was_abandoned(const char *dir, const char *name, const char *folder)
+{
+	struct vm_state s = { 0 };
+	bool abandoned = load_from(dir, name, &s) && s.phase != VM_EXITED && !s.detached;
+
+	if (abandoned) {
+		char *state = path_join(folder, "state.json");
+
+		kill_left_qemu(&s);
+		unlink(state);
+		free(state);
+	}
+	state_free(&s);
+	return abandoned;
+}
+
 static bool claim_named(const char *dir, const char *name, struct vm_folder *out)
 {
 	char *folder = path_join(dir, name);
 	int lock = take_lock(folder);
 
-	if (lock >= 0 && !has_state(folder)) {
+	if (lock >= 0 && (!has_state(folder) || was_abandoned(dir, name, folder))) {
 		*out = (struct vm_folder){ .path = folder, .name = xstrdup(name), .lock = lock };
 		return true;
 	}
