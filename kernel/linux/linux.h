@@ -83,6 +83,9 @@ void missing_file_note(long result, const char *path);
 err_t path_buf_get(char **out, uaddr_t path) MUST_CHECK;
 void path_buf_put(char *p);
 
+/* prctl(PR_SET_SECCOMP) (sys_seccomp.c) */
+long prctl_set_seccomp(uint64_t mode, uaddr_t args);
+
 struct timespec_k {
 	int64_t tv_sec, tv_nsec;
 };

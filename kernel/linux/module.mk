@@ -7,4 +7,4 @@ SRCS += sys_ipc.c session.c
 SRCS += sys_mq.c
 SRCS += debug.c crash.c
 SRCS += sys_splice.c
-SRCS += sys_ptrace.c ptrace_regs.c
+SRCS += sys_ptrace.c ptrace_regs.c sys_seccomp.c

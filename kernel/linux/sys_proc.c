@@ -468,7 +468,8 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_VMA: /* names of anonymous areas: a hint for reports */
 		return op == PR_SET_TIMERSLACK ? 0 : E_INVAL;
 	case PR_GET_TID_ADDRESS: return USER_OUT(UADDR(a), &current->clear_tid);
-	case PR_GET_SECCOMP: return 0; /* no filter is installed */
+	case PR_GET_SECCOMP: return current->seccomp_mode;
+	case PR_SET_SECCOMP: return prctl_set_seccomp(a, UADDR(b));
 	default: return E_INVAL;
 	}
 }

@@ -302,6 +302,15 @@ static size_t fill_exit(const struct trapframe *tf, struct ptrace_syscall_info *
 	return offsetof(struct ptrace_syscall_info, exit.is_error) + sizeof(i->exit.is_error);
 }
 
+static size_t fill_seccomp(const struct ptrace *p, const struct trapframe *tf,
+			   struct ptrace_syscall_info *i)
+{
+	(void)fill_entry(tf, i);
+	i->op = PTRACE_SYSCALL_INFO_SECCOMP;
+	i->seccomp.ret_data = (uint32_t)p->message;
+	return offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(uint32_t);
+}
+
 static long syscall_info(const struct ptrace *p, uint64_t size, uaddr_t to)
 {
 	const struct trapframe *tf = p->thread->regs;
@@ -318,6 +327,8 @@ static long syscall_info(const struct ptrace *p, uint64_t size, uaddr_t to)
 		len = fill_entry(tf, &i);
 	else if (code == (SIGTRAP | 0x80) && p->message == PTRACE_EVENTMSG_SYSCALL_EXIT)
 		len = fill_exit(tf, &i);
+	else if (code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
+		len = fill_seccomp(p, tf, &i);
 	TRY(user_out(to, &i, size < len ? size : len));
 	return (long)len;
 }

@@ -10,6 +10,7 @@
 #include "kernel/core/core.h"
 #include "kernel/linux/linux.h"
 #include "kernel/task/ptrace.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/x86/frame.h"
 
 #define SYSCALL(nr, name, args) long sys_##name();
@@ -87,10 +88,13 @@ static long syscall_do(struct trapframe *tf)
  */
 static void syscall_hooked(struct trapframe *tf)
 {
+	bool allowed;
+
 	tf->rax = (uint64_t)E_NOSYS;
 	if ((current->watched & WATCH_TRACE) && !ptrace_call_enter(tf))
 		return;
-	if ((uint32_t)tf->orig_rax != UINT32_MAX)
+	allowed = !(current->watched & WATCH_SECCOMP) || seccomp_call(tf);
+	if (allowed && (uint32_t)tf->orig_rax != UINT32_MAX)
 		tf->rax = (uint64_t)syscall_do(tf);
 	if (current->watched & WATCH_TRACE)
 		ptrace_call_leave(tf);
@@ -158,7 +162,6 @@ const char *syscall_missing_name(unsigned nr)
 		{ __NR_clock_adjtime, "clock_adjtime" },
 		{ __NR_setns, "setns" },
 		{ __NR_finit_module, "finit_module" },
-		{ __NR_seccomp, "seccomp" },
 		{ __NR_kexec_file_load, "kexec_file_load" },
 		{ __NR_bpf, "bpf" },
 		{ __NR_userfaultfd, "userfaultfd" },

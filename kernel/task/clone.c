@@ -302,6 +302,7 @@ static err_t make(const struct trapframe *tf, const struct clone_args_k *a, stru
 		return E_NOMEM;
 	}
 	copy_thread(t, tf, a);
+	seccomp_inherit(t);
 	err = ptrace_new_thread(t, a->flags, event_of(a));
 	if (err == OK && (a->flags & CLONE_PIDFD))
 		err = make_pidfd(task, a->pidfd);

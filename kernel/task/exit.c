@@ -261,6 +261,11 @@ void thread_exit(int code)
 	thread_end((code & 0xff) << 8);
 }
 
+void thread_die(int wait_status)
+{
+	thread_end(wait_status);
+}
+
 void thread_exit_killed(void)
 {
 	thread_end(current->task->exiting ? current->task->wait_status : 0);

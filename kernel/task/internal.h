@@ -90,6 +90,10 @@ void ptrace_leader_replaced(struct thread *t);
 void ptrace_kill(struct task *t);
 void ptrace_let_end(struct thread *t); /* one of them */
 
+/* ---- seccomp.c ---- */
+void seccomp_inherit(struct thread *child); /* the current thread's filters for its child */
+void seccomp_leave(struct thread *t);       /* drops them */
+
 /* ---- debug.c ---- */
 extern bool debug_armed;                 /* the processor's breakpoint registers hold something */
 void debug_load(const struct thread *t); /* they are to be t's */

@@ -2,7 +2,7 @@
 # Processes and threads: scheduling, waiting, time-outs, creation and end, signals, futexes.
 # From kernel/vfs only what a process holds (descriptors, directories) and what exec reads.
 DEPS := abi base kernel/x86 kernel/core kernel/msg kernel/mem kernel/vfs kernel/dom
-SRCS := sched.c wait.c timer.c thread.c clone.c exit.c wait4.c pgrp.c account.c access.c ptrace.c debug.c sigqueue.c sigsend.c signal.c \
+SRCS := sched.c wait.c timer.c thread.c clone.c exit.c wait4.c pgrp.c account.c access.c ptrace.c debug.c bpf.c seccomp.c seccomp_notify.c sigqueue.c sigsend.c signal.c \
 	sigframe.c fault.c report.c futex.c futex_pi.c itimer.c posix_timer.c exec.c exec_stack.c elf_load.c script.c \
 	vdso.c random.c oom.c
 KTESTS := test/k_sched.c
@@ -13,3 +13,5 @@ UNIT_SRCS_u_sigqueue := sigqueue.c
 UNIT_SRCS_u_timer := timer.c
 UNIT_SRCS_u_script := script.c
 UNIT_SRCS_u_futex := futex.c
+UNIT += test/u_bpf.c
+UNIT_SRCS_u_bpf := bpf.c

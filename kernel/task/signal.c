@@ -298,7 +298,7 @@ static bool deliver_one(struct trapframe *tf)
 
 	if (sig == 0)
 		return false;
-	if (ptraced(current) && sig != SIGKILL) {
+	if (ptraced(current) && sig != SIGKILL && !(current->unstoppable & SIG_BIT(sig))) {
 		sig = ptrace_signal(sig, &info);
 		if (sig == 0 || current->killed)
 			return true;
@@ -367,10 +367,27 @@ void user_return_work(struct trapframe *tf)
 
 /* ---- faults ---- */
 
-void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error)
+void signal_force(int sig, const siginfo_t *info, bool fatal)
 {
 	struct thread *t = current;
 	struct sig_action *a = &t->task->sighand->action[sig - 1];
+
+	/* The instruction would fault for ever: a program that blocks or ignores it ends. */
+	if (fatal || (t->blocked & SIG_BIT(sig)) || a->handler == (uint64_t)SIG_IGN) {
+		a->handler = (uint64_t)SIG_DFL;
+		signal_set_mask(t, t->blocked & ~SIG_BIT(sig));
+	}
+	if (fatal)
+		t->unstoppable |= SIG_BIT(sig);
+	if (sigqueue_add(&t->pending, sig, info, UINT64_MAX) != OK)
+		t->pending.pending |= SIG_BIT(sig);
+	user_work |= USER_WORK_SIGNAL;
+	trace(TRACE_FAULT, (uint64_t)sig, (uint64_t)info->si_addr);
+}
+
+void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error)
+{
+	struct thread *t = current;
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
@@ -380,13 +397,5 @@ void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error)
 	t->trap_no = (uint64_t)trapno;
 	t->trap_error = error;
 	t->trap_addr = addr;
-	/* The instruction would fault for ever: a program that blocks or ignores it ends. */
-	if ((t->blocked & SIG_BIT(sig)) || a->handler == (uint64_t)SIG_IGN) {
-		a->handler = (uint64_t)SIG_DFL;
-		signal_set_mask(t, t->blocked & ~SIG_BIT(sig));
-	}
-	if (sigqueue_add(&t->pending, sig, &info, UINT64_MAX) != OK)
-		t->pending.pending |= SIG_BIT(sig);
-	user_work |= USER_WORK_SIGNAL;
-	trace(TRACE_FAULT, (uint64_t)sig, addr);
+	signal_force(sig, &info, false);
 }

@@ -17,6 +17,7 @@ struct fs_context; /* kernel/vfs/vfs.h: root, working directory, umask */
 struct file;
 struct tty;
 struct ptrace; /* kernel/task/ptrace.h */
+struct seccomp_filter;
 
 #define SIG_COUNT 64
 typedef uint64_t sigmask_t; /* bit n - 1 = signal n */
@@ -157,6 +158,7 @@ struct thread {
 	/* sigsuspend, ppoll ...: saved_mask comes back after the handler was set up */
 	bool restore_mask;
 	struct sig_queue pending;
+	sigmask_t unstoppable; /* these end it, whatever a tracer wants */
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags;
 	/* restart of an interrupted sleep */
@@ -169,9 +171,11 @@ struct thread {
 	struct futex_key futex_key;
 	uint32_t futex_bitset;
 	/* tracing, filters */
-	struct ptrace *trace;   /* NULL: never traced */
-	uint8_t watched;        /* WATCH_*: its system calls go through syscall_dispatch */
-	const char *waiting_in; /* name of the system call, for reports */
+	struct ptrace *trace;           /* NULL: never traced */
+	struct seccomp_filter *filters; /* the newest (seccomp.h), or NULL */
+	uint8_t seccomp_mode;           /* SECCOMP_MODE_* */
+	uint8_t watched;                /* WATCH_*: its system calls go through syscall_dispatch */
+	const char *waiting_in;         /* name of the system call, for reports */
 	/* inside kernel/task */
 	struct list runnable_node; /* in the host's list of runnable threads */
 	struct tree_node run_tree; /* for the policy, as run_node */
@@ -224,8 +228,9 @@ static inline bool task_has_ended(const struct task *t)
 }
 
 /* Why a thread's calls are looked at before and after; changed by thread_watch only. */
-#define WATCH_TRACE 1u
-#define WATCH_DEBUG 2u /* not its calls: its breakpoint registers are in use */
+#define WATCH_TRACE   1u
+#define WATCH_SECCOMP 4u
+#define WATCH_DEBUG   2u /* not its calls: its breakpoint registers are in use */
 void thread_watch(struct thread *t, uint8_t why, bool on);
 
 /* ---- creation ---- */
@@ -270,6 +275,8 @@ err_t task_exec(struct trapframe *tf, int dirfd, const char *path, unsigned at_f
 
 /* ---- end ---- */
 NORETURN void thread_exit(int code); /* sys_exit */
+/* The current thread alone ends as if by a signal; the last one with its process. */
+NORETURN void thread_die(int wait_status);
 NORETURN void task_exit_group(
 	int wait_status); /* sys_exit_group, fatal signal; wait_status as wait4 gives it */
 /* wait4, waitid: as the calls; results in *out. E_CHILD, E_INTR... MAY_SWITCH */
@@ -289,6 +296,11 @@ err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info) MUST_
 unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
 /* A fault of the current thread: cannot be ignored or blocked. */
 void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error);
+/*
+ * The same with all information given. `fatal`: no handler of the program's is asked, the process
+ * ends by it.
+ */
+void signal_force(int sig, const siginfo_t *info, bool fatal);
 bool signal_pending_current(void); /* something deliverable */
 void signal_set_mask(struct thread *t, sigmask_t mask);
 /*

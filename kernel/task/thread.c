@@ -175,6 +175,7 @@ void thread_free(struct thread *t)
 	sigqueue_flush(&t->pending);
 	kmem_free(t->trace);
 	t->trace = NULL;
+	seccomp_leave(t);
 	if (cached < CACHE_MAX) {
 		fpu_drop(t->fpu);
 		list_push_front(&cache, &t->in_table);

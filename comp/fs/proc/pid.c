@@ -9,6 +9,7 @@
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/ptrace.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/poll.h"
 
@@ -137,14 +138,15 @@ static void status_cred(struct text *t, const struct task *task)
 	text_puts(t, "\n");
 }
 
-static void status_caps(struct text *t, const struct cred *c)
+static void status_caps(struct text *t, const struct cred *c, const struct thread *th)
 {
 	text_printf(
 		t,
 		"CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
 		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
 		c->cap_ambient);
-	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", c->no_new_privs,
+		    th != NULL ? th->seccomp_mode : 0, th != NULL ? seccomp_filter_count(th) : 0);
 }
 
 static int parent_pid(const struct task *task)
@@ -169,7 +171,7 @@ static err_t show_status(const struct proc_ref *r, struct text *t)
 	status_memory(t, task);
 	text_printf(t, "CoreDumping:\t0\nTHP_enabled:\t0\nThreads:\t%u\n", task->nthreads);
 	status_signals(t, task, th);
-	status_caps(t, &task->cred);
+	status_caps(t, &task->cred, th);
 	text_puts(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\n"
 		     "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
