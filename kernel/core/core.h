@@ -22,6 +22,16 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 		if (log_level >= LOG_DEBUG)               \
 			log_line(LOG_DEBUG, __VA_ARGS__); \
 	} while (0)
+/* The newest log lines, down to LOG_INFO whatever is printed, as a stream of "<6>text\n". */
+#define LOG_RING_SIZE 16384u
+uint64_t log_ring_end(void); /* bytes ever written */
+/* The first line that begins at pos or behind it and is still there. */
+uint64_t log_ring_line_after(uint64_t pos);
+/* Whole lines from *pos on, which moves behind them; answers the bytes. */
+size_t log_ring_read(uint64_t *pos, char *buf, size_t size);
+/* Print log lines (as log_level says), or do not; set log_level as Linux's console level 1 to 8. */
+void log_console(bool on);
+void log_console_level(int level);
 /*
  * A message meant for the person who started the program (crash report, unknown system call):
  * control port line

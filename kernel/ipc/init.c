@@ -8,6 +8,11 @@ static void task_gone(struct task *t)
 	shm_task_exit(t);
 }
 
+void ipc_leave_undos(void)
+{
+	sem_task_exit(current_task);
+}
+
 err_t ipc_init(void)
 {
 	shm_init();

@@ -14,6 +14,10 @@
 #include "abi/types.h"
 
 err_t ipc_init(void) MUST_CHECK;
+/*
+ * The current process gives back now what SEM_UNDO has noted, and shares it with nobody (unshare).
+ */
+void ipc_leave_undos(void);
 
 /* ---- shared memory ---- */
 long shm_get(int key, size_t size, int flags);

@@ -30,6 +30,11 @@ void linux_sessions_init(void);
 /* Host name as uname shows it; at most 64 bytes. */
 const char *linux_hostname(void);
 void linux_set_hostname(const char *name);
+/* The NIS domain, "(none)" at first. */
+const char *linux_domainname(void);
+void linux_set_domainname(const char *name);
+/* Set the wall clock, with all that waits for times of it. */
+void linux_set_real_time(uint64_t ns);
 
 struct task;
 /* May the current task change the limits of t? (same user ids, or CAP_SYS_RESOURCE) */

@@ -8,3 +8,4 @@ SRCS += sys_mq.c
 SRCS += debug.c crash.c
 SRCS += sys_splice.c
 SRCS += sys_ptrace.c ptrace_regs.c sys_seccomp.c
+SRCS += sys_admin.c sys_ns.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls about the machine: its name, its state, random bytes. */
 #include <linux/capability.h>
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
@@ -33,8 +34,10 @@ long sys_uname(uaddr_t to)
 	(void)str_copy(u.nodename, sizeof(u.nodename), hostname);
 	(void)str_copy(u.release, sizeof(u.release), LINUX_RELEASE);
 	(void)str_copy(u.version, sizeof(u.version), LINUX_VERSION);
-	(void)str_copy(u.machine, sizeof(u.machine), LINUX_MACHINE);
-	(void)str_copy(u.domainname, sizeof(u.domainname), LINUX_DOMAIN);
+	(void)str_copy(u.machine, sizeof(u.machine),
+		       (current_task->personality & PER_MASK) == PER_LINUX32 ? "i686"
+									     : LINUX_MACHINE);
+	(void)str_copy(u.domainname, sizeof(u.domainname), linux_domainname());
 	return USER_OUT(to, &u);
 }
 

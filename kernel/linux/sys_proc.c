@@ -343,21 +343,6 @@ long sys_getsid(int pid)
 	return task_getsid(pid);
 }
 
-#define ADDR_NO_RANDOMIZE_ 0x0040000u
-
-/* The plain Linux execution domain, and that programs' addresses are not random. */
-long sys_personality(uint32_t persona)
-{
-	uint32_t old = current_task->personality;
-
-	if (persona == UINT32_MAX)
-		return old;
-	if (persona & ~ADDR_NO_RANDOMIZE_)
-		return E_INVAL;
-	current_task->personality = persona;
-	return old;
-}
-
 /* ---- arch_prctl, prctl ---- */
 
 long sys_arch_prctl(unsigned code, uint64_t addr)

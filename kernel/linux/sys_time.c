@@ -121,6 +121,17 @@ long sys_clock_getres(int clock, uaddr_t to)
 	return to.v != 0 ? user_timespec_out(to, ns) : 0;
 }
 
+/* Who sleeps until a time of the wall clock. */
+static struct waitq real_sleepers = WAITQ_INIT(real_sleepers);
+
+void linux_set_real_time(uint64_t ns)
+{
+	time_set_real_ns(ns);
+	posix_timer_clock_was_set();
+	timerfd_clock_was_set();
+	wake_all(&real_sleepers);
+}
+
 long sys_clock_settime(int clock, uaddr_t from)
 {
 	uint64_t ns;
@@ -130,9 +141,28 @@ long sys_clock_settime(int clock, uaddr_t from)
 	TRY(user_timespec(from, &ns));
 	if (!(current_task->cred.cap_effective & 1ull << CAP_SYS_TIME))
 		return E_PERM;
-	time_set_real_ns(ns);
-	posix_timer_clock_was_set();
-	timerfd_clock_was_set();
+	linux_set_real_time(ns);
+	return 0;
+}
+
+long sys_settimeofday(uaddr_t utv, uaddr_t utz)
+{
+	struct timeval_k tv;
+	struct timezone tz;
+
+	if (utv.v != 0)
+		TRY(USER_IN(&tv, utv));
+	if (utv.v != 0 && (tv.tv_usec < 0 || tv.tv_usec > 1000000 || tv.tv_sec < 0))
+		return E_INVAL;
+	if (utz.v != 0)
+		TRY(USER_IN(&tz, utz));
+	if (!(current_task->cred.cap_effective & 1ull << CAP_SYS_TIME))
+		return E_PERM;
+	if (utz.v != 0 && (tz.tz_minuteswest > 15 * 60 || tz.tz_minuteswest < -15 * 60))
+		return E_INVAL;
+	/* The time zone is for file systems that keep local time; there is none. */
+	if (utv.v != 0)
+		linux_set_real_time((uint64_t)tv.tv_sec * NS + (uint64_t)tv.tv_usec * 1000);
 	return 0;
 }
 
@@ -169,6 +199,17 @@ static err_t sleep_until(uint64_t deadline)
 		wait_prepare();
 		(void)wait_commit(deadline, true);
 	}
+}
+
+/* The same for a time of the wall clock, which may be set meanwhile. MAY_SWITCH */
+static err_t sleep_until_real(uint64_t ns)
+{
+	while (time_real_ns() < ns) {
+		if (signal_pending_current())
+			return E_INTR;
+		(void)wait_on(&real_sleepers, deadline_of_clock(CLOCK_REALTIME, ns), true);
+	}
+	return OK;
 }
 
 /*
@@ -220,7 +261,9 @@ long sys_clock_nanosleep(int clock, int flags, uaddr_t uts, uaddr_t rem)
 	if (!(flags & TIMER_ABSTIME))
 		return sys_nanosleep(uts, rem);
 	TRY(user_timespec(uts, &ns));
-	return sleep_until(deadline_of_clock(clock, ns)) == OK ? 0 : E_RESTARTNOHAND;
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
+		return sleep_until_real(ns) == OK ? 0 : E_RESTARTNOHAND;
+	return sleep_until(ns) == OK ? 0 : E_RESTARTNOHAND;
 }
 
 /* ---- interval timers ---- */

@@ -131,6 +131,7 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->cred = from->cred;
 	memcpy(t->rlimit, from->rlimit, sizeof(t->rlimit));
 	t->dumpable = from->dumpable;
+	t->personality = from->personality;
 	t->oom_score_adj = from->oom_score_adj;
 	t->oom_score_adj_min = from->oom_score_adj_min;
 	t->personality = from->personality;
@@ -198,6 +199,7 @@ static void copy_thread(struct thread *t, const struct trapframe *tf, const stru
 	t->nice = me->nice;
 	t->policy = me->policy;
 	t->rt_priority = me->rt_priority;
+	t->ioprio = me->ioprio;
 	t->vruntime = me->vruntime;
 	t->blocked = me->blocked;
 	if (a->flags & CLONE_CHILD_CLEARTID)

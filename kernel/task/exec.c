@@ -4,6 +4,7 @@
  * Only then comes the point of no return: the other threads end, and the new space, descriptors and
  * signal actions are put in place by code that cannot fail.
  */
+#include <linux/personality.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
@@ -292,9 +293,14 @@ static void new_cred(struct exec *x)
 
 /* ---- the new address space ---- */
 
+static uint64_t random_offset(uint64_t n)
+{
+	return (current_task->personality & ADDR_NO_RANDOMIZE) != 0 ? 0 : random_below(n);
+}
+
 static uint64_t random_pages(uint64_t n)
 {
-	return current_task->personality != 0 ? 0 : random_below(n) << PAGE_SHIFT;
+	return random_offset(n) << PAGE_SHIFT;
 }
 
 /* Returns the stack's top. Room for the stack to grow stays between it and mmap's top. */
@@ -324,7 +330,8 @@ static err_t map_program(struct exec *x)
 		       e->layout.lo;
 	TRY(elf_file_map(e, x->mm, bias));
 	elf_file_note_areas(e, x->mm, bias);
-	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) + random_pages(BRK_RND >> PAGE_SHIFT);
+	brk = ALIGN_UP(e->layout.brk + bias, PAGE_SIZE) +
+	      ALIGN_DOWN(random_offset(BRK_RND), PAGE_SIZE);
 	x->mm->brk_start = x->mm->brk = brk;
 	x->image.program_entry = x->image.entry = e->head.entry + bias;
 	x->image.phdr = e->layout.phdr_vaddr == 0 ? 0 : e->layout.phdr_vaddr + bias;

@@ -5,6 +5,8 @@
  * program's file; 8 zero bytes. All sizes are known beforehand, so it is written once, upwards,
  * through one page of buffer.
  */
+#include <linux/personality.h>
+
 #include <linux/auxvec.h>
 
 #include "base/str.h"
@@ -167,7 +169,10 @@ static void plan(struct layout *l, uint64_t top, const struct exec_args *x, uint
 	l->envs = l->execfn - envs;
 	l->args = l->envs - args;
 	/* Where the strings begin is random within a page's worth; the ABI wants sp on 16 bytes. */
-	l->platform = l->args - random_below(8192) - sizeof(platform);
+	l->platform = l->args -
+		      ((current_task->personality & ADDR_NO_RANDOMIZE) != 0 ? 0
+									    : random_below(8192)) -
+		      sizeof(platform);
 	l->random = l->platform - RANDOM_BYTES;
 	l->sp = ALIGN_DOWN(l->random - words * sizeof(uint64_t), 16u);
 	l->aux_end = l->sp + words * sizeof(uint64_t);

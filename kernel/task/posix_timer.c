@@ -40,12 +40,15 @@ static bool is_real_clock(int clock)
 	return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI;
 }
 
-/* Now, on the timer's clock. The thread clock is that of the thread that made the timer. */
+/*
+ * Now, on the timer's clock: setting the wall clock does not move what is relative to it. The
+ * thread clock is that of the thread that made the timer.
+ */
 static uint64_t clock_now(const struct posix_timer *p)
 {
 	const struct thread *t;
 
-	if (is_real_clock(p->spec.clock))
+	if (is_real_clock(p->spec.clock) && p->absolute)
 		return time_real_ns();
 	if (p->spec.clock == CLOCK_PROCESS_CPUTIME_ID)
 		return task_cpu_ns(p->task);

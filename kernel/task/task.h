@@ -85,8 +85,8 @@ struct task {
 	bool exiting, stopped, continued, stop_reported, stop_waited, execed, dumpable,
 		is_subreaper;
 	int stop_signal, group_exit;
-	uint32_t personality; /* 0 or ADDR_NO_RANDOMIZE */
-	int wait_status;      /* as wait4 gives it, when zombie */
+	uint32_t personality;
+	int wait_status; /* as wait4 gives it, when zombie */
 	int exit_signal, pdeath_signal;
 	/* the least that it may set itself without privilege */
 	int oom_score_adj, oom_score_adj_min;
@@ -141,6 +141,7 @@ struct thread {
 	struct list run_node;
 	uint64_t save_rsp;
 	int nice, policy, rt_priority;
+	uint16_t ioprio; /* ioprio_set; 0: none */
 	uint64_t vruntime, ran_ns, slice_start_ns;
 	bool woken, need_resched;
 	struct wait_entry wait;

@@ -41,3 +41,5 @@ PROG_CFLAGS_fuzz_syscalls := $(PROG_STATIC)
 PROG_CFLAGS_starve := $(PROG_STATIC)
 PROG_CFLAGS_elves := $(PROG_STATIC)
 PROG_CFLAGS_fuzz_threads := -pthread $(PROG_STATIC)
+PROGS += prog/admin.c
+PROG_CFLAGS_admin := $(PROG_FIXED)

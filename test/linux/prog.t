@@ -21,13 +21,13 @@ TOOL = os.path.join(BUILD, "ringfence")
 PROGS = os.path.join(BUILD, "prog/test/linux/prog")
 
 # What the programs start.
-ALSO = ["/bin/true", "/bin/false", "/bin/sleep", "/bin/sh"]
+ALSO = ["/bin/true", "/bin/false", "/bin/sleep", "/bin/sh", "/bin/grep"]
 MEMORY = "256M"
 
 NAMES = ["proc", "exec_errors", "sig", "fault", "eintr", "threads", "mem", "mapfile", "path", "fileio", "pollio",
-         "clocks", "creds", "misc", "pty", "env_static", "env_static_pie", "env_fixed", "env_pie"]
+         "clocks", "creds", "misc", "pty", "env_static", "env_static_pie", "env_fixed", "env_pie", "admin"]
 # These begin as root, or read files that only root may read.
-NEED_ROOT = {"creds", "path", "fileio", "proc", "mem", "misc"}
+NEED_ROOT = {"creds", "path", "fileio", "proc", "mem", "misc", "admin"}
 
 
 def folder_for_files():

@@ -27,7 +27,6 @@
 FIXED(ostype, LINUX_SYSNAME)
 FIXED(osrelease, LINUX_RELEASE)
 FIXED(version, LINUX_VERSION)
-FIXED(domainname, LINUX_DOMAIN)
 FIXED(pid_max, "32768")
 FIXED(entropy, "256")
 FIXED(core_pattern, "core")
@@ -62,6 +61,26 @@ static err_t set_hostname(const struct proc_ref *r, char *data, size_t len)
 	if (strlen(data) > 64)
 		return E_INVAL;
 	linux_set_hostname(data);
+	return OK;
+}
+
+static err_t domainname(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%s\n", linux_domainname());
+	return OK;
+}
+
+static err_t set_domainname(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	if (!task_capable(CAP_SYS_ADMIN))
+		return E_PERM;
+	if (len > 0 && data[len - 1] == '\n')
+		data[len - 1] = '\0';
+	if (strlen(data) > 64)
+		return E_INVAL;
+	linux_set_domainname(data);
 	return OK;
 }
 
@@ -282,7 +301,7 @@ static const struct proc_entry random_entries[] = {
 static const struct proc_entry kernel_entries[] = {
 	FILE_R("cap_last_cap", cap_last_cap),
 	FILE_R("core_pattern", core_pattern),
-	FILE_R("domainname", domainname),
+	FILE_RW("domainname", domainname),
 	{ .name = "hostname", .mode = 0644, .show = hostname, .store = set_hostname },
 	FILE_RW("msgmax", msgmax),
 	FILE_RW("msgmnb", msgmnb),

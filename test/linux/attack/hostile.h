@@ -80,6 +80,10 @@ UNUSED static bool hits_others(long nr)
 	case SYS_sched_setattr:
 	case SYS_sched_setaffinity:
 	case SYS_clock_settime:
+	case SYS_settimeofday:
+	case SYS_adjtimex:
+	case SYS_clock_adjtime:
+	case SYS_syslog: /* hides the log */
 	case SYS_mount:
 	case SYS_umount2:
 	case SYS_chroot:
