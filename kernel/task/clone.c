@@ -134,7 +134,6 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->personality = from->personality;
 	t->oom_score_adj = from->oom_score_adj;
 	t->oom_score_adj_min = from->oom_score_adj_min;
-	t->personality = from->personality;
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	memcpy(t->exe, from->exe, sizeof(t->exe));
 	t->exe_file = exe_file_get(from->exe_file);

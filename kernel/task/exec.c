@@ -314,7 +314,7 @@ static uint64_t place_stack_and_mmap(struct aspace *mm)
 	if (gap < GAP_MIN)
 		gap = GAP_MIN;
 	gap += STACK_GUARD;
-	if (current_task->personality == 0)
+	if ((current_task->personality & ADDR_NO_RANDOMIZE) == 0)
 		gap += STACK_RND_PAGES << PAGE_SHIFT;
 	mm->mmap_top = ALIGN_DOWN(USER_END - gap, PAGE_SIZE) - random_pages(RND_PAGES);
 	return top;
