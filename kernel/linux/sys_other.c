@@ -295,6 +295,28 @@ static long compare_files(const struct task *a, const struct task *b, int fd_a, 
 	return ret;
 }
 
+/* Is fd_a of a what b's epoll set watches as the slot's descriptor? */
+static long compare_watched(const struct task *a, const struct task *b, int fd_a, uaddr_t uslot)
+{
+	struct kcmp_epoll_slot slot;
+	struct file *fa, *ep, *watched;
+	long ret = E_BADF;
+
+	TRY(USER_IN(&slot, uslot));
+	fa = fdtable_file(a->files, fd_a);
+	ep = fdtable_file(b->files, (int)slot.efd);
+	if (fa != NULL && ep != NULL) {
+		ret = epoll_target(ep, (int)slot.tfd, slot.toff, &watched);
+		if (ret == OK)
+			ret = compare(fa, watched);
+	}
+	if (fa != NULL)
+		file_put(fa);
+	if (ep != NULL)
+		file_put(ep);
+	return ret;
+}
+
 long sys_kcmp(int pid1, int pid2, int type, uint64_t idx1, uint64_t idx2)
 {
 	const struct thread *t1 = thread_find(pid1), *t2 = thread_find(pid2);
@@ -312,9 +334,9 @@ long sys_kcmp(int pid1, int pid2, int type, uint64_t idx1, uint64_t idx2)
 	case KCMP_FILES: return compare(a->files, b->files);
 	case KCMP_FS: return compare(a->fs, b->fs);
 	case KCMP_SIGHAND: return compare(a->sighand, b->sighand);
-	case KCMP_IO: return 0; /* nobody has I/O priorities of its own here */
-	case KCMP_SYSVSEM:
-	case KCMP_EPOLL_TFD: return E_OPNOTSUPP;
+	case KCMP_IO: return 0; /* no thread has a queue of its own to a disk */
+	case KCMP_SYSVSEM: return compare(a->sem_undos, b->sem_undos);
+	case KCMP_EPOLL_TFD: return compare_watched(a, b, (int)idx1, UADDR(idx2));
 	default: return E_INVAL;
 	}
 }

@@ -182,6 +182,23 @@ static struct item *item_find(struct epoll *ep, const struct file *f, int fd)
 	return tree_entry_or_null(tree_find(&ep->items, &k, item_cmp), struct item, node);
 }
 
+err_t epoll_target(struct file *f, int fd, uint32_t nth, struct file **out)
+{
+	struct epoll *ep = f->priv;
+
+	if (f->ops != &epoll_ops)
+		return E_INVAL;
+	TREE_FOR_EACH(pos, &ep->items) {
+		const struct item *it = tree_entry(pos, struct item, node);
+
+		if (it->fd == fd && nth-- == 0) {
+			*out = it->file;
+			return OK;
+		}
+	}
+	return E_NOENT;
+}
+
 static void item_free(struct item *it)
 {
 	while (it->watches != NULL) {

@@ -68,6 +68,11 @@ err_t signalfd_create(struct file *existing, uint64_t mask, unsigned flags,
 err_t epoll_create(unsigned flags, struct file **out) MUST_CHECK;
 err_t epoll_change(struct file *ep, int op, int fd, struct file *target,
 		   const struct epoll_event *ev) MUST_CHECK;
+/*
+ * The nth (from 0) of the files that the set watches as descriptor fd, for kcmp: not referenced.
+ * E_INVAL (ep is no set),
+ * E_NOENT. */
+err_t epoll_target(struct file *ep, int fd, uint32_t nth, struct file **out) MUST_CHECK;
 /* Up to max events into ev (kernel memory). Number, or E_INTR. MAY_SWITCH */
 long epoll_wait_events(struct file *ep, struct epoll_event *ev, unsigned max, uint64_t deadline_ns);
 /* Called by file_put for the last reference, before file_ops.release: f vanishes from all sets.

@@ -31,11 +31,8 @@ OTHERWISE = {
     "bind-mount": (FAILED, "no namespaces"),
     "binderfs": (NO_RESOURCE, "no binder"),
     "efivar": (NO_RESOURCE, "no EFI variables"),
-    "get": (FAILED, "no adjtimex"),
-    "ioprio": (FAILED, "no ioprio_get"),
     "pci": (NO_RESOURCE, "no PCI bus to see"),
-    "reboot": (FAILED, "no reboot"),
-    "swap": (FAILED, "no swapon"),
+    "swap": (NO_RESOURCE, "no file that can take swapped pages"),
 }
 # More options: files that fit into the machine.
 OPTIONS = {"iomix": ["--iomix-bytes", "64M"], "oom-pipe": ["--oomable"]}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The system around a program: uname, sysinfo, prctl, random, /proc, devices. */
 #include "test/linux/prog/check.h"
+#include <sys/epoll.h>
+#include <linux/kcmp.h>
 #include <ctype.h>
 #include <pthread.h>
 #include <sched.h>
@@ -434,6 +436,27 @@ static void whole_system(void)
 	RET("sysconf pages", sysconf(_SC_PHYS_PAGES) > 1000);
 }
 
+static void kcmp_files(void)
+{
+	struct kcmp_epoll_slot slot = { .toff = 0 };
+	int ep = epoll_create1(0), p[2], self = getpid();
+
+	MUST(pipe(p));
+	int copy = MUST(dup(p[0]));
+	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &(struct epoll_event){ .events = EPOLLIN }));
+	slot.efd = (unsigned)ep;
+	slot.tfd = (unsigned)p[0];
+	RET("the same file", syscall(SYS_kcmp, self, self, KCMP_FILE, p[0], copy));
+	YES("another file", syscall(SYS_kcmp, self, self, KCMP_FILE, p[0], p[1]) > 0);
+	RET("what the set watches", syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, copy, &slot));
+	YES("another", syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, p[1], &slot) > 0);
+	slot.toff = 1;
+	RET("no second one", syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, copy, &slot));
+	slot.efd = (unsigned)p[1];
+	RET("no set", syscall(SYS_kcmp, self, self, KCMP_EPOLL_TFD, copy, &slot));
+	RET("undos of semaphores", syscall(SYS_kcmp, self, self, KCMP_SYSVSEM, 0, 0));
+}
+
 static const struct section sections[] = {
 	{ "names", names },
 	{ "system_info", system_info },
@@ -443,6 +466,7 @@ static const struct section sections[] = {
 	{ "maps", maps },
 	{ "own_process", own_process },
 	{ "whole_system", whole_system },
+	{ "kcmp_files", kcmp_files },
 };
 
 int main(int argc, char **argv)
