@@ -143,7 +143,8 @@ static void give_credit(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb = t->pcb;
 
-	if (pcb == NULL || t->rx_credit < t->rx_window / 4)
+	/* Without window scaling the peer knows of 64 KiB only. */
+	if (pcb == NULL || t->rx_credit < LWIP_MIN(t->rx_window, TCP_WND_MAX(pcb)) / 4)
 		return;
 	net_enter();
 	while (t->rx_credit > 0) {
