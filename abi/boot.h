@@ -72,6 +72,7 @@ enum boot_exit {
  *   log=LEVEL        error, warn (default), info, debug: what goes to COM1
  *   mem.weights=A,B  memory shares of the cores (default: core 0 gets all but a minimum for the
  *   others)
+ *   privuser=0       as in the run configuration
  *   run              start the program of the run configuration (default when there is one)
  */
 

@@ -51,8 +51,8 @@
 #define PRIVUSER_STATUS  0x80105002ul /* _IOR('P', 2, struct privuser_status) */
 
 /* Where ringfence-cc links PrivUser. Any page-aligned place up to PRIVUSER_END is allowed. */
-#define PRIVUSER_BASE 0xc0000000u
-#define PRIVUSER_END  0xfffff000u
+#define PRIVUSER_BASE 0xc0000000
+#define PRIVUSER_END  0xfffff000
 
 /* flags: a forked child gets a private copy. Without it the child has none, and cannot set up. */
 #define PRIVUSER_FORK_COPY 1u

@@ -18,9 +18,9 @@
 
 static bool is_off(void)
 {
-	const char *s = run_config_get("privuser", 0);
+	const char *run = run_config_get("privuser", 0), *boot = cmdline_get("privuser");
 
-	return s != NULL && strcmp(s, "0") == 0;
+	return (run != NULL && strcmp(run, "0") == 0) || (boot != NULL && strcmp(boot, "0") == 0);
 }
 
 static err_t check_numbers(const struct privuser_setup *s)

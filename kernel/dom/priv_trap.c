@@ -6,6 +6,7 @@
  */
 #include "kernel/core/core.h"
 #include "kernel/dom/local.h"
+#include "kernel/mem/ubuf.h"
 
 #define VEC_DB 1
 #define VEC_GP 13
@@ -127,6 +128,24 @@ static void interrupt_call(struct privuser *p, struct trapframe *tf)
 		privuser_die(tf, "call from the gates");
 }
 
+/*
+ * With the protection switched off PrivUser's stack is ring 3's, and SMAP keeps the Enter gate off
+ * it: the first argument that it stores brings us here, and we do the rest of its work.
+ */
+static void enter_off(struct trapframe *tf)
+{
+	const uint64_t slots[] = { tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9 };
+
+	if (user_out(UADDR(priv_stack), slots, sizeof(slots)) != OK)
+		privuser_die(tf, "no stack");
+	tf->rip = priv_entry;
+	tf->cs = priv_cs;
+	tf->rsp = priv_stack;
+	tf->ss = priv_ss;
+	if (tf->rax >> 32 != 0)
+		tf->rax = 0; /* no number: the entry point refuses it */
+}
+
 void privuser_trap(struct trapframe *tf, uint64_t addr)
 {
 	struct privuser *p = current != NULL && current_task->mm != NULL ? current_task->mm->priv
@@ -136,7 +155,12 @@ void privuser_trap(struct trapframe *tf, uint64_t addr)
 		panic_trap(tf, "trap from ring %u without PrivUser", (unsigned)(tf->cs & 3));
 	switch (tf->vector) {
 	case VEC_PRIVUSER: interrupt_call(p, tf); return;
-	case VEC_PF: page_fault(p, tf, addr); return;
+	case VEC_PF:
+		if (!p->isolated && (tf->cs & 3) == 1)
+			enter_off(tf);
+		else
+			page_fault(p, tf, addr);
+		return;
 	/* Ring 3 came with TF set, in order to follow PrivUser's steps. */
 	case VEC_DB: tf->rflags &= ~RFLAGS_TF; return;
 	default: privuser_die(tf, exception_name(tf->vector));
@@ -152,7 +176,8 @@ bool privuser_serve_off(struct trapframe *tf)
 	if (p == NULL || p->isolated || current->priv == NULL || tf->cs != SEL_UCODE32 ||
 	    tf->vector != VEC_GP)
 		return false;
-	if (tf->error == VEC_PRIVUSER * 8 + 2) {
+	/* The processor's number, and QEMU's (7.2). */
+	if (tf->error == VEC_PRIVUSER * 8 + 2 || tf->error == VEC_PRIVUSER * 16 + 2) {
 		tf->rip += INT_LEN;
 		system_call(p, tf);
 		return true;

@@ -8,7 +8,7 @@
 #define PRIV_CAT_(a, b)  PRIV_CAT__(a, b)
 
 /* How many arguments, 0 to 6. */
-#define PRIV_COUNT_(...) PRIV_NTH_(0, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
+#define PRIV_COUNT_(...)                       PRIV_NTH_(0, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
 #define PRIV_NTH_(z, a, b, c, d, e, f, n, ...) n
 
 #if !defined(PRIVUSER)

@@ -14,9 +14,9 @@ priv_image_head:
 	.globl	priv_entry_
 	.type	priv_entry_, @function
 priv_entry_:
-	movw	$PRIVUSER_SEL_DS, %cx
-	movw	%cx, %ds
-	movw	%cx, %es
+	movl	%ss, %ecx		/* in ring 3, with the protection off, it is another */
+	movl	%ecx, %ds
+	movl	%ecx, %es
 	decl	%eax
 	cmpl	$priv_ncalls_, %eax
 	jae	1f

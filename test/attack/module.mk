@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Attacks on what the kernel protects.
+PROGS := privuser/starter.c privuser/attacks.c privuser/calls.c privuser/example.c
+PROG_CFLAGS_starter := -static
+PROG_CC_attacks := user/lib/ringfence-cc
+PROG_CFLAGS_attacks := -static -pthread -Wextra
+PROG_LIBS_attacks := test/attack/privuser/victim.priv.c
+PROG_CC_calls := user/lib/ringfence-cc
+PROG_CFLAGS_calls := -static -pthread -Wextra
+PROG_LIBS_calls := test/attack/privuser/victim.priv.c
+PROG_CC_example := user/lib/ringfence-cc
+PROG_CFLAGS_example := -Wextra
+PROG_LIBS_example := test/attack/privuser/vault.priv.c

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every system call with every pointer argument in PrivUser (groups 12 and 13): the kernel must not
+ * read or write there for ring 3. The calls and their pointers are those of the kernel's own table;
+ * what lies behind a second pointer (iovec, msghdr, robust list) follows by hand. TAP.
+ */
+#include "attack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+#include "abi/privuser.h"
+
+#define SYSCALL(nr, name, args) { nr, #name, args },
+static const struct call {
+	int nr;
+	const char *name, *args;
+} calls[] = {
+#include "kernel/linux/syscall.def"
+};
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+#define MARKER "RINGFENCE-MARKER"
+
+/* They end or leave the child before it could look at what happened. */
+static const int left_out[] = { SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_vfork, SYS_reboot };
+
+static uint64_t target;
+static char *room; /* where other pointers point: zeros */
+
+/* ---- descriptors of each kind; what is written to them can be read at the other end ---- */
+
+enum kind { PIPE_IN, PIPE_OUT, SOCKET, FILE_RW, DIRECTORY, COUNTER, KINDS };
+static int mine, other;
+
+static bool make_fd(enum kind k)
+{
+	int p[2];
+
+	mine = other = -1;
+	switch (k) {
+	case PIPE_IN:
+	case PIPE_OUT:
+		if (pipe2(p, O_NONBLOCK) != 0 || write(p[1], "0123456789abcdef", 16) != 16)
+			return false;
+		mine = p[k == PIPE_OUT];
+		other = p[k != PIPE_OUT];
+		return true;
+	case SOCKET:
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p) != 0 ||
+		    write(p[1], "0123456789abcdef", 16) != 16)
+			return false;
+		mine = p[0];
+		other = p[1];
+		return true;
+	case FILE_RW:
+		mine = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		other = dup(mine);
+		return mine >= 0 && pwrite(mine, room, 256, 0) == 256;
+	case DIRECTORY: mine = open("/", O_RDONLY | O_DIRECTORY); return mine >= 0;
+	default: mine = eventfd(1, EFD_NONBLOCK); return mine >= 0;
+	}
+}
+
+static bool leaked(void)
+{
+	static char buf[16384];
+	ssize_t n;
+
+	if (other < 0)
+		return false;
+	fcntl(other, F_SETFL, O_NONBLOCK);
+	if (lseek(other, 0, SEEK_SET) == 0)
+		n = pread(other, buf, sizeof(buf), 0);
+	else
+		n = read(other, buf, sizeof(buf));
+	return n >= 8 && memmem(buf, (size_t)n, MARKER, 8) != NULL;
+}
+
+/* ---- one call ---- */
+
+static uint64_t benign(char letter)
+{
+	switch (letter) {
+	case 'f': return (uint64_t)mine;
+	case 'F': return (uint64_t)AT_FDCWD;
+	case 's': return (uint64_t) "/tmp";
+	case 'n': return 64;
+	case 'd':
+	case 'u': return 1;
+	case 'i': return 0x541b; /* FIONREAD */
+	case 'P': return PROT_READ;
+	case 'M': return MAP_PRIVATE | MAP_ANONYMOUS;
+	case 'a': return R_OK;
+	case 'p':
+	case 'b':
+	case 'w':
+	case 'v':
+	case 't':
+	case 'T':
+	case 'A':
+	case 'e': return (uint64_t)room;
+	default: return 0;
+	}
+}
+
+#define POINTERS "pbwsvtTAe"
+#define REFUSED  1
+#define TOUCHED  2
+
+struct trial {
+	const struct call *c;
+	unsigned at; /* which argument */
+	enum kind kind;
+};
+
+static int do_trial(uint64_t trial, uint64_t unused)
+{
+	const struct trial *t = (const struct trial *)trial;
+	struct itimerval limit = { { 0, 0 }, { 0, 200000 } };
+	uint64_t a[6] = { 0 };
+	long r;
+	int result;
+
+	(void)unused;
+	if (!make_fd(t->kind))
+		return 64;
+	for (unsigned i = 0; t->c->args[i] != '\0'; i++)
+		a[i] = i == t->at ? target : benign(t->c->args[i]);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	r = syscall(t->c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	result = r == -1 && errno == EFAULT ? REFUSED : 0;
+	if (privcall(intact) != 1 || leaked())
+		result |= TOUCHED;
+	return result;
+}
+
+static bool is_left_out(int nr)
+{
+	for (unsigned i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (left_out[i] == nr)
+			return true;
+	return false;
+}
+
+static unsigned tried, refused_n, touched_n, lost_n;
+
+static void one(const struct call *c, unsigned at, enum kind kind)
+{
+	struct trial t = { c, at, kind };
+	int status = in_child(do_trial, (uint64_t)&t, 0), code = EXITED(status);
+
+	tried++;
+	if (code < 0 || code > 3) {
+		/* By a signal: time is up, or what the call does. */
+		lost_n++;
+		return;
+	}
+	refused_n += code & REFUSED;
+	if (code & TOUCHED) {
+		touched_n++;
+		if (on)
+			printf("# %s, argument %u, descriptor %d: reaches PrivUser\n", c->name,
+			       at + 1, kind);
+	}
+}
+
+static void table(void)
+{
+	for (size_t i = 0; i < CALLS; i++) {
+		const struct call *c = &calls[i];
+
+		if (is_left_out(c->nr))
+			continue;
+		for (unsigned at = 0; c->args[at] != '\0'; at++) {
+			if (strchr(POINTERS, c->args[at]) == NULL)
+				continue;
+			if (strchr(c->args, 'f') == NULL) {
+				one(c, at, PIPE_IN);
+				continue;
+			}
+			for (enum kind k = 0; k < KINDS; k++)
+				one(c, at, k);
+		}
+	}
+	printf("# %u calls with a pointer into PrivUser: %u EFAULT, %u ended by a signal\n", tried,
+	       refused_n, lost_n);
+	attack(touched_n != 0, "12: no system call reads or writes PrivUser for ring 3");
+	ok(!on || refused_n > 250, "12: most of them say EFAULT");
+	ok(lost_n < 60, "12: nearly all were seen to their end");
+}
+
+/* ---- behind a second pointer ---- */
+
+static int nested_io(uint64_t nr, uint64_t kind)
+{
+	struct iovec v = { (void *)target, 64 };
+
+	if (!make_fd((enum kind)kind))
+		return 64;
+	(void)syscall((long)nr, mine, &v, 1, 0, 0, 0);
+	return privcall(intact) != 1 || leaked() ? TOUCHED : 0;
+}
+
+static int nested_msg(uint64_t nr, uint64_t field)
+{
+	struct iovec v = { field == 0 ? (void *)target : room, 64 };
+	struct msghdr m = { .msg_iov = field == 3 ? (void *)target : &v, .msg_iovlen = 1 };
+	int err;
+
+	if (!make_fd(SOCKET))
+		return 64;
+	if (field == 1)
+		m.msg_control = (void *)target, m.msg_controllen = 64;
+	if (field == 2)
+		m.msg_name = (void *)target, m.msg_namelen = 64;
+	err = (int)syscall((long)nr, mine, &m, MSG_DONTWAIT);
+	(void)err;
+	return privcall(intact) != 1 || leaked() ? TOUCHED : 0;
+}
+
+static int vm_access(uint64_t nr, uint64_t local)
+{
+	struct iovec here = { room, 64 }, there = { (void *)target, 64 };
+
+	memset(room, 0, 64);
+	(void)syscall((long)nr, getpid(), local ? &there : &here, 1, local ? &here : &there, 1, 0);
+	return privcall(intact) != 1 || memcmp(room, MARKER, 8) == 0 ? TOUCHED : 0;
+}
+
+static int proc_mem(uint64_t write_it, uint64_t unused)
+{
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	(void)unused;
+	memset(room, 0, 64);
+	if (write_it)
+		(void)!pwrite(fd, room, 64, (off_t)target);
+	else
+		(void)!pread(fd, room, 64, (off_t)target);
+	return privcall(intact) != 1 || memcmp(room, MARKER, 8) == 0 ? TOUCHED : 0;
+}
+
+static unsigned nested_touched;
+
+static void nested(int (*fn)(uint64_t, uint64_t), uint64_t a, uint64_t b, const char *name)
+{
+	int code = EXITED(in_child(fn, a, b));
+
+	if (code & TOUCHED || code < 0) {
+		nested_touched++;
+		if (on)
+			printf("# %s (%lu, %lu): reaches PrivUser, or died\n", name,
+			       (unsigned long)a, (unsigned long)b);
+	}
+}
+
+static void second_pointers(void)
+{
+	static const int io[] = { SYS_readv,   SYS_writev,   SYS_preadv,  SYS_pwritev,
+				  SYS_preadv2, SYS_pwritev2, SYS_vmsplice };
+
+	for (unsigned i = 0; i < sizeof(io) / sizeof(io[0]); i++)
+		for (uint64_t k = 0; k < KINDS; k++)
+			nested(nested_io, (uint64_t)io[i], k, "vector");
+	for (uint64_t field = 0; field < 4; field++) {
+		nested(nested_msg, SYS_sendmsg, field, "sendmsg");
+		nested(nested_msg, SYS_recvmsg, field, "recvmsg");
+	}
+	for (uint64_t local = 0; local < 2; local++) {
+		nested(vm_access, SYS_process_vm_readv, local, "process_vm_readv");
+		nested(vm_access, SYS_process_vm_writev, local, "process_vm_writev");
+	}
+	attack(nested_touched != 0, "12: nor through iovec, msghdr, process_vm_readv");
+	nested_touched = 0;
+	nested(proc_mem, 0, 0, "/proc/self/mem read");
+	nested(proc_mem, 1, 0, "/proc/self/mem write");
+	attack(nested_touched != 0, "13: nor through /proc/self/mem");
+}
+
+/* ---- what the kernel does later ---- */
+
+struct robust {
+	struct robust *next;
+	long offset;
+	struct robust *pending;
+};
+
+static void *leaver(void *how)
+{
+	static struct robust head;
+
+	switch ((uintptr_t)how) {
+	case 0: syscall(SYS_set_tid_address, target); break;
+	case 1:
+		head = (struct robust){ (struct robust *)(target - 0), 0, NULL };
+		syscall(SYS_set_robust_list, &head, sizeof(head));
+		break;
+	case 2:
+		head = (struct robust){ &head, 0, (struct robust *)target };
+		syscall(SYS_set_robust_list, &head, sizeof(head));
+		break;
+	default: syscall(SYS_rseq, target, 32, 0, 0x53053053); break;
+	}
+	syscall(SYS_exit, 0); /* not pthread_exit: the word that join waits for is another now */
+	return NULL;
+}
+
+static int later(uint64_t how, uint64_t unused)
+{
+	pthread_t t;
+	pthread_attr_t attr;
+
+	(void)unused;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&t, &attr, leaver, (void *)(uintptr_t)how) != 0)
+		return 64;
+	for (;;) { /* the thread is gone when we are alone */
+		struct privuser_status s;
+		int fd = open("/dev/privuser", O_RDWR);
+
+		if (syscall(SYS_ioctl, fd, PRIVUSER_STATUS, &s) != 0)
+			return 65;
+		close(fd);
+		if (s.threads == 1)
+			break;
+		sched_yield();
+	}
+	return privcall(intact) != 1 ? TOUCHED : 0;
+}
+
+/* A signal stack in PrivUser: the frame cannot be written, and the program ends as Linux says. */
+static int bad_altstack(uint64_t unused, uint64_t unused2)
+{
+	stack_t s = { .ss_sp = (void *)target, .ss_size = 8192 };
+	struct sigaction a = { .sa_handler = (void (*)(int))(uintptr_t)target,
+			       .sa_flags = SA_ONSTACK };
+
+	(void)unused;
+	(void)unused2;
+	if (sigaltstack(&s, NULL) != 0 || sigaction(SIGUSR1, &a, NULL) != 0)
+		return 64;
+	raise(SIGUSR1);
+	return privcall(intact) == 1 ? 0 : TOUCHED;
+}
+
+static void delayed(void)
+{
+	nested_touched = 0;
+	for (uint64_t how = 0; how < 4; how++)
+		nested(later, how, 0, "at the end of a thread");
+	ok(!on || nested_touched == 0, "12: clear_child_tid, robust list, rseq");
+	if (on)
+		ok(DIED(in_child(bad_altstack, 0, 0)), "12: a signal stack in PrivUser");
+	ok(privcall(intact) == 1, "12: this process's PrivUser is as it was");
+}
+
+/* ---- 13: a debugger ---- */
+
+static int tracee(uint64_t unused, uint64_t unused2)
+{
+	(void)unused;
+	(void)unused2;
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	return privcall(intact) == 1 ? 11 : 12;
+}
+
+static void debugger(void)
+{
+	long word;
+	int status = 0;
+	pid_t pid;
+
+	if (ptrace(PTRACE_TRACEME + 999, 0, NULL, NULL) != 0 && errno == ENOSYS) {
+		ok(true, "13: ptrace # SKIP this kernel has none");
+		return;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(tracee(0, 0));
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status)) {
+		ok(false, "13: a debugger sees its child stop");
+		return;
+	}
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, pid, (void *)target, NULL);
+	attack(errno == 0 && memcmp(&word, MARKER, 8) == 0, "13: ptrace reads PrivUser");
+	attack(ptrace(PTRACE_POKEDATA, pid, (void *)target, (void *)0) == 0,
+	       "13: ptrace writes PrivUser");
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	waitpid(pid, &status, 0);
+	ok(!on || EXITED(status) == 11, "13: the traced PrivUser is as it was");
+}
+
+int main(void)
+{
+	int state = priv_init(NULL);
+
+	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
+		printf("Bail out! priv_init: %d\n", state);
+		return 1;
+	}
+	on = state == PRIV_ISOLATED;
+	printf("# the protection is %s\n", on ? "on" : "off");
+	room = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ok(room != MAP_FAILED && privcall(load) == 0, "the secret is read inside");
+	target = (uint64_t)(uint32_t)privcall(where_target);
+	table();
+	second_pointers();
+	delayed();
+	debugger();
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
