@@ -307,6 +307,8 @@ err_t privuser_init(void)
 {
 	aspace_priv_release = release;
 	trap_hooks.privuser = privuser_trap;
+	if (boot_info.core != 0)
+		return OK; /* no programs run here, and there is no tree for a node */
 	TRY(device_register(MISC_MAJOR, PRIVUSER_MINOR, 1, privuser_open));
 	return dev_add("privuser", S_IFCHR | 0666, dev_make(MISC_MAJOR, PRIVUSER_MINOR));
 }
