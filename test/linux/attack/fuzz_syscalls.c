@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 		if (n % 100 == 99)
 			expect_alive("some batches");
 	}
+	remove_objects();
 	expect_alive("all batches");
 	say("%lu calls in %lu batches, longest wait %ld ms%s", (unsigned long)*made,
 	    (unsigned long)(n - first), (long)(longest / 1000000), wrong ? "" : ": ok");

@@ -102,6 +102,7 @@ int main(int argc, char **argv)
 	MUST(chdir("/"));
 	EXPECT(nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0,
 	       "the folder cannot be removed");
+	remove_objects();
 	after = free_kib();
 	EXPECT(after > before - 4096, "%ld KiB free, %ld before", after, before);
 	expect_alive("all batches");

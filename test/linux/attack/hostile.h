@@ -5,9 +5,17 @@
  */
 #pragma once
 #include "test/linux/attack/attack.h"
+#include <dirent.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #define CALLS    462
@@ -140,7 +148,21 @@ UNUSED static void make_memory(void)
 	munmap(hole, 3 * PAGE);
 }
 
-/* Descriptors 3 to 20 of all kinds. */
+/* Two ends of a TCP connection over the loopback interface, and its listener. */
+UNUSED static void make_connection(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int end = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (bind(listener, (void *)&at, len) == 0 && listen(listener, 3) == 0 &&
+	    getsockname(listener, (void *)&at, &len) == 0 && connect(end, (void *)&at, len) == -1)
+		accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+}
+
+/* Descriptors 3 to 40 of all kinds. */
 UNUSED static void make_descriptors(void)
 {
 	static const char *const paths[] = { "/dev/null",         "/dev/zero",
@@ -163,6 +185,15 @@ UNUSED static void make_descriptors(void)
 	timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	memfd_create("memory", MFD_ALLOW_SEALING);
 	syscall(SYS_signalfd4, -1, &(uint64_t){ 1 << 11 }, 8, O_NONBLOCK);
+	inotify_init1(IN_NONBLOCK);
+	syscall(SYS_pidfd_open, getpid(), 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p) == 0)
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, p);
+	socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE);
+	make_connection();
 	mkdir("folder", 0777);
 	symlink("file", "link");
 }
@@ -234,7 +265,7 @@ UNUSED static uint64_t an_argument(void)
 	case 0:
 	case 1: return strange[rnd() % COUNT(strange)];
 	/* a descriptor, or a small number */
-	case 2: return rnd() % 24;
+	case 2: return rnd() % 40;
 	case 3: return (uint64_t)(buffer + (rnd() % (59 * PAGE))); /* memory */
 	case 4: return (uint64_t)(buffer + (rnd() % 59) * PAGE);   /* aligned */
 	case 5:
@@ -254,4 +285,30 @@ UNUSED static void fill_buffer(void)
 
 	for (int i = 0; i < 64; i++)
 		p[rnd() % (59 * PAGE / 8)] = an_argument();
+}
+
+/* What outlives the processes that made it: objects of System V and names in memory. */
+UNUSED static void remove_objects(void)
+{
+	struct shmid_ds shm;
+	struct msqid_ds msg;
+	struct semid_ds sem;
+	struct dirent *d;
+	DIR *dir;
+
+	for (int i = 0; i < 40000; i++) {
+		int id;
+
+		if (i < 5000 && (id = shmctl(i, SHM_STAT, &shm)) >= 0)
+			shmctl(id, IPC_RMID, NULL);
+		if ((id = msgctl(i, MSG_STAT, &msg)) >= 0)
+			msgctl(id, IPC_RMID, NULL);
+		if ((id = semctl(i, 0, SEM_STAT, &sem)) >= 0)
+			semctl(id, 0, IPC_RMID);
+	}
+	dir = opendir("/dev/shm");
+	while (dir != NULL && (d = readdir(dir)) != NULL)
+		unlinkat(dirfd(dir), d->d_name, 0);
+	if (dir != NULL)
+		closedir(dir);
 }
