@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "kernel/net/iface.h"
 #include "kernel/net/local.h"
+#include "kernel/net/netdev.h"
 #include "kernel/net/netlink_route.h"
 
 #define err_t lwip_err_t
@@ -39,6 +40,21 @@ static void name_of(const struct netif *n, char name[IFNAMSIZ])
 		fmt_snprintf(name, IFNAMSIZ, "eth%u", netif_get_index(n) - IFACE_LO - 1u);
 }
 
+static void device_stats(struct iface_stats *out)
+{
+	const struct net_stats *d = &netdev_device()->stats;
+	struct netdev_stats s;
+
+	netdev_stats(&s);
+	*out = (struct iface_stats){ .rx_packets = d->rx_frames,
+				     .rx_bytes = d->rx_bytes,
+				     .rx_errors = d->rx_bad,
+				     .rx_dropped = s.rx_dropped,
+				     .tx_packets = d->tx_frames,
+				     .tx_bytes = d->tx_bytes,
+				     .tx_dropped = s.tx_dropped };
+}
+
 static void stats_of(const struct netif *n, struct iface_stats *out)
 {
 	const struct stats_mib2_netif_ctrs *c = &n->mib2_counters;
@@ -52,6 +68,8 @@ static void stats_of(const struct netif *n, struct iface_stats *out)
 				     .tx_bytes = c->ifoutoctets,
 				     .tx_errors = c->ifouterrors,
 				     .tx_dropped = c->ifoutdiscards };
+	if (n == netdev_netif())
+		device_stats(out);
 	if (is_loop(n)) {
 		out->rx_packets = out->tx_packets = net_loop_stats.packets;
 		out->rx_bytes = out->tx_bytes = net_loop_stats.bytes;

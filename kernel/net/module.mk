@@ -3,7 +3,7 @@
 DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs comp/drv comp/drv/virtio comp/drv/virtio_net
 SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
-SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c
+SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c report.c
 SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
 SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
 SRCS += tcp.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c

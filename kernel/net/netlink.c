@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/netlink.h"
+#include "kernel/net/report.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
 
@@ -107,6 +108,24 @@ static struct nl_sock *find(int protocol, uint32_t port)
 			return n;
 	}
 	return NULL;
+}
+
+void net_each_netlink(void (*fn)(void *ctx, const struct net_netlink_line *l), void *ctx)
+{
+	LIST_FOR_EACH(pos, &sockets) {
+		const struct nl_sock *n = list_entry(pos, struct nl_sock, all);
+		struct net_netlink_line l = {
+			.protocol = n->sock.protocol,
+			.port = n->port,
+			.groups = (uint32_t)n->groups,
+			.rmem = n->queued,
+			.drops = n->dropped,
+			.dump = n->dump != NULL,
+			.ino = n->sock.file != NULL ? n->sock.file->anon_ino : 0,
+		};
+
+		fn(ctx, &l);
+	}
 }
 
 /* ---- names ---- */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* NETLINK_SOCK_DIAG (what `ss` asks) and NETLINK_GENERIC (which has no families here). */
 #include <linux/genetlink.h>
+#include <linux/in.h>
+#include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 
 #include "base/str.h"
 #include "kernel/net/netlink.h"
+#include "kernel/net/report.h"
 
 /* ---- AF_UNIX ---- */
 
@@ -73,6 +76,77 @@ static bool dump_unix(struct nl_dump *d, struct nl_build *b)
 	return !w.full;
 }
 
+/* ---- AF_INET, AF_INET6 ---- */
+
+static bool put_inet(struct nl_build *b, const struct net_line *l)
+{
+	struct inet_diag_msg *m;
+	uint32_t start;
+
+	m = nl_message(b, SOCK_DIAG_BY_FAMILY, sizeof(*m), &start);
+	if (m == NULL)
+		return nl_message_end(b, start);
+	m->idiag_family = l->family;
+	m->idiag_state = l->state;
+	m->id.idiag_sport = __builtin_bswap16(l->local_port);
+	m->id.idiag_dport = __builtin_bswap16(l->remote_port);
+	memcpy(m->id.idiag_src, l->local, sizeof(l->local));
+	memcpy(m->id.idiag_dst, l->remote, sizeof(l->remote));
+	m->id.idiag_if = (uint32_t)l->bound_if;
+	m->id.idiag_cookie[0] = (uint32_t)l->cookie;
+	m->id.idiag_cookie[1] = (uint32_t)(l->cookie >> 32);
+	m->idiag_rqueue = l->rx_queue;
+	m->idiag_wqueue = l->tx_queue;
+	m->idiag_uid = l->uid;
+	m->idiag_inode = (uint32_t)l->ino;
+	return nl_message_end(b, start);
+}
+
+static void visit_inet(void *ctx, const struct net_line *l)
+{
+	struct walk *w = ctx;
+	const struct inet_diag_req_v2 *req = (const void *)w->d->request;
+
+	if (w->full || w->n++ < w->d->at[0])
+		return;
+	if (l->family == req->sdiag_family && (req->idiag_states >> l->state & 1) &&
+	    !put_inet(w->b, l))
+		w->full = true;
+	else
+		w->d->at[0]++;
+}
+
+typedef void each_fn(net_visit *fn, void *ctx);
+
+static each_fn *each_of(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP: return net_each_tcp;
+	case IPPROTO_UDP: return net_each_udp;
+	case IPPROTO_UDPLITE: return net_each_udplite;
+	case IPPROTO_RAW: return net_each_raw;
+	default: return NULL;
+	}
+}
+
+static bool dump_inet(struct nl_dump *d, struct nl_build *b)
+{
+	const struct inet_diag_req_v2 *req = (const void *)d->request;
+	struct walk w = { .d = d, .b = b };
+
+	each_of(req->sdiag_protocol)(visit_inet, &w);
+	return !w.full;
+}
+
+static err_t diag_inet(struct nl_request *r)
+{
+	const struct inet_diag_req_v2 *req = (const void *)r->payload;
+
+	if (r->len < sizeof(*req))
+		return E_INVAL;
+	return each_of(req->sdiag_protocol) != NULL ? nl_dump_start(r, dump_inet) : E_NOENT;
+}
+
 err_t nl_diag_receive(struct nl_request *r)
 {
 	const struct sock_diag_req *req = (const void *)r->payload;
@@ -86,6 +160,8 @@ err_t nl_diag_receive(struct nl_request *r)
 	if (req->sdiag_family == AF_UNIX)
 		return r->len < sizeof(struct unix_diag_req) ? E_INVAL
 							     : nl_dump_start(r, dump_unix);
+	if (req->sdiag_family == AF_INET || req->sdiag_family == AF_INET6)
+		return diag_inet(r);
 	return E_NOENT; /* as Linux, where there is no module for the family */
 }
 

@@ -61,7 +61,8 @@ void proc_rss_of(struct aspace *a, struct proc_rss *out);
 extern const struct proc_entry proc_root;
 extern const struct proc_entry proc_pid_dir, proc_tid_dir; /* pid.c */
 extern const struct proc_entry proc_sys_entries[];         /* sysctl.c */
-extern const struct proc_entry proc_net_entries[];
+extern const struct proc_entry proc_sys_net_entries[];     /* sysctl_net.c */
+extern const struct proc_entry proc_net_entries[];         /* net.c */
 
 /* fd.c */
 err_t proc_fd_lookup(const struct proc_ref *r, const char *name, size_t len,

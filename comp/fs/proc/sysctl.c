@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* /proc/sys and /proc/PID/net. Numbers are what this kernel does; what cannot be changed is not
- * writable. */
+/* /proc/sys. Numbers are what this kernel does; what cannot be changed is not writable. */
 #include <linux/capability.h>
 #include <linux/limits.h>
 
@@ -39,7 +38,6 @@ FIXED(two, "2")
 FIXED(file_max, "9223372036854775807")
 FIXED(nr_open, "1048576")
 FIXED(pipe_max_size, "1048576")
-FIXED(somaxconn, "4096")
 FIXED(inotify_events, "16384")
 FIXED(inotify_watches, "65536")
 FIXED(inotify_instances, "1048576") /* as many as descriptors */
@@ -361,35 +359,10 @@ static const struct proc_entry fs_entries[] = {
 	END,
 };
 
-static const struct proc_entry net_core_entries[] = { FILE_R("somaxconn", somaxconn), END };
-static const struct proc_entry net_sys_entries[] = { DIR("core", net_core_entries), END };
-
 const struct proc_entry proc_sys_entries[] = {
 	DIR("fs", fs_entries),
 	DIR("kernel", kernel_entries),
-	DIR("net", net_sys_entries),
+	DIR("net", proc_sys_net_entries),
 	DIR("vm", vm_entries),
 	END,
-};
-
-/* ---- net: the headers; there is no network interface ---- */
-
-FIXED(net_dev,
-      "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
-      "carrier compressed")
-FIXED(net_tcp,
-      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-      "                                                     ")
-FIXED(net_tcp6,
-      "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
-      "tm->when retrnsmt   uid  timeout inode")
-FIXED(net_udp,
-      "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
-      "pointer drops             ")
-FIXED(net_unix, "Num       RefCount Protocol Flags    Type St Inode Path")
-
-const struct proc_entry proc_net_entries[] = {
-	FILE_R("dev", net_dev), FILE_R("tcp", net_tcp),   FILE_R("tcp6", net_tcp6),
-	FILE_R("udp", net_udp), FILE_R("unix", net_unix), END,
 };

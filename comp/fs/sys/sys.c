@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /sys: a fixed read-only tree. One processor is shown: programs run on core 0's kernel. A
- * directory is an entry without text; children name their parent by index.
+ * /sys: a fixed read-only tree, but for /sys/class/net (net.c). One processor is shown: programs
+ * run on core 0's kernel. A directory is an entry without text; children name their parent by
+ * index.
  */
 #include <linux/magic.h>
 
 #include "base/str.h"
+#include "comp/fs/sys/local.h"
 #include "comp/fs/sys/sys.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/pseudo.h"
 
+#define CLASS_NET 34
 static const struct entry {
 	uint16_t parent;
 	const char *name;
@@ -49,28 +52,35 @@ static const struct entry {
 	[31] = { 0, "fs", NULL },
 	[32] = { 31, "cgroup", NULL },
 	[33] = { 0, "class", NULL },
-	[34] = { 33, "net", NULL },
+	[CLASS_NET] = { 33, "net", NULL },
 	[35] = { 0, "block", NULL },
 };
 
 struct sys_inode {
 	struct inode vfs;
-	uint16_t index;
+	uint32_t index;
 };
 
 static const struct inode_ops sys_inode_ops;
 
-static uint16_t index_of(const struct inode *i)
+static uint32_t index_of(const struct inode *i)
 {
 	return container_of(i, const struct sys_inode, vfs)->index;
 }
 
-static bool is_dir(uint16_t index)
+static bool is_net(uint32_t index)
 {
+	return index == CLASS_NET || index >= SYS_NET;
+}
+
+static bool is_dir(uint32_t index)
+{
+	if (index >= SYS_NET)
+		return sys_net_is_dir(index);
 	return entries[index].text == NULL;
 }
 
-static uint32_t subdirs(uint16_t index)
+static uint32_t subdirs(uint32_t index)
 {
 	uint32_t n = 0;
 
@@ -79,7 +89,7 @@ static uint32_t subdirs(uint16_t index)
 	return n;
 }
 
-static err_t sys_make(struct super *s, uint16_t index, struct inode **out)
+static err_t sys_make(struct super *s, uint32_t index, struct inode **out)
 {
 	struct sys_inode *i = kmem_zalloc(sizeof(*i));
 
@@ -98,6 +108,11 @@ static err_t sys_make(struct super *s, uint16_t index, struct inode **out)
 
 static err_t sys_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
+	if (is_net(index_of(dir))) {
+		uint32_t found = sys_net_find(index_of(dir), name, len);
+
+		return found != 0 ? sys_make(dir->super, found, out) : E_NOENT;
+	}
 	for (uint16_t i = 1; i < ARRAY_SIZE(entries); i++)
 		if (entries[i].parent == index_of(dir) && strlen(entries[i].name) == len &&
 		    memcmp(entries[i].name, name, len) == 0)
@@ -107,6 +122,10 @@ static err_t sys_lookup(struct inode *dir, const char *name, size_t len, struct 
 
 static err_t sys_readdir(struct inode *dir, uint64_t pos, dir_emit emit, void *ctx)
 {
+	if (is_net(index_of(dir))) {
+		sys_net_list(index_of(dir), pos, emit, ctx);
+		return OK;
+	}
 	for (uint64_t i = pos > 0 ? pos : 1; i < ARRAY_SIZE(entries); i++)
 		if (entries[i].parent == index_of(dir) &&
 		    !emit(ctx, entries[i].name, strlen(entries[i].name), i + 1,
@@ -117,6 +136,8 @@ static err_t sys_readdir(struct inode *dir, uint64_t pos, dir_emit emit, void *c
 
 static err_t sys_show(struct inode *i, struct text *t)
 {
+	if (index_of(i) >= SYS_NET)
+		return sys_net_show(index_of(i), t);
 	text_puts(t, entries[index_of(i)].text);
 	return OK;
 }
