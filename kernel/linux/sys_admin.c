@@ -176,7 +176,9 @@ static err_t timex_check(const struct __kernel_timex *t)
 		return OK;
 	if (m != 0 && !task_capable(CAP_SYS_TIME))
 		return E_PERM;
-	if (m == ADJ_OFFSET_SINGLESHOT || (m & (ADJ_OFFSET | ADJ_FREQUENCY | ADJ_TICK)) != 0)
+	if (m == ADJ_OFFSET_SINGLESHOT)
+		return OK;
+	if ((m & (ADJ_OFFSET | ADJ_FREQUENCY | ADJ_TICK)) != 0)
 		return E_OPNOTSUPP;
 	if ((m & ~known) != 0)
 		return E_INVAL;
@@ -194,6 +196,12 @@ static void timex_apply(const struct __kernel_timex *t)
 
 	if (m == ADJ_OFFSET_SS_READ)
 		return;
+	if (m == ADJ_OFFSET_SINGLESHOT) {
+		/* adjtime(3): all of it at once, as the rate is not changed. */
+		if (t->offset != 0)
+			linux_set_real_time(time_real_ns() + (uint64_t)t->offset * 1000u);
+		return;
+	}
 	if ((m & ADJ_SETOFFSET) != 0)
 		linux_set_real_time(time_real_ns() + (uint64_t)t->time.tv_sec * 1000000000u +
 				    (uint64_t)t->time.tv_usec * ((m & ADJ_NANO) != 0 ? 1 : 1000));

@@ -153,7 +153,7 @@ err_t inet_sock_bind(struct inet_sock *i, enum inet_proto proto,
 err_t inet_sock_name(struct socket *s, bool peer, struct sock_addr *out);
 /*
  * Options of SOL_IP and SOL_IPV6 that all protocols share. E_NOPROTOOPT for the rest, which a
- * protocol looks at first.
+ * protocol looks at first; E_OPNOTSUPP for other levels.
  */
 err_t inet_setsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, int len) MUST_CHECK;
 err_t inet_getsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, uaddr_t len) MUST_CHECK;

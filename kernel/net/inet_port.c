@@ -65,11 +65,11 @@ static bool addresses_meet(const ip_addr_t *a, const ip_addr_t *b)
 	return ip_addr_isany(a) || ip_addr_isany(b) || ip_addr_cmp(a, b);
 }
 
-static bool may_share(const struct inet_bind *a, const struct inet_bind *b)
+static bool may_share(const struct inet_bind *other, const struct inet_bind *b)
 {
-	if (a->reuse_port && b->reuse_port && a->uid == b->uid)
+	if (other->reuse_port && b->reuse_port && other->uid == b->uid)
 		return true;
-	return a->reuse_addr && b->reuse_addr && !a->listening && !b->listening;
+	return other->reuse_addr && b->reuse_addr && !other->listening;
 }
 
 static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
@@ -80,8 +80,9 @@ static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
 		if (other != b && addresses_meet(&other->ip, &b->ip) && !may_share(other, b))
 			return true;
 	}
-	/* Connections, also such that nobody has open any more, want it said. */
-	return p->connections > p->reusable && !b->reuse_addr && !b->reuse_port;
+	/* Connections, also such that nobody has open any more: both sides must want it. */
+	return p->connections > p->reusable ||
+	       (p->connections > 0 && !b->reuse_addr && !b->reuse_port);
 }
 
 bool inet_bind_conflicts(const struct inet_bind *b)

@@ -6,7 +6,7 @@ SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c ifa
 SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c report.c
 SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
 SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
-SRCS += tcp.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c
+SRCS += tcp_sock.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c
 CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -isystem deps/lwip/src/include
 
 # lwIP, as it comes from its Debian package (build-tools/fetch-source.sh).
@@ -24,4 +24,5 @@ CFLAGS_init.c := -DTCP_WND_IS_NUMBER
 # Ours stand in between: tcp_demux.c, tcp_send.c.
 CFLAGS_ip4.c := -Dtcp_input=net_tcp_input -Dip4_frag=net_ip4_frag
 CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag
+CFLAGS_tcp.c := -Dtcp_split_unsent_seg=net_tcp_split
 CFLAGS_tcp_out.c := -Dtcp_output=lwip_tcp_output -Dtcp_rexmit_rto_commit=lwip_tcp_rexmit_rto_commit

@@ -28,6 +28,7 @@ static struct {
 
 static struct waitq changed_q = WAITQ_INIT(changed_q);
 static struct timer give_up_timer;
+static err_t trouble;          /* with the device */
 static bool given_up, started; /* started: the program has been let go */
 
 /* ---- the configuration ---- */
@@ -38,7 +39,7 @@ static bool next_part(const char **s, char out[ADDR_TEXT])
 	const char *comma = strchr(*s, ',');
 	size_t n = comma != NULL ? (size_t)(comma - *s) : strlen(*s);
 
-	if (n == 0 || n >= ADDR_TEXT)
+	if (n == 0 || n >= ADDR_TEXT || (comma != NULL && comma[1] == '\0'))
 		return false;
 	memcpy(out, *s, n);
 	out[n] = '\0';
@@ -396,11 +397,8 @@ err_t netconf_start(void)
 		set_addresses(netdev_netif());
 		return OK;
 	}
-	if (err != E_NODEV)
-		user_log("network: the device does not work (%s); there is only loopback",
-			 err_text(err));
-	else if (run_config_get("net", 0) != NULL)
-		user_log("network: the machine has no network device; there is only loopback");
+	if (err != E_NODEV || run_config_get("net", 0) != NULL)
+		trouble = err; /* told when there is somebody to tell */
 	return OK;
 }
 
@@ -420,6 +418,11 @@ void netconf_await(void)
 {
 	uint64_t end = time_mono_ns() + NETCONF_START_WAIT_NS;
 
+	if (trouble == E_NODEV)
+		user_log("network: the machine has no network device; there is only loopback");
+	else if (trouble != OK)
+		user_log("network: the device does not work (%s); there is only loopback",
+			 err_text(trouble));
 	while (!settled())
 		if (wait_on(&changed_q, end, false) == WAIT_TIMEOUT)
 			break;

@@ -137,8 +137,7 @@ void tcp_disconnect(struct tcp_sock *t)
 	t->i.s.shut = 0;
 	t->i.remote_port = 0;
 	if (t->auto_port) {
-		inet_unbind(&t->i.bind);
-		t->i.local_port = 0;
+		inet_unbind(&t->i.bind); /* getsockname() still tells it, as in Linux */
 		t->auto_port = false;
 	}
 	if (t->i.bind.port == NULL)

@@ -138,13 +138,17 @@ void tcp_set_window(struct tcp_sock *t)
 	t->rx_window = size;
 }
 
-/* Tell lwIP what was read, when it makes a difference to the peer. */
-static void give_credit(struct tcp_sock *t)
+/*
+ * Tell lwIP what was read, when it makes a difference to the peer. True if so: more may have come
+ * meanwhile.
+ */
+static bool give_credit(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb = t->pcb;
 
-	if (pcb == NULL || t->rx_credit < t->rx_window / 4)
-		return;
+	/* Without window scaling the peer knows of 64 KiB only. */
+	if (pcb == NULL || t->rx_credit < LWIP_MIN(t->rx_window, TCP_WND_MAX(pcb)) / 4)
+		return false;
 	net_enter();
 	while (t->rx_credit > 0) {
 		u16_t n = t->rx_credit < UINT16_MAX ? (u16_t)t->rx_credit : UINT16_MAX;
@@ -153,6 +157,7 @@ static void give_credit(struct tcp_sock *t)
 		tcp_recved(pcb, n);
 	}
 	net_leave();
+	return true;
 }
 
 /* ---- to the program ---- */
@@ -268,12 +273,14 @@ err_t tcp_op_recv(struct socket *s, struct sock_msg *m, size_t *done)
 	if (m->flags & MSG_ERRQUEUE)
 		return E_AGAIN;
 	target = (m->flags & MSG_WAITALL) || size < s->rcvlowat ? size : s->rcvlowat;
+	if (target == 0 && t->rx_len == 0)
+		target = 1; /* asking for nothing waits for something */
 	for (;;) {
 		if (m->flags & MSG_PEEK)
 			err = peek_queue(t, m, *done - before, done);
 		else
 			err = read_queue(t, m, done);
-		if (err != OK || m->data.left == 0 || *done - before >= target)
+		if (err != OK || *done - before >= target || (size == 0 && t->rx_len > 0))
 			break;
 		/* What was read is told before an error is. */
 		if (*done > before && (s->error != OK || t->state == TS_CLOSE || t->rx_fin))
@@ -281,12 +288,12 @@ err_t tcp_op_recv(struct socket *s, struct sock_msg *m, size_t *done)
 		err = nothing(t, &end);
 		if (err != OK || end)
 			break;
-		give_credit(t);
+		if (give_credit(t))
+			continue;
 		err = socket_sleep(&s->rq, deadline);
 		if (err != OK)
 			break;
 	}
-	if (t->rx_credit > 0)
-		give_credit(t);
+	(void)give_credit(t);
 	return *done > before ? OK : err;
 }

@@ -205,9 +205,17 @@ static void consume(struct tcp_sock *t, uint32_t n)
 	}
 }
 
+/* A full segment: when the peer's whole window is small, half of that is enough. */
+static uint32_t full_size(const struct tcp_pcb *pcb)
+{
+	uint32_t half = pcb->snd_wnd_max / 2;
+
+	return half < pcb->mss && half > 0 ? half : pcb->mss;
+}
+
 static void note_segment(struct tcp_sock *t, const struct tcp_pcb *pcb, uint32_t n)
 {
-	if (n < pcb->mss) {
+	if (n < full_size(pcb)) {
 		t->tx_small = true;
 		t->tx_small_end = pcb->snd_lbb;
 	}
@@ -246,9 +254,9 @@ static bool may_send_small(const struct tcp_sock *t, const struct tcp_pcb *pcb)
 /* A device that cuts segments itself takes many at once. */
 static uint32_t segment_max(const struct tcp_pcb *pcb, uint32_t wanted)
 {
-	uint32_t max = wanted > pcb->mss ? net_gso_max(pcb) : 0;
+	uint32_t full = full_size(pcb), max = wanted > pcb->mss ? net_gso_max(pcb) : 0;
 
-	return max < pcb->mss ? pcb->mss : max - max % pcb->mss;
+	return max < full || full < pcb->mss ? full : max - max % full;
 }
 
 /* The size of the next segment; 0: nothing can go now. */
@@ -256,24 +264,26 @@ static uint32_t next_size(const struct tcp_sock *t, const struct tcp_pcb *pcb)
 {
 	uint32_t wnd = pcb->snd_wnd < pcb->cwnd ? pcb->snd_wnd : pcb->cwnd;
 	uint32_t flying = pcb->snd_lbb - pcb->lastack;
-	uint32_t room = wnd > flying ? wnd - flying : 0;
+	uint32_t room = wnd > flying ? wnd - flying : 0, full = full_size(pcb);
 	uint32_t n = t->tx_unsent, max = segment_max(pcb, n);
 
 	if (n > max)
 		n = max;
 	if (n > room) {
-		n = room - room % pcb->mss;
-		if (n == 0 && flying == 0) /* a small window: lwIP probes it, or fills it */
-			n = room >= pcb->snd_wnd_max / 2 && room > 0 ? room
-			    : t->tx_unsent < pcb->mss                ? t->tx_unsent
-								     : pcb->mss;
-		return n;
+		n = room - room % full;
+		if (n == 0 && full < pcb->mss && room >= full / 2)
+			n = room; /* in a small window everything is small */
+		if (n > 0 || flying > 0)
+			return n;
+		/* The rest of a small window; a closed one lwIP probes with what it is given. */
+		n = room > 0 ? room : full;
+		return n < t->tx_unsent ? n : t->tx_unsent;
 	}
 	if (n < t->tx_unsent)
-		return n - n % pcb->mss;
+		return n - n % full;
 	/* All there is. The part that fills segments need not wait for the rest. */
-	if (n % pcb->mss != 0 && !may_send_small(t, pcb))
-		n -= n % pcb->mss;
+	if (n % full != 0 && !may_send_small(t, pcb))
+		n -= n % full;
 	return n;
 }
 
@@ -382,6 +392,16 @@ static bool split_first(struct tcp_pcb *pcb, uint32_t keep)
 	rest->next = s->next;
 	s->next = rest;
 	return true;
+}
+
+/* In the place of lwIP's, which copies, and leaves an end where it was. */
+lwip_err_t net_tcp_split(struct tcp_pcb *pcb, u16_t keep)
+{
+	if (pcb->unsent == NULL)
+		return ERR_MEM;
+	if (pcb->unsent->len <= keep)
+		return ERR_OK;
+	return split_first(pcb, keep) ? ERR_OK : ERR_MEM;
 }
 
 /*

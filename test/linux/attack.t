@@ -69,7 +69,7 @@ def main():
     p.add_argument("--long", action="store_true")
     args = p.parse_args()
     tests = [("registers", [], 1, "128M"), ("pointers", [], 1, "128M"), ("races", [], 1, "128M"),
-             ("races", [], 2, "128M"), ("bombs", [], 1, "96M"), ("bombs", [], 2, "160M"),
+             ("races", [], 2, "128M"), ("storms", [], 1, "192M"), ("bombs", [], 1, "96M"), ("bombs", [], 2, "160M"),
              ("fuzz_syscalls", [args.seed, args.count], 1, "128M"),
              ("fuzz_syscalls", [args.seed + "0", args.count], 2, "128M"),
              ("fuzz_threads", [args.seed, args.count], 1, "128M"),

@@ -2,7 +2,7 @@
 # Programs of prog.t, linked in every way that a distribution does it: static, static PIE, at a fixed address, PIE.
 PROGS := prog/proc.c prog/exec_errors.c prog/sig.c prog/fault.c prog/eintr.c prog/threads.c prog/mem.c prog/mapfile.c prog/path.c prog/fileio.c prog/pollio.c prog/clocks.c prog/creds.c prog/misc.c prog/pty.c \
 	prog/env_static.c prog/env_static_pie.c prog/env_fixed.c prog/env_pie.c \
-	attack/registers.c attack/bombs.c attack/pointers.c attack/races.c attack/fuzz_syscalls.c attack/starve.c attack/elves.c attack/fuzz_threads.c
+	attack/registers.c attack/bombs.c attack/pointers.c attack/races.c attack/fuzz_syscalls.c attack/starve.c attack/elves.c attack/fuzz_threads.c attack/storms.c
 # They hand wrong arguments to system calls on purpose.
 PROG_WRONG := -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds -Wno-infinite-recursion -Wno-unused-result
 PROG_STATIC := -static $(PROG_WRONG)
@@ -43,3 +43,4 @@ PROG_CFLAGS_elves := $(PROG_STATIC)
 PROG_CFLAGS_fuzz_threads := -pthread $(PROG_STATIC)
 PROGS += prog/admin.c
 PROG_CFLAGS_admin := $(PROG_FIXED)
+PROG_CFLAGS_storms := -pthread $(PROG_STATIC)

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -189,6 +190,7 @@ int main(int argc, char **argv)
 	long runs = 3, slack = 256;
 	unsigned seconds = 60;
 	const char *folder = NULL;
+	struct rusage usage;
 	bool quiet = false;
 	int opt, status = 0;
 
@@ -218,6 +220,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "watch: run %ld: status %d, %ld KiB free\n", i + 1, status,
 				last.free);
 	}
+	if (!quiet && getrusage(RUSAGE_CHILDREN, &usage) == 0)
+		fprintf(stderr, "watch: the largest process had %ld KiB\n", usage.ru_maxrss);
 	if (status == KILLED || last.free >= first.free - slack)
 		return status;
 	fprintf(stderr,

@@ -67,7 +67,7 @@
 #define TCP_MSS                        65475 /* the interface's MTU decides */
 #define TCP_WND_DEFAULT                262144
 #define TCP_WND                        TCP_WND_DEFAULT /* a connection's own: override/ */
-#define TCP_WND_UPDATE_THRESHOLD       (TCP_WND / 4)
+#define TCP_WND_UPDATE_THRESHOLD       (TCP_WND_MAX(pcb) / 4)
 #define LWIP_WND_SCALE                 1
 #define TCP_RCV_SCALE                  6       /* windows up to 4 MiB */
 #define TCP_SND_BUF                    8388608 /* sockets limit what they hand down */
