@@ -110,15 +110,18 @@ static bool await_interrupt(void)
 	return polling;
 }
 
+/* Runs as long as frames come, and a little longer. */
 static void timer_fired(struct timer *t)
 {
-	if (!polling || !nd.running)
+	if (!nd.running)
 		return;
-	if (netdev_poll())
-		quiet = 0;
-	else if (++quiet >= QUIET && nd.running && !await_interrupt())
+	if ((polling && netdev_poll()) || ++quiet < QUIET) {
+		timer_set(t, time_mono_ns() + POLL_NS, timer_fired);
 		return;
-	timer_set(t, time_mono_ns() + POLL_NS, timer_fired);
+	}
+	netdev_rx_rest();
+	if (polling && nd.running && await_interrupt())
+		timer_set(t, time_mono_ns() + POLL_NS, timer_fired);
 }
 
 static void start_polling(void)

@@ -18,6 +18,8 @@ extern struct netdev nd;
 unsigned netdev_receive(struct net_rx *first);
 /* The device gets as many buffers as it should have. */
 void netdev_refill(void);
+/* Nothing has come for a while. */
+void netdev_rx_rest(void);
 /* A buffer comes back from a device that was stopped. */
 void netdev_rx_drop(void *token);
 /* What the interface's flags for checksums are, but for those of received TCP and UDP. */

@@ -13,9 +13,9 @@
 #include "kernel/net/local.h"
 #include "kernel/net/netdev_local.h"
 
-#define TARGET_FIRST 64u  /* buffers with the device, at first; all it can have under load */
-#define RX_LOW       16u  /* fewer than that: frames do not keep their buffers */
-#define HELD_MANY    256u /* pages: from here on waste counts */
+#define TARGET_REST 64u  /* buffers with the device at rest; all it can have under load */
+#define RX_LOW      16u  /* fewer than that: frames do not keep their buffers */
+#define HELD_MANY   256u /* pages: from here on waste counts */
 
 struct rx_buf {
 	struct pbuf_custom custom; /* first */
@@ -25,7 +25,7 @@ struct rx_buf {
 #define DATA_BYTES ((uint32_t)(PAGE_SIZE - offsetof(struct rx_buf, data)))
 
 static struct rx_buf *pool;
-static unsigned pooled, with_device, target = TARGET_FIRST;
+static unsigned pooled, with_device, target = TARGET_REST;
 
 /* ---- buffers ---- */
 
@@ -213,6 +213,14 @@ static void receive(const struct net_rx *rx)
 		give_back(rx);
 	netdev_set_checksums((rx->o.flags & NET_CSUM_GOOD) != 0);
 	deliver(p, type);
+}
+
+/* What is beyond the need at rest goes: of the pool at once, of the device as it is used up. */
+void netdev_rx_rest(void)
+{
+	target = TARGET_REST;
+	while (pooled > target)
+		frame_put(dm_paddr(buf_take()));
 }
 
 unsigned netdev_receive(struct net_rx *rx)

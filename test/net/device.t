@@ -13,49 +13,14 @@ import sys
 import time
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, "test/support"))
+# pylint: disable=wrong-import-position
+from machine import LIMIT, TOOL, WRAPPER, Machine, expect  # noqa: E402
+
 BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
-TOOL = os.path.join(BUILD, "ringfence")
 ECHO = os.path.join(BUILD, "prog/test/net/prog/echo")
-WRAPPER = os.path.join(ROOT, "test/support/qemu-net")
 CLONE_NEWNET = 0x40000000
-LIMIT = 60
 TAP, HOST4, GUEST4, HOST6, GUEST6 = "rftap0", "10.201.0.1", "10.201.0.2", "fd2a::1", "fd2a::2"
-
-
-def expect(condition, why):
-    if not condition:
-        raise AssertionError(why)
-
-
-class Machine:
-    """`ringfence run` in the background; used as a context."""
-
-    def __init__(self, *args, env=None):
-        e = dict(os.environ, RINGFENCE_QEMU=WRAPPER, **(env or {}))
-        self.out = self.err = ""
-        self.p = subprocess.Popen([TOOL, "run", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, env=e)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.p.kill()
-        self.p.wait()
-
-    def wait_for(self, text):
-        """Until the program, or the tool, says so."""
-        end = time.monotonic() + LIMIT
-        pipes = {self.p.stdout: "out", self.p.stderr: "err"}
-        while text not in self.out and text not in self.err:
-            ready = select.select(list(pipes), [], [], max(0, end - time.monotonic()))[0]
-            expect(ready, "no %r; so far %r %r" % (text, self.out, self.err))
-            for f in ready:
-                data = os.read(f.fileno(), 65536).decode(errors="replace")
-                if not data:
-                    del pipes[f]
-                setattr(self, pipes.get(f, "err"), getattr(self, pipes.get(f, "err")) + data)
-            expect(pipes or text in self.out + self.err, "ended without %r: %r" % (text, self.out + self.err))
 
 
 def output(*args, env=None):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * echo PORT: sends back what comes, by TCP and UDP, IPv4 and IPv6; prints "up" when it listens. A
- * datagram "free" is answered with the free memory in bytes. Both sides of a closed connection are
- * closed. Runs until it is killed.
+ * datagram "free" is answered with the free memory in bytes; "close" resets all connections. It keeps
+ * CONNECTIONS of them; the oldest is reset for a new one. Runs until it is killed.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,10 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#define CONNECTIONS 256
+
 static char buf[65536];
+static int connections[CONNECTIONS], next_connection; /* 0: none */
 
 static void die(const char *what)
 {
@@ -46,6 +49,32 @@ static void watch(int ep, int fd)
 		die("epoll_ctl");
 }
 
+static void reset(int i)
+{
+	struct linger at_once = { 1, 0 };
+
+	if (connections[i] == 0)
+		return;
+	setsockopt(connections[i], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(connections[i]);
+	connections[i] = 0;
+}
+
+static void keep(int s)
+{
+	reset(next_connection);
+	connections[next_connection] = s;
+	next_connection = (next_connection + 1) % CONNECTIONS;
+}
+
+static void leave(int s)
+{
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (connections[i] == s)
+			connections[i] = 0;
+	close(s);
+}
+
 static void serve_datagram(int s)
 {
 	struct sockaddr_in6 from;
@@ -55,6 +84,8 @@ static void serve_datagram(int s)
 
 	if (n < 0)
 		return;
+	for (int i = 0; n == 5 && memcmp(buf, "close", 5) == 0 && i < CONNECTIONS; i++)
+		reset(i);
 	if (n == 4 && memcmp(buf, "free", 4) == 0 && sysinfo(&si) == 0)
 		n = sprintf(buf, "%lu", si.freeram * si.mem_unit);
 	if (sendto(s, buf, n, 0, (struct sockaddr *)&from, len) < 0 && errno != EAGAIN)
@@ -69,7 +100,7 @@ static void serve_stream(int s)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0 || write(s, buf, n) != n)
-		close(s);
+		leave(s);
 }
 
 int main(int argc, char **argv)
@@ -91,8 +122,10 @@ int main(int argc, char **argv)
 			serve_datagram(udp);
 		} else if (e.data.fd == tcp) {
 			c = accept4(tcp, NULL, NULL, SOCK_NONBLOCK);
-			if (c >= 0)
-				watch(ep, c);
+			if (c < 0)
+				continue;
+			keep(c);
+			watch(ep, c);
 		} else {
 			serve_stream(e.data.fd);
 		}
