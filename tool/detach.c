@@ -47,7 +47,14 @@ static void wait_for_news(int news, pid_t child, const char *folder)
 /* The owner ends by die() before the program runs. */
 static void at_exit(int code, void *detach)
 {
-	detach_tell_failed(detach, code);
+	struct detach *d = detach;
+	char *folder = d->news >= 0 ? path_parent(d->log) : NULL;
+
+	if (folder == NULL)
+		return;
+	remove_tree(folder); /* the user has the messages; nothing is to be kept */
+	free(folder);
+	detach_tell_failed(d, code);
 }
 
 void detach_start(struct detach *d, const char *folder)

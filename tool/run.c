@@ -350,8 +350,8 @@ int command_run(const struct run_spec *spec)
 	take_over(&o);
 	int code = run_to_the_end(&o);
 
-	detach_tell_failed(&o.detach, code);
 	owner_release(&o);
+	detach_tell_failed(&o.detach, code);
 	free(words);
 	free(qemu);
 	return code;
