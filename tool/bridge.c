@@ -144,6 +144,10 @@ static void on_line(void *ctx, const struct control_event *e)
 		if (b->cfg->on_debug != NULL)
 			b->cfg->on_debug(b->cfg->ctx, e->text);
 		break;
+	case CONTROL_LISTEN:
+		if (b->cfg->on_listen != NULL)
+			b->cfg->on_listen(b->cfg->ctx, e->value, e->text[0] != '\0');
+		break;
 	case CONTROL_EXEC_STARTED:
 	case CONTROL_EXEC_FAILED:
 	case CONTROL_EXEC_ROOM:
@@ -442,6 +446,11 @@ static int timeout_ms(struct bridge *b)
 			return 500;
 		}
 		wait = soonest(wait, (int)((b->forced_at - now) / 1000000 + 1));
+	}
+	if (b->cfg->wake_at != NULL && *b->cfg->wake_at != 0) {
+		uint64_t at = *b->cfg->wake_at;
+
+		wait = soonest(wait, at > now ? (int)((at - now) / 1000000 + 1) : 0);
 	}
 	return wait;
 }

@@ -23,6 +23,11 @@ struct bridge_config {
 	/* the program is about to run. May be NULL */
 	void (*on_ready)(void *ctx);
 	void (*on_debug)(void *ctx, const char *words); /* a debug= line. May be NULL */
+	/* The program listens on a TCP port, of the machine's own loopback device only or not.
+	 * May be NULL */
+	void (*on_listen)(void *ctx, unsigned port, bool loopback);
+	/* on_step is called at this time (now_ns) at the latest; 0: no need. May be NULL */
+	const uint64_t *wake_at;
 	void (*on_step)(void *ctx); /* something may have been written. May be NULL */
 	void *ctx;
 };

@@ -70,6 +70,13 @@ static struct control_event understand(const char *line)
 		e = (struct control_event){ .kind = CONTROL_STAT, .text = line + 5 };
 	} else if (strncmp(line, "debug=", 6) == 0) {
 		e = (struct control_event){ .kind = CONTROL_DEBUG, .text = line + 6 };
+	} else if (strncmp(line, "listen=", 7) == 0) {
+		unsigned long port = strtoul(line + 7, (char **)&rest, 10);
+
+		if (port >= 1 && port <= 65535 && (*rest == '\0' || *rest == ' '))
+			e = (struct control_event){ .kind = CONTROL_LISTEN,
+						    .text = rest,
+						    .value = (uint32_t)port };
 	} else {
 		(void)understand_exec(line, &e);
 	}

@@ -15,6 +15,7 @@ enum control_kind {
 	CONTROL_LOG,
 	CONTROL_STAT,
 	CONTROL_DEBUG,
+	CONTROL_LISTEN,       /* value: port; text: "", or " loopback" */
 	CONTROL_EXEC_STARTED, /* value: its process number in the machine */
 	CONTROL_EXEC_FAILED,  /* value: error number */
 	CONTROL_EXEC_ROOM,

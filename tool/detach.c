@@ -12,11 +12,23 @@
 
 #include "tool/report.h"
 
-#define NEWS_READY 'r'
+#define NEWS_READY  'r'
+#define NEWS_ENDED  'e'
+#define NEWS_FAILED 'f'
 
 static int open_log(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void ended_early(const char *name, int code)
+{
+	char *hint = xasprintf("ringfence logs %s shows its output, ringfence rm %s removes it",
+			       name, name);
+
+	error_note(hint, "the program of the machine %s ended with exit code %d before it listened",
+		   name, code);
+	_exit(code != 0 ? code : EXIT_NOVM);
 }
 
 /* In the command itself: wait for what becomes of it. */
@@ -36,6 +48,8 @@ static void wait_for_news(int news, pid_t child, const char *folder)
 	if (got < 1)
 		die(EXIT_TOOL, "is the host short of memory?",
 		    "the process that was to hold the machine is gone");
+	if (word[0] == NEWS_ENDED)
+		ended_early(path_base(folder), got > 1 ? word[1] : EXIT_TOOL);
 	if (word[0] != NEWS_READY)
 		_exit(got > 1 ? word[1] : EXIT_TOOL);
 	printf("%s\n", path_base(folder));
@@ -88,30 +102,35 @@ void detach_start(struct detach *d, const char *folder)
 	on_exit(at_exit, d);
 }
 
-void detach_tell_ready(struct detach *d, const char *name)
+static void send_news(struct detach *d, char what, int code)
 {
-	static const char word[2] = { NEWS_READY, 0 };
+	const char word[2] = { what, (char)code };
 
-	(void)name;
 	if (!d->on || d->news < 0)
 		return;
-	dup2(STDOUT_FILENO, STDERR_FILENO);
 	(void)!write(d->news, word, sizeof(word));
 	close(d->news);
 	d->news = -1;
+}
+
+void detach_tell_ready(struct detach *d)
+{
+	if (!d->on || d->news < 0)
+		return;
+	dup2(STDOUT_FILENO, STDERR_FILENO);
+	send_news(d, NEWS_READY, 0);
 	if (chdir("/") != 0) /* no file system shall be kept from being unmounted */
 		note("the folder cannot be changed: %s", strerror(errno));
 }
 
+void detach_tell_ended(struct detach *d, int code)
+{
+	send_news(d, NEWS_ENDED, code);
+}
+
 void detach_tell_failed(struct detach *d, int code)
 {
-	const char word[2] = { 'f', (char)code };
-
-	if (!d->on || d->news < 0)
-		return;
-	(void)!write(d->news, word, sizeof(word));
-	close(d->news);
-	d->news = -1;
+	send_news(d, NEWS_FAILED, code);
 }
 
 void detach_check_log(struct detach *d)

@@ -19,7 +19,9 @@ struct detach {
 /* Returns in the owner only. Standard output is the log; errors still go to the user. */
 void detach_start(struct detach *d, const char *folder);
 /* The program runs: the command prints the name and ends with 0. From now on errors are logged. */
-void detach_tell_ready(struct detach *d, const char *name);
+void detach_tell_ready(struct detach *d);
+/* It has ended before it listened on its ports: the command says so and ends with `code`. */
+void detach_tell_ended(struct detach *d, int code);
 /* If it never ran: the command ends with `code`. */
 void detach_tell_failed(struct detach *d, int code);
 /* Move a log that has become too long aside. */

@@ -145,6 +145,17 @@ void notice(const char *fmt, ...)
 	va_end(ap);
 }
 
+void announce(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!verbose_on && !terminal)
+		return;
+	va_start(ap, fmt);
+	say("\033[1;32m", "ready: ", NULL, fmt, ap);
+	va_end(ap);
+}
+
 void progress(const char *fmt, ...)
 {
 	va_list ap;

@@ -38,6 +38,8 @@ void tell_user(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* With -v, and for people who watch on a terminal. */
 void notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Good news, as notice(). */
+void announce(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Replaces the last progress line. Only on a terminal, and not with -v. */
 void progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void progress_end(void);

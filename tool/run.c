@@ -29,6 +29,8 @@
 #define BACKOFF_FIRST_NS 100000000ull
 #define BACKOFF_MOST_NS  10000000000ull
 #define LASTED_NS        10000000000ull
+/* So long run -d waits for a program to listen on its ports. */
+#define LISTEN_NS 5000000000ull
 
 /* A machine in the hands of this process, its owner. */
 struct owner {
@@ -39,7 +41,12 @@ struct owner {
 	struct server *server;
 	struct detach detach;
 	const char *qemu, *words;
-	bool kvm, told_ready;
+	bool kvm;
+	bool ran;     /* the program has run */
+	bool reached; /* and listens on a port that leads to it, or has none to listen on */
+	/* with -d: when the command waits no longer for that; 0: it does not wait */
+	uint64_t told; /* bit i: the user knows that port i is ready */
+	uint64_t patience;
 };
 
 /*
@@ -179,15 +186,65 @@ static void take_over(struct owner *o)
 	save(o);
 }
 
+/* The first port of TCP that leads to the machine; NULL: none. */
+static const struct port_map *first_port(const struct owner *o)
+{
+	for (size_t i = 0; i < o->launch.net.nports; i++)
+		if (!o->launch.net.ports[i].udp)
+			return &o->launch.net.ports[i];
+	return NULL;
+}
+
+static void reached(struct owner *o)
+{
+	o->reached = true;
+	o->patience = 0;
+	detach_tell_ready(&o->detach);
+}
+
 static void on_ready(void *ctx)
 {
 	struct owner *o = ctx;
 
 	o->state.phase = VM_RUNNING;
+	o->ran = true;
 	save(o);
-	if (!o->told_ready)
-		detach_tell_ready(&o->detach, o->folder.name);
-	o->told_ready = true;
+	if (first_port(o) == NULL || o->reached || !o->spec->detach)
+		reached(o);
+	else
+		o->patience = now_ns() + LISTEN_NS;
+}
+
+/* "http://127.0.0.1:8080", "127.0.0.1:6379" */
+static void tell_address(const struct owner *o, const struct port_map *p)
+{
+	const char *scheme = p == first_port(o) ? o->launch.scheme : NULL;
+
+	announce("%s%s%s:%u", scheme != NULL ? scheme : "", scheme != NULL ? "://" : "",
+		 p->address[0] != '\0' ? p->address : "127.0.0.1", p->host);
+}
+
+static void on_listen(void *ctx, unsigned port, bool loopback)
+{
+	struct owner *o = ctx;
+
+	for (size_t i = 0; i < o->launch.net.nports; i++) {
+		const struct port_map *p = &o->launch.net.ports[i];
+
+		if (p->udp || p->guest != port)
+			continue;
+		if (loopback) {
+			warn("the program listens on port %u of the machine's own loopback device "
+			     "only: port %u of this host does not reach it",
+			     port, p->host);
+			continue;
+		}
+		if ((o->told & 1ull << i % 64) == 0)
+			tell_address(o, p);
+		o->told |= 1ull << i % 64; /* once, though it listens for IPv4 and IPv6 */
+		if (!o->reached || o->patience != 0)
+			reached(o);
+	}
 }
 
 static void on_debug(void *ctx, const char *words)
@@ -202,6 +259,10 @@ static void on_step(void *ctx)
 	struct owner *o = ctx;
 
 	detach_check_log(&o->detach);
+	if (o->patience != 0 && now_ns() >= o->patience) {
+		notice("nothing listens yet on port %u of the machine", first_port(o)->guest);
+		reached(o);
+	}
 }
 
 /* ---- one run, and the next ---- */
@@ -222,6 +283,8 @@ static struct bridge_config streams(struct owner *o, unsigned tty)
 				       .cwd = o->launch.cwd,
 				       .on_ready = on_ready,
 				       .on_debug = on_debug,
+				       .on_listen = on_listen,
+				       .wake_at = &o->patience,
 				       .on_step = on_step,
 				       .ctx = o };
 }
@@ -275,6 +338,7 @@ static int run_once(struct owner *o, bool *again)
 /* Wait before the next try; false: the user does not want one. */
 static bool wait_for_next(struct owner *o, uint64_t *backoff, uint64_t lasted)
 {
+	detach_tell_ready(&o->detach); /* what comes is as it should be */
 	if (lasted > LASTED_NS)
 		*backoff = BACKOFF_FIRST_NS;
 	o->state.phase = VM_RESTARTING;
@@ -298,7 +362,8 @@ static int run_to_the_end(struct owner *o)
 		uint64_t begin = now_ns();
 
 		code = run_once(o, &again);
-		if (!again || !spec->restart || !o->told_ready ||
+		o->patience = 0;
+		if (!again || !spec->restart || !o->ran ||
 		    (spec->restarts != 0 && o->state.restarts >= spec->restarts) ||
 		    !wait_for_next(o, &backoff, now_ns() - begin))
 			break;
@@ -313,7 +378,7 @@ static int run_to_the_end(struct owner *o)
 static void owner_release(struct owner *o)
 {
 	/* What never ran as a detached machine has left its messages with the user. */
-	bool remove = !o->spec->detach || !o->told_ready;
+	bool remove = !o->spec->detach || !o->ran;
 
 	if (o->folder.path != NULL && !remove)
 		save(o);
@@ -350,8 +415,13 @@ int command_run(const struct run_spec *spec)
 	take_over(&o);
 	int code = run_to_the_end(&o);
 
+	bool ran = o.ran;
+
 	owner_release(&o);
-	detach_tell_failed(&o.detach, code);
+	if (ran)
+		detach_tell_ended(&o.detach, code);
+	else
+		detach_tell_failed(&o.detach, code);
 	free(words);
 	free(qemu);
 	return code;

@@ -116,7 +116,7 @@ static void wake_pumps(struct session *s)
 		if (s->ended && st->file != NULL)
 			st->file->flags |= O_NONBLOCK;
 		if (st->thread != NULL)
-			thread_wake(st->thread);
+			thread_interrupt(st->thread);
 	}
 	wake_all(&s->changed);
 }
@@ -164,7 +164,7 @@ static bool pump_piece(struct stream *st, char *buf)
 	uio_kernel(&to, buf, CONTROL_DATA_MAX);
 	err = file_read(st->file, &to, &n);
 	if (n == 0)
-		return err == E_AGAIN && !st->session->ended;
+		return err == E_RESTARTSYS || (err == E_AGAIN && !st->session->ended);
 	send_output(st, buf, n);
 	return true;
 }
@@ -212,7 +212,7 @@ static void take_input(struct stream *st, bool *broken)
 
 		uio_kernel(&from, (void *)data, n);
 		err = file_write(st->file, &from, &done);
-		if (err != OK && err != E_AGAIN) {
+		if (err != OK && err != E_AGAIN && err != E_RESTARTSYS) {
 			*broken = true;
 			done = n;
 		}

@@ -177,6 +177,12 @@ static long ioctl_file(int fd, struct file *f, unsigned cmd, uint64_t arg)
 		TRY(USER_IN(&value, UADDR(arg)));
 		f->flags = value != 0 ? f->flags | O_NONBLOCK : f->flags & ~(uint32_t)O_NONBLOCK;
 		return 0;
+	case FIOASYNC:
+		TRY(USER_IN(&value, UADDR(arg)));
+		if (!file_is_stream(f))
+			return value == 0 ? OK : E_NOTTY;
+		return file_set_flags(f, value != 0 ? f->flags | FASYNC
+						    : f->flags & ~(uint32_t)FASYNC);
 	default: return file_ioctl(f, cmd, arg);
 	}
 }

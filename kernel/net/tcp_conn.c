@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TCP connections: how they begin, are accepted, and end. */
+#include "base/fmt.h"
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/tcp_sock.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/poll.h"
 #include "kernel/x86/x86.h"
 
 #define NS_PER_S 1000000000ull
@@ -353,6 +355,16 @@ static err_t bind_for_listen(struct tcp_sock *t)
 	return E_ADDRINUSE;
 }
 
+/* The host may wait for a server to be ready (abi/control.h). */
+static void tell_host(const struct tcp_sock *t)
+{
+	char line[40];
+
+	fmt_snprintf(line, sizeof(line), "listen=%u%s", inet_bound_port(&t->i.bind),
+		     ip_addr_isloopback(&t->i.bind.ip) ? " loopback" : "");
+	console_control(line);
+}
+
 err_t tcp_op_listen(struct socket *s, unsigned backlog)
 {
 	struct tcp_sock *t = tcp_sock_of(s);
@@ -369,6 +381,8 @@ err_t tcp_op_listen(struct socket *s, unsigned backlog)
 	net_leave();
 	if (err != OK)
 		t->i.bind.listening = false;
+	else
+		tell_host(t);
 	return err;
 }
 

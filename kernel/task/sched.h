@@ -65,6 +65,10 @@ void wait_entry_remove(struct wait_entry *e); /* allowed when not queued */
 void wait_prepare(void);
 wait_result_t wait_commit(uint64_t deadline_ns, bool interruptible);
 void thread_wake(struct thread *t);
+/*
+ * A sleep that a signal would end ends as by one; nothing happens if it does not sleep like that.
+ */
+void thread_interrupt(struct thread *t);
 
 /* ---- time-outs (timer.c): run in interrupt or idle context, must not block ---- */
 struct timer {

@@ -130,6 +130,12 @@ void thread_wake(struct thread *t)
 	sched_wake(t, WAIT_WOKEN);
 }
 
+void thread_interrupt(struct thread *t)
+{
+	if (t->wait_interruptible)
+		sched_wake(t, WAIT_SIGNAL);
+}
+
 /* ---- msg_call: the calling thread sleeps until its answer is there ---- */
 
 static struct waitq msg_waiters = WAITQ_INIT(msg_waiters);

@@ -147,8 +147,8 @@ static void control_lines(void **state)
 		control_feed(&r, text + i, 1, hear, &pieces);
 	assert_string_equal(whole.text, pieces.text);
 	assert_string_equal(whole.text,
-			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;12:0:exit=x;"
-			    "12:0:exit=70000;12:0:what;");
+			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;13:0:exit=x;"
+			    "13:0:exit=70000;13:0:what;");
 }
 
 static void overlong_control_line_is_cut(void **state)
