@@ -26,6 +26,11 @@ ifeq ($(COMPILER),clang)
 # The integrated assembler does not know every form that ours has; only warnings about unused flags go.
 AFLAGS += -Wno-unused-command-line-argument
 endif
+# With gcc the outer kernel is optimised as one program: calls between its files cost what the
+# processor, and an emulator even more, needs to find the other place. nk and boot stay apart.
+ifeq ($(COMPILER)$(LTO),gcc1)
+LTO_FLAGS := -flto=$(shell nproc) -fno-fat-lto-objects
+endif
 LDFLAGS_KERNEL := -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack \
 	--build-id=none --gc-sections --no-warn-rwx-segments
 HFLAGS := -std=gnu17 -D_GNU_SOURCE -g $(WARN) $(INCLUDES)
@@ -64,6 +69,8 @@ kernel_srcs += $(filter-out $(kernel_srcs),kernel/core/symtab.c)
 ktest_srcs := $(foreach m,$(KERNEL_MODULES),$(addprefix $m/,$(M_KTESTS_$m)))
 KERNEL_OBJS := $(call objs,$(kernel_srcs))
 KTEST_OBJS := $(call objs,$(ktest_srcs))
+outer_objs := $(if $(LTO_FLAGS),$(call objs,$(filter kernel/%.c comp/%.c deps/%.c,$(kernel_srcs))))
+KERNEL_LINKED := $(if $(outer_objs),$(filter-out $(outer_objs),$(KERNEL_OBJS)) $(O)/obj/outer.o,$(KERNEL_OBJS))
 KERNEL_LD ?= boot/kernel.ld
 
 # base for programs of the host; mem.c is libc's there.
@@ -87,13 +94,19 @@ unit-bins: $(UNIT_BINS)
 progs: $(PROG_BINS)
 
 # Objects are made again when the flags change, not when the Makefile is edited.
-flags_text := $(CC) $(KFLAGS) | $(AFLAGS) | $(TOOL_FLAGS) | $(UNIT_FLAGS) | $(LDFLAGS_KERNEL)
+flags_text := $(CC) $(KFLAGS) $(LTO_FLAGS) | $(AFLAGS) | $(TOOL_FLAGS) | $(UNIT_FLAGS) | $(LDFLAGS_KERNEL)
 $(shell mkdir -p $(O)/gen; echo '$(flags_text)' | cmp -s - $(O)/.flags || echo '$(flags_text)' >$(O)/.flags)
 
 $(O)/obj/%.o: %.c $(O)/.flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(KFLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(KFLAGS) $(FOR_LTO) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
+
+$(outer_objs): FOR_LTO := $(LTO_FLAGS)
+# What is warned of file by file is not asked again: across files gcc doubts what a result guards.
+$(O)/obj/outer.o: $(outer_objs)
+	$(call say,LTO,$@)
+	$(Q)$(CC) $(KFLAGS) $(LTO_FLAGS) -Wno-maybe-uninitialized -no-pie -r -flinker-output=nolto-rel -nostdlib -o $@ $^
 
 $(O)/obj/%.o: %.S $(O)/.flags
 	$(call say,AS,$<)
@@ -123,14 +136,14 @@ link_kernel = $(Q)LD='$(LD)' LDFLAGS='$(LDFLAGS_KERNEL)' CC='$(CC)' OBJCOPY='$(O
 	TOOLS=$(O)/tools MAX_BYTES=$(KERNEL_MAX_BYTES) \
 	build-tools/link.sh $(KERNEL_LD) $(basename $@)
 
-$(O)/kernel.elf: $(KERNEL_OBJS) $(link_deps)
+$(O)/kernel.elf: $(KERNEL_LINKED) $(link_deps)
 	$(call say,LINK,$@)
-	$(file >$(O)/kernel.objs,$(KERNEL_OBJS))
+	$(file >$(O)/kernel.objs,$(KERNEL_LINKED))
 	$(link_kernel)
 
-$(O)/kernel-test.elf: $(KERNEL_OBJS) $(KTEST_OBJS) $(link_deps)
+$(O)/kernel-test.elf: $(KERNEL_LINKED) $(KTEST_OBJS) $(link_deps)
 	$(call say,LINK,$@)
-	$(file >$(O)/kernel-test.objs,$(KERNEL_OBJS) $(KTEST_OBJS))
+	$(file >$(O)/kernel-test.objs,$(KERNEL_LINKED) $(KTEST_OBJS))
 	$(link_kernel)
 
 $(O)/kernel.debug.elf: $(O)/kernel.elf ;

@@ -9,16 +9,18 @@
 # do not move. That is checked, and repeated should they have moved.
 #
 # A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement) or of
-# a constant's address. Other orders of the objects, and PAD, give others: up to 32 are tried before the build fails.
+# a constant's address. A function where one arises is put in front of all others, and PAD moves the text: up to 32 such
+# steps are tried before the build fails.
 set -eu
 script=$1 name=$2
 out=$(dirname "$name")
 table=$out/gen/$(basename "$name").symtab
+first=$out/gen/$(basename "$name").first # what the linker script includes as first.ld
 read -r -a objects <"$name.objs"
 
 link() { # link OUTPUT TABLE-OBJECT
 	# shellcheck disable=SC2086  # flags are words
-	"$LD" $LDFLAGS $sort --defsym=PAD=$((try * 64)) -T "$script" -o "$1" "${order[@]}" "$2"
+	"$LD" $LDFLAGS --defsym=PAD=$((try * 64)) -L "$first" -T "$script" -o "$1" "${objects[@]}" "$2"
 }
 
 make_table() { # make_table ELF: writes $table.S, or $table.new.S to compare
@@ -48,22 +50,28 @@ link_with_table() {
 	exit 1
 }
 
+# The functions that the scan named, in front of those that it named before, with a gap behind them that no other step
+# had: so that a function named again gets another distance to all others.
+put_first() {
+	sed -nE 's/^.* in \.text[^,]*, ([A-Za-z0-9_]+)[^+]*\+0x.*$/*(.text.\1 .text.\1.* .text.*.\1)/p' "$name.scan" |
+		sort -u | cat - <(echo ". += $((try * 48 + 16));") "$first/first.ld" >"$first/new"
+	mv "$first/new" "$first/first.ld"
+}
+
 tries=32
+mkdir -p "$first"
+: >"$first/first.ld"
 for ((try = 0; try < tries; try++)); do
-	first=$((try * ${#objects[@]} / tries))
-	order=("${objects[@]:first}" "${objects[@]:0:first}")
-	((try % 4 < 2)) || mapfile -t order < <(printf '%s\n' "${order[@]}" | tac)
-	sort=
-	((try % 2 == 0)) || sort=--sort-section=name
 	link_with_table
 	if ((try < tries - 1)); then
 		"$TOOLS/scan" "$name.debug.elf" >"$name.scan" 2>&1 && break
-		echo "  SCAN    forbidden bytes with order $try of the objects, trying another" >&2
+		put_first
 	elif ! "$TOOLS/scan" "$name.debug.elf"; then
 		rm -f "$name.debug.elf"
 		exit 1
 	fi
 done
+((try == 0)) || echo "  SCAN    no forbidden bytes in $(basename "$name"), after $try change(s) of place" >&2
 
 "$OBJCOPY" --strip-all "$name.debug.elf" "$name.elf.new"
 size=$(stat -c %s "$name.elf.new")
