@@ -263,6 +263,7 @@ bench:
 	$(Q)./setup.sh bench
 	+$(Q)$(MAKE) --no-print-directory all progs
 	bench/run
+	bench/privcall
 	bench/work
 	$(Q)if [ "$$(id -u)" = 0 ]; then bench/serve; else echo 'bench: servers are measured by root: sudo bench/serve'; fi
 
@@ -279,6 +280,14 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/ringfence/catalog
 	$(if $(wildcard catalog/*.yaml),install -m 644 catalog/*.yaml $(DESTDIR)$(PREFIX)/share/ringfence/catalog)
 	$(if $(wildcard tool/ringfence.1),install -D -m 644 tool/ringfence.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence.1)
+	install -d $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv/include $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/abi
+	install -m 644 user/lib/*.[ch] $(DESTDIR)$(PREFIX)/lib/ringfence/privcall
+	install -m 644 user/lib/priv/*.* $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv
+	install -m 644 user/lib/priv/include/*.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv/include
+	install -m 644 abi/privuser.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/abi
+	install -D -m 755 user/lib/ringfence-cc $(DESTDIR)$(PREFIX)/bin/ringfence-cc
+	install -D -m 644 user/lib/ringfence-cc.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence-cc.1
+	install -D -m 644 user/lib/privcall.3 $(DESTDIR)$(PREFIX)/share/man/man3/privcall.3
 
 lint:
 	$(Q)NK_MAX_LINES=$(NK_MAX_LINES) FILE_MAX_LINES=$(FILE_MAX_LINES) build-tools/lint.py

@@ -83,8 +83,8 @@ enum nk_op_kind {
 	/*
 	 * space, base: a plain frame becomes the space's LDT, read-only for good, with the n <=
 	 * LDT_LEN descriptors at `frames` (8 bytes each); it goes with the space. E_EXIST when
-	 * there is one. Refused: every descriptor but those that PrivUser needs. P1: a gate leads to ring
-	 * 1, which is less than PrivUser's 2. P2: no 64-bit code in ring 2. (docs/nk.md)
+	 * there is one. Refused: every descriptor but those that PrivUser needs. P1: a gate leads
+	 * to ring 1, which is less than PrivUser's 2. P2: no 64-bit code in ring 2. (docs/nk.md)
 	 */
 	NK_LDT,
 	NK_OPS,

@@ -13,6 +13,7 @@
 #define VEC_PF 14
 
 #define RFLAGS_TF (1ull << 8)
+#define RFLAGS_RF (1ull << 16)
 #define RFLAGS_AC (1ull << 18)
 #define INT_LEN   2u /* bytes of INT n */
 
@@ -146,6 +147,17 @@ static void enter_off(struct trapframe *tf)
 		tf->rax = 0; /* no number: the entry point refuses it */
 }
 
+/*
+ * Ring 3 came with TF set, in order to follow PrivUser's steps, or a debugger watches an address in
+ * it: nobody hears of it.
+ */
+static void debug_exception(struct trapframe *tf)
+{
+	tf->rflags = (tf->rflags & ~RFLAGS_TF) | RFLAGS_RF;
+	if (trap_hooks.debug_in_kernel != NULL)
+		(void)trap_hooks.debug_in_kernel();
+}
+
 void privuser_trap(struct trapframe *tf, uint64_t addr)
 {
 	struct privuser *p = current != NULL && current_task->mm != NULL ? current_task->mm->priv
@@ -161,8 +173,7 @@ void privuser_trap(struct trapframe *tf, uint64_t addr)
 		else
 			page_fault(p, tf, addr);
 		return;
-	/* Ring 3 came with TF set, in order to follow PrivUser's steps. */
-	case VEC_DB: tf->rflags &= ~RFLAGS_TF; return;
+	case VEC_DB: debug_exception(tf); return;
 	default: privuser_die(tf, exception_name(tf->vector));
 	}
 }

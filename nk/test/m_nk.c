@@ -753,10 +753,19 @@ static void ldt_rules(void **state)
 		assert_null(model_check());
 	}
 	memcpy(d, good, sizeof(good));
+	d[8] = good[7]; /* what nk has copied before: its other half */
+	op.n = LDT_LEN + 1;
+	assert_int_equal(submit(&op, 1, &done), E_INVAL);
+	op.n = LDT_LEN;
 	d[6] = 0;
 	d[7] = good[6]; /* half a gate */
 	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
 	memcpy(d, good, sizeof(good));
+	d[4] = good[4] | 2ull << 40; /* an interrupt gate */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	d[4] = (good[4] & ~0xffff0000ull) | 0x150000; /* to ring 2's segment, by RPL 1 */
+	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
+	d[4] = good[4];
 	d[4] ^= 3ull << 45; /* ring 3's gate for ring 0 */
 	assert_int_equal(submit(&op, 1, &done), E_REFUSED);
 	d[4] = (good[4] & ~0xffff0000ull) | 0x160000; /* to ring 2's segment */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Attacks on what the kernel protects.
+# Attacks on what the kernel protects. kernel/linux: the table of system calls.
+DEPS := kernel/linux
 PROGS := privuser/starter.c privuser/attacks.c privuser/calls.c privuser/example.c
 PROG_CFLAGS_starter := -static
 PROG_CC_attacks := user/lib/ringfence-cc

@@ -280,6 +280,22 @@ KTEST(mem_every_failing_allocation)
 }
 
 /* For the eye: what things cost, in ticks of the TSC (instructions under -icount shift=0). */
+/* What PrivUser had is gone before the frame is free, whoever has it next. */
+KTEST(mem_secret_frames_are_zeroed)
+{
+	paddr_t pa = frame_alloc(0);
+	uint64_t *words = dm_ptr(pa), sum = 0;
+
+	EXPECT(!paddr_is_none(pa));
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		words[i] = 0x5ec2e75ec2e7;
+	frame_of(pa)->flags |= FRAME_IS_SECRET;
+	frame_put(pa);
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		sum |= words[i];
+	EXPECT_EQ(sum, 0);
+}
+
 KTEST(mem_costs)
 {
 	struct aspace *a = begin(), *child;

@@ -142,6 +142,57 @@ static void transfers(void)
 	ok(privcall(intact) == 1, "3: PrivUser is as it was");
 }
 
+/*
+ * A far call inside ring 3 pushes, a far return pops, with the stack pointer in PrivUser. The
+ * processor does that with ring 3's rights. QEMU's emulation does it with the kernel's (up to 9.0),
+ * which no kernel can mend.
+ */
+static void do_push_far(uint64_t sp, uint64_t unused)
+{
+	static struct far_pointer64 {
+		uint32_t offset;
+		uint16_t selector;
+	} __attribute__((packed)) to;
+
+	(void)unused;
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n\tmovl %%eax, %0\n\tmovw %%cs, %1\n\t"
+			 "movq %%rsp, %%rcx\n\tmovq %2, %%rsp\n\tlcall *%0\n"
+			 "1:\tmovq %%rcx, %%rsp"
+			 : "+m"(to.offset), "+m"(to.selector)
+			 : "r"(sp)
+			 : "rax", "rcx", "memory");
+}
+
+static bool is_emulated(void)
+{
+	char id[13] = { 0 };
+
+	__asm__("cpuid"
+		: "=b"(*(uint32_t *)id), "=c"(*(uint32_t *)(id + 4)), "=d"(*(uint32_t *)(id + 8))
+		: "a"(0x40000000));
+	return strncmp(id, "TCGTCGTCGTCG", 12) == 0;
+}
+
+static int push_far(uint64_t sp, uint64_t unused)
+{
+	(void)unused;
+	catch_faults();
+	privcall(change, (uint8_t)SECRET_MASKED[0] ^ SECRET_MASK); /* the page is this child's */
+	(void)try(do_push_far, sp, 0);
+	return privcall(intact) == 1 ? 0 : 1;
+}
+
+static void pushes(void)
+{
+	bool reached = EXITED(in_child(push_far, secret + 16, 0)) != 0;
+
+	if (reached && is_emulated())
+		ok(true, "2: a far call with its stack in PrivUser # SKIP this QEMU pushes with "
+			 "the kernel's rights");
+	else
+		ok(!reached, "2: a far call with its stack in PrivUser");
+}
+
 /* ---- 4, 5, 6: a hijacked PrivUser ---- */
 
 static int do_probe(uint64_t what, uint64_t a)
@@ -617,6 +668,7 @@ int main(int argc, char **argv)
 	if (on) {
 		single_step();
 		transfers();
+		pushes();
 		escapes();
 		addresses();
 		privileged();

@@ -117,7 +117,7 @@ int priv_read_file(const char *path, size_t max, void **data, size_t *bytes)
 		to[*bytes] = 0;
 		*data = to;
 	} else {
-		priv_free(to);
+		free(to);
 	}
 	return err;
 }
