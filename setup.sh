@@ -27,6 +27,7 @@ run   erofs-utils          root images (mkfs.erofs)
 run   dpkg-dev             unpacks sources of lwIP
 run   debian-archive-keyring  verifies them
 run   python3              the demonstration runs it in the machine
+run   nginx-light          the demonstration serves with it
 test  perl                 prove; perl programs in the machine
 test  libcmocka-dev        unit tests
 test  clang                second compiler, fuzzing
@@ -72,7 +73,6 @@ test  tmux                 runs in the machine; drives terminals of the tests
 test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs
-bench nginx-light          server to measure
 bench redis-server         server to measure, and its client
 bench wrk                  client for nginx
 bench iproute2             network of client and machine

@@ -10,12 +10,14 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
 import time
+import urllib.request
 
 BUILD = os.environ["RF_BUILD"]
 TOOL = os.path.join(BUILD, "ringfence")
@@ -255,6 +257,40 @@ def two_machines_at_once():
         equal(rf("exec", "b", "cat", "/proc/sys/kernel/hostname").stdout, b"b\n")
         equal(rf("stop", "a").returncode, 0)
         equal([m["name"] for m in json.loads(rf("ps", "-o", "json").stdout)], ["b"])
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@test
+def the_command_waits_for_a_server_to_listen():
+    port = free_port()
+    forward = "127.0.0.1:%d:8000" % port
+    try:
+        p = rf("run", "-d", "--name", "http", "-p", forward, "-w", "/", "python3", "-m", "http.server", "8000")
+        equal((p.returncode, p.stdout), (0, b"http\n"))
+        with urllib.request.urlopen("http://127.0.0.1:%d/etc/os-release" % port, timeout=20) as page:
+            equal(page.read(), open("/etc/os-release", "rb").read())
+        p = rf("run", "-p", forward, "true")
+        expect(p.returncode == 125 and b"is in use by the machine http (ringfence stop http)" in p.stderr, p.stderr)
+    finally:
+        rf("rm", "-f", "http")
+    try:
+        p = rf("run", "-d", "--name", "http", "-p", forward, "python3", "-m", "http.server", "--bind", "127.0.0.1", "8000")
+        equal((p.returncode, p.stdout), (0, b"http\n"))
+        expect(b"loopback device only: port %d" % port in p.stderr + rf("logs", "http").stdout, (p.stderr, rf("logs", "http").stdout))
+    finally:
+        rf("rm", "-f", "http")
+    try:
+        p = rf("run", "-d", "--name", "http", "-p", forward, "sh", "-c", "echo no; exit 3")
+        equal((p.returncode, p.stdout), (3, b""))
+        expect(b"ended with exit code 3 before it listened" in p.stderr and b"ringfence logs http" in p.stderr, p.stderr)
+        equal(rf("logs", "http").stdout, b"no\n")
+    finally:
+        rf("rm", "-f", "http")
 
 
 @test
