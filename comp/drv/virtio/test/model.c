@@ -186,7 +186,7 @@ static uint32_t reg_read(struct virtio_dev *d, unsigned off)
 	default:
 		if (off < VIRTIO_MMIO_CONFIG || off + 4 > VIRTIO_MMIO_CONFIG + sizeof(model.config))
 			fail_msg("read of register %#x", off);
-		memcpy(&v, model.config + off - VIRTIO_MMIO_CONFIG, sizeof(v));
+		memcpy(&v, model.config + (off - VIRTIO_MMIO_CONFIG), sizeof(v));
 		return v;
 	}
 }
