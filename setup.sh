@@ -52,6 +52,10 @@ test  sqlite3              runs in the machine
 test  iproute2             runs in the machine: what netlink says
 test  iputils-ping         runs in the machine
 test  libpython3.11-testsuite  tests of Python for sockets
+test  g++                  runs in the machine
+test  cmake                runs in the machine
+test  valgrind             runs in the machine: translates what it runs
+test  libc6-dbg            without it valgrind does not begin
 test  nodejs               runs in the machine: worker threads, code made at run time
 test  openjdk-17-jdk-headless  its Java runs in the machine, its javac makes the test programs
 test  golang-go            makes the Go program that runs in the machine

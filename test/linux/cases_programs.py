@@ -193,3 +193,28 @@ CONVERT = "/usr/bin/convert-im6.q16"
 add("imagemagick", SH + ["convert-im6.q16 -size 120x80 gradient:red-blue -fill white -draw 'circle 60,40 60,10' a.png && convert-im6.q16 a.png -resize 50% -rotate 90 -blur 0x1 b.ppm && sha256sum b.ppm && "
     "identify-im6.q16 -format '%wx%h %m\\n' a.png b.ppm && convert-im6.q16 a.png -quality 80 c.jpg && identify-im6.q16 -format '%wx%h %m %Q\\n' c.jpg"],
     include=[CONVERT, "/usr/bin/identify-im6.q16", U + "sha256sum"], needs=[CONVERT], memory="384M")
+
+# ---- what takes long ----
+add = group("long")
+HELLO_CC = """#include <cstdio>
+#include <map>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+int main() {
+  std::vector<std::thread> t; std::map<int, int> m; int n = 0;
+  for (int i = 0; i < 4; i++) t.emplace_back([i, &n] { if (i == 0) n = 7; });
+  for (auto &x : t) x.join();
+  try { throw std::runtime_error("thrown"); } catch (const std::exception &e) { m[1] = printf("%s %d\\n", e.what(), n); }
+  return m[1];
+}
+"""
+LEAK_C = "#include <stdlib.h>\nint main(void) { char *p = malloc(10); p[10] = 1; p = malloc(20); return p == 0; }\n"
+add("g++ compiles, the result runs", SH + ["g++ -O1 -o h h.cc -pthread && ./h; echo $?"], files={"h.cc": HELLO_CC}, include=[U + "g++"], memory="768M")
+add("cmake and make", SH + ["cmake -S . -B b >/dev/null && make -s -C b && b/x; echo $?"],
+    files={"CMakeLists.txt": "cmake_minimum_required(VERSION 3.20)\nproject(x C)\nadd_executable(x x.c)\n", "x.c": "int main(void) { return 5; }\n"},
+    include=[U + n for n in ("cmake", "make", "gcc", "cc", "ar", "ranlib")], memory="768M")
+add("javac", SH + ["javac Hello.java && java -cp . Hello x; echo $?"], files={"Hello.java": JAVA_HELLO}, include=[U + "javac", U + "java"], memory="1G")
+add("valgrind finds errors", SH + ["valgrind -q --error-exitcode=9 --leak-check=full ./l 2>&1 | sed 's/==[0-9]*==/==/; s/0x[0-9A-F]*/0x/g'; echo ${PIPESTATUS[0]}"],
+    files={"l.c": LEAK_C}, build=[[U + "gcc", "-g", "-o", "l", "l.c"]], include=[U + "valgrind", U + "sed"], memory="768M")
+add("npm", [U + "npm", "--version"], needs=[U + "npm"], memory="768M")
