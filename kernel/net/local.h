@@ -31,3 +31,5 @@ void inet_port_release(struct inet_port *p, bool reusable);
 /* ---- net.c ---- */
 /* How many bytes of data the interface of this connection takes in one packet; 0: one segment. */
 uint32_t net_gso_max(const struct tcp_pcb *pcb);
+/* Something happens that TCP's timer may have to see to the end. */
+extern bool tcp_activity;

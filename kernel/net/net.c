@@ -29,10 +29,51 @@ struct cyclic {
 	uint64_t due_ns; /* 0: not running */
 };
 
-/* There are connections, or such that wait to be forgotten. */
+/*
+ * TCP's timer stops when nothing has happened for a while and no connection waits for anything but
+ * its peer: thousands of idle ones cost nothing then. The next packet starts it again, and lwIP's
+ * clock is set to what it would be.
+ */
+#define TCP_IDLE_RUNS 20u
+bool tcp_activity;
+static unsigned tcp_idle_runs;
+static uint64_t tcp_stopped_ns; /* 0: the timer runs, or there is no connection */
+
+static bool waits_for_time(const struct tcp_pcb *pcb)
+{
+	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT &&
+	    (pcb->state != FIN_WAIT_2 || (pcb->flags & TF_RXCLOSED)))
+		return true;
+	return pcb->unsent != NULL || pcb->unacked != NULL || pcb->ooseq != NULL ||
+	       (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) ||
+	       ip_get_option(pcb, SOF_KEEPALIVE) || pcb->pollinterval != UINT8_MAX;
+}
+
+static bool tcp_is_idle(void)
+{
+	if (tcp_activity || tcp_tw_pcbs != NULL) {
+		tcp_activity = false;
+		tcp_idle_runs = 0;
+		return false;
+	}
+	if (++tcp_idle_runs < TCP_IDLE_RUNS || tcp_any_deferred())
+		return false;
+	tcp_idle_runs = 0;
+	for (const struct tcp_pcb *p = tcp_active_pcbs; p != NULL; p = p->next) {
+		if (waits_for_time(p))
+			return false;
+	}
+	return true;
+}
+
 static bool tcp_timer_wanted(void)
 {
-	return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+	if (tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL)
+		return false;
+	if (!tcp_is_idle())
+		return true;
+	tcp_stopped_ns = time_mono_ns();
+	return false;
 }
 
 static bool have_real; /* an interface besides loopback */
@@ -149,7 +190,7 @@ static void start_timers(void)
 {
 	uint64_t now = 0;
 
-	for (size_t i = 0; i < (have_real ? ARRAY_SIZE(cyclic) : 1); i++) {
+	for (size_t i = TIMER_TCP + 1; i < ARRAY_SIZE(cyclic); i++) {
 		struct cyclic *c = &cyclic[i];
 
 		if (c->due_ns != 0 || !c->needed())
@@ -185,8 +226,16 @@ static void timer_fired(struct timer *t)
 /* lwIP: a connection was made. */
 void tcp_timer_needed(void)
 {
-	if (cyclic[TIMER_TCP].due_ns == 0)
-		start_timer(&cyclic[TIMER_TCP], time_mono_ns());
+	uint64_t now;
+
+	tcp_activity = true;
+	if (cyclic[TIMER_TCP].due_ns != 0)
+		return;
+	now = time_mono_ns();
+	if (tcp_stopped_ns != 0)
+		tcp_ticks += (u32_t)((now - tcp_stopped_ns) / (TCP_SLOW_INTERVAL * NS_PER_MS));
+	tcp_stopped_ns = 0;
+	start_timer(&cyclic[TIMER_TCP], now);
 }
 
 /* ---- in and out ---- */

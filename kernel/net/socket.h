@@ -136,6 +136,7 @@ struct socket_ops {
 	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */
 	long (*peer_groups)(const struct socket *s, const uint32_t **out);
 	void (*buffers_changed)(struct socket *s); /* NULL: nothing to do */
+	void (*option_changed)(struct socket *s);  /* option_bits; NULL: nothing to do */
 	/* option_bits or bound_if; NULL: nothing to do */
 	void (*options_changed)(struct socket *s);
 	void (*release)(struct socket *s); /* the file is gone; frees s when nobody needs it */

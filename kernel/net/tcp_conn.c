@@ -13,6 +13,7 @@
 
 /* For the next connection that somebody makes to us: lwIP cannot wait when there is no memory. */
 static struct tcp_sock *spare;
+static unsigned ndeferred; /* wait for data before they are accepted */
 
 /* ---- between lwIP's connection and the socket ---- */
 
@@ -64,10 +65,12 @@ void tcp_push_options(struct tcp_sock *t)
 	tcp_nagle_disable(pcb); /* we hold back what is small */
 	pcb->ttl = t->i.ttl;
 	pcb->tos = t->i.s.family == AF_INET ? t->i.tos : t->i.tclass;
-	if (socket_option(&t->i.s, SO_KEEPALIVE))
+	if (socket_option(&t->i.s, SO_KEEPALIVE)) {
 		ip_set_option(pcb, SOF_KEEPALIVE);
-	else
+		tcp_timer_needed();
+	} else {
 		ip_reset_option(pcb, SOF_KEEPALIVE);
+	}
 	pcb->keep_idle = (u32_t)t->keepidle_s * 1000;
 	pcb->keep_intvl = (u32_t)t->keepintvl_s * 1000;
 	pcb->keep_cnt = (u32_t)t->keepcnt;
@@ -394,6 +397,7 @@ static void drop_child(struct tcp_sock *c)
 	tcp_detach(c);
 	if (pcb != NULL)
 		tcp_abort(pcb);
+	ndeferred -= c->deferred;
 	c->parent = NULL;
 	tcp_sock_free(c);
 }
@@ -457,6 +461,7 @@ void tcp_ready(struct tcp_sock *c)
 	struct tcp_sock *l = c->parent;
 
 	c->deferred = false;
+	ndeferred--;
 	list_remove(&c->accept_node);
 	list_push_back(&l->accepts, &c->accept_node);
 	l->naccepts++;
@@ -476,9 +481,15 @@ static void check_deferred(struct tcp_sock *l)
 	}
 }
 
+bool tcp_any_deferred(void)
+{
+	return ndeferred > 0;
+}
+
 void tcp_check_deferred(void)
 {
-	tcp_each_listener(check_deferred);
+	if (ndeferred > 0)
+		tcp_each_listener(check_deferred);
 }
 
 static lwip_err_t got_connection(void *arg, struct tcp_pcb *pcb, lwip_err_t err)
@@ -495,6 +506,7 @@ static lwip_err_t got_connection(void *arg, struct tcp_pcb *pcb, lwip_err_t err)
 	tcp_attach(c, pcb);
 	list_push_back(&l->waiting, &c->accept_node);
 	c->deferred = true;
+	ndeferred++;
 	c->deferred_until_ns = time_mono_ns() + (uint64_t)l->defer_s * NS_PER_S;
 	if (l->defer_s == 0)
 		tcp_ready(c);

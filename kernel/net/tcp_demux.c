@@ -484,6 +484,7 @@ void net_tcp_input(struct pbuf *p, struct netif *in)
 	const struct tcp_hdr *h = p->payload;
 	struct tcp_pcb *pcb;
 
+	tcp_timer_needed();
 	if (p->len < TCP_HLEN) {
 		input_hidden(p, in, NULL); /* it knows what to do */
 		return;

@@ -160,6 +160,23 @@ static bool give_credit(struct tcp_sock *t)
 	return true;
 }
 
+/*
+ * The program has read all there was, has not answered, and comes back for more: what it waits for
+ * may in turn wait for our acknowledgement.
+ */
+static bool acknowledge(struct tcp_sock *t)
+{
+	struct tcp_pcb *pcb = t->pcb;
+
+	if (pcb == NULL || !(pcb->flags & TF_ACK_DELAY))
+		return false;
+	net_enter();
+	tcp_ack_now(pcb);
+	(void)!tcp_output(pcb);
+	net_leave();
+	return true;
+}
+
 /* ---- to the program ---- */
 
 static void drop_first(struct tcp_sock *t)
@@ -288,7 +305,7 @@ err_t tcp_op_recv(struct socket *s, struct sock_msg *m, size_t *done)
 		err = nothing(t, &end);
 		if (err != OK || end)
 			break;
-		if (give_credit(t))
+		if (give_credit(t) || acknowledge(t))
 			continue;
 		err = socket_sleep(&s->rq, deadline);
 		if (err != OK)

@@ -465,6 +465,8 @@ lwip_err_t tcp_output(struct tcp_pcb *pcb)
 
 	if (tcp_input_pcb == pcb)
 		return ERR_OK; /* when the packet has been dealt with */
+	if (pcb->unsent != NULL || (t != NULL && (t->tx_unsent > 0 || t->tx_fin)))
+		tcp_timer_needed();
 	if (t != NULL && (t->tx_unsent > 0 || t->tx_fin))
 		feed(t, pcb);
 	fit_first(pcb);

@@ -23,6 +23,11 @@ static void tcp_buffers_changed(struct socket *s)
 	tcp_set_window(tcp_sock_of(s));
 }
 
+static void tcp_option_changed(struct socket *s)
+{
+	tcp_push_options(tcp_sock_of(s));
+}
+
 err_t tcp_sock_create(int family, int protocol, struct socket **out)
 {
 	struct tcp_sock *t;
@@ -165,6 +170,7 @@ static void close_open(struct tcp_sock *t)
 		return;
 	}
 	tcp_set_flags(pcb, TF_RXCLOSED);
+	tcp_timer_needed();
 	t->orphan = true;
 	if (t->fin_given) {
 		tcp_detach(t);
@@ -209,5 +215,6 @@ const struct socket_ops tcp_ops = {
 	.getsockopt = tcp_op_getsockopt,
 	.listening = tcp_listening,
 	.buffers_changed = tcp_buffers_changed,
+	.option_changed = tcp_option_changed,
 	.release = tcp_release,
 };

@@ -122,6 +122,7 @@ void tcp_sock_free(struct tcp_sock *t);
 void tcp_ready(struct tcp_sock *t);
 /* Deferred connections that have waited long enough; called now and then. */
 void tcp_check_deferred(void);
+bool tcp_any_deferred(void);
 /* Before the last packet of a handshake is handled: is there all that accepting it will need? */
 bool tcp_can_establish(const struct tcp_pcb *pcb);
 
