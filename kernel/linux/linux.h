@@ -88,6 +88,13 @@ void missing_file_note(long result, const char *path);
 err_t path_buf_get(char **out, uaddr_t path) MUST_CHECK;
 void path_buf_put(char *p);
 
+/*
+ * The auxiliary vector on a program's first stack: pairs of words, at most `max` words; number of
+ * words.
+ */
+struct aspace;
+size_t linux_read_auxv(struct aspace *a, uint64_t *out, size_t max);
+
 /* prctl(PR_SET_SECCOMP) (sys_seccomp.c) */
 long prctl_set_seccomp(uint64_t mode, uaddr_t args);
 

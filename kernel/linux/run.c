@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/linux/core.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/netconf.h"
@@ -21,6 +22,7 @@ err_t linux_init(void)
 	stats_setup();
 	watch_all_calls = strace_on || stats_on || cmdline_get("stats") != NULL;
 	crash_report_hook = crash_context;
+	core_dump_hook = core_dump;
 	missing_files_on = run_config_get("missing", 0) != NULL;
 	if (name != NULL)
 		linux_set_hostname(name);

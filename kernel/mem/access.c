@@ -125,6 +125,18 @@ static err_t advise_fork(struct aspace *a, uint64_t start, uint64_t end, int adv
 	}
 }
 
+static err_t advise_dump(struct aspace *a, uint64_t start, uint64_t end, uint32_t clear,
+			 uint32_t set)
+{
+	err_t err;
+
+	if (start == end)
+		return OK;
+	err = for_areas(a, start, end, NULL); /* holes are told of, the rest is done */
+	TRY(area_change_flags(a, start, end, clear, set));
+	return err;
+}
+
 err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len, int advice)
 {
 	uint64_t end;
@@ -152,9 +164,9 @@ err_t aspace_advise(struct aspace *a, uint64_t addr, uint64_t len, int advice)
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
 	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_DODUMP:
-	case MADV_DONTDUMP: return for_areas(a, addr, end, NULL);
+	case MADV_PAGEOUT: return for_areas(a, addr, end, NULL);
+	case MADV_DODUMP: return advise_dump(a, addr, end, VM_DONTDUMP, 0);
+	case MADV_DONTDUMP: return advise_dump(a, addr, end, 0, VM_DONTDUMP);
 	default: /* huge pages, page merging, hole punching: as a Linux built without them */
 		return E_INVAL;
 	}

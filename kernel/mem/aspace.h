@@ -60,8 +60,9 @@ static inline void vmobject_init(struct vmobject *o, const struct vmobject_ops *
  * PrivUser: supervisor pages that ring 3 cannot reach, nor the kernel on its behalf. Not split, not
  * changed, not looked into by anything here but aspace_priv_*. Always sealed.
  */
-#define VM_PRIV   2048u
-#define VM_SEALED 4096u /* stays as it is until the space ends: unmap, protect... give E_PERM */
+#define VM_PRIV     2048u
+#define VM_DONTDUMP 8192u /* not in core files */
+#define VM_SEALED   4096u /* stays as it is until the space ends: unmap, protect... give E_PERM */
 
 struct vma {
 	struct tree_node node;

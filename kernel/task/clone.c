@@ -134,6 +134,7 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->personality = from->personality;
 	t->oom_score_adj = from->oom_score_adj;
 	t->oom_score_adj_min = from->oom_score_adj_min;
+	t->core_filter = from->core_filter;
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	memcpy(t->exe, from->exe, sizeof(t->exe));
 	t->exe_file = exe_file_get(from->exe_file);
@@ -371,7 +372,8 @@ static void first_limits(struct task *t)
 	t->rlimit[RLIMIT_RTPRIO] = (struct rlimit64){ 0, 0 };
 }
 
-#define CAP_ALL_ ((1ull << (CAP_LAST_CAP + 1)) - 1)
+#define CORE_FILTER_DEFAULT 0x33u /* what is private or anonymous, and ELF headers */
+#define CAP_ALL_            ((1ull << (CAP_LAST_CAP + 1)) - 1)
 
 err_t task_create_program(struct task **out)
 {
@@ -393,6 +395,7 @@ err_t task_create_program(struct task **out)
 	first_limits(t);
 	t->cred.cap_effective = t->cred.cap_permitted = t->cred.cap_bounding = CAP_ALL_;
 	t->exit_signal = SIGCHLD;
+	t->core_filter = CORE_FILTER_DEFAULT;
 	t->pgid = t->sid = pid;
 	task_publish(t, pid);
 	thread_publish(th, pid);

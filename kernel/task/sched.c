@@ -168,6 +168,11 @@ void sched_save_bases(struct thread *t)
 	loaded_gs = t->gs_base;
 }
 
+void thread_save_bases(void)
+{
+	sched_save_bases(current);
+}
+
 static void load_bases(const struct thread *t)
 {
 	if (t->fs_base != loaded_fs)

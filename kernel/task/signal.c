@@ -12,6 +12,9 @@
 #include "kernel/task/ptrace.h"
 
 #define SYSCALL_INSN_LEN 2
+#define WAIT_DUMPED      0x80 /* in a wait status */
+
+bool (*core_dump_hook)(int sig, const siginfo_t *info);
 
 /* ---- what is pending ---- */
 
@@ -255,9 +258,13 @@ static void restart_with_handler(struct trapframe *tf, const struct sig_action *
 
 static NORETURN void die(struct trapframe *tf, int sig, const siginfo_t *info)
 {
-	if (SIG_MASK_CORE_ & SIG_BIT(sig))
+	bool dumped = false;
+
+	if (SIG_MASK_CORE_ & SIG_BIT(sig)) {
 		crash_report(tf, sig, info);
-	task_exit_group(sig); /* no core is ever written: never the 0x80 flag */
+		dumped = core_dump_hook != NULL && core_dump_hook(sig, info);
+	}
+	task_exit_group(sig | (dumped ? WAIT_DUMPED : 0));
 }
 
 static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)

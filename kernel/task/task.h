@@ -85,6 +85,7 @@ struct task {
 	bool exiting, stopped, continued, stop_reported, stop_waited, execed, dumpable,
 		is_subreaper;
 	int stop_signal, group_exit;
+	uint32_t core_filter; /* /proc/PID/coredump_filter */
 	uint32_t personality;
 	int wait_status; /* as wait4 gives it, when zombie */
 	int exit_signal, pdeath_signal;
@@ -228,6 +229,8 @@ static inline bool task_has_ended(const struct task *t)
 	return t->state == TASK_ZOMBIE && t->nthreads == 0;
 }
 
+/* fs_base and gs_base of the current thread are up to date in memory afterwards. */
+void thread_save_bases(void);
 /* Why a thread's calls are looked at before and after; changed by thread_watch only. */
 #define WATCH_TRACE   1u
 #define WATCH_SECCOMP 4u
@@ -412,6 +415,8 @@ extern void (*task_exit_hook)(struct task *t);
 /* A new process shares what its parent's end gives back (CLONE_SYSVSEM). E_NOMEM */
 extern err_t (*task_share_undo_hook)(struct task *child);
 /* The rest of a crash report, about what the personality knows. */
+/* Write a core file of the current task; true when there is one. NULL: never. */
+extern bool (*core_dump_hook)(int sig, const siginfo_t *info);
 extern void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
 /*
  * Memory ran out while the current thread's program needed some that it can ask for again: makes

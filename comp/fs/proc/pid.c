@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* /proc/PID and /proc/PID/task/TID: the files about one process or thread. */
-#include <linux/auxvec.h>
 #include <linux/capability.h>
 
 #include "base/fmt.h"
 #include "base/str.h"
 #include "comp/fs/proc/local.h"
+#include "kernel/linux/linux.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/ptrace.h"
@@ -307,27 +307,15 @@ static err_t show_environ(const struct proc_ref *r, struct text *t)
 				: OK;
 }
 
-/* The auxiliary vector lies behind the environment's pointers on the first stack. */
 static err_t show_auxv(const struct proc_ref *r, struct text *t)
 {
 	struct task *task;
-	uint64_t at, word = 0, pair[2] = { 1, 0 };
+	uint64_t aux[64];
 
 	TRY(proc_may_inspect(r, &task));
-	if (task->mm == NULL ||
-	    aspace_read(task->mm, task->mm->start_stack, &word, sizeof(word)) != sizeof(word))
-		return OK;
-	at = task->mm->start_stack + sizeof(word) * (word + 2); /* argc, the arguments, a NULL */
-	do {
-		if (aspace_read(task->mm, at, &word, sizeof(word)) != sizeof(word))
-			return OK;
-		at += sizeof(word);
-	} while (word != 0);
-	for (unsigned n = 0; n < 64 && pair[0] != AT_NULL; n++, at += sizeof(pair)) {
-		if (aspace_read(task->mm, at, pair, sizeof(pair)) != sizeof(pair))
-			return OK;
-		text_put(t, (const char *)pair, sizeof(pair));
-	}
+	if (task->mm != NULL)
+		text_put(t, (const char *)aux,
+			 linux_read_auxv(task->mm, aux, ARRAY_SIZE(aux)) * sizeof(aux[0]));
 	return OK;
 }
 
@@ -372,6 +360,25 @@ static err_t show_limits(const struct proc_ref *r, struct text *t)
 		limit_value(t, task->rlimit[i].rlim_max);
 		text_printf(t, "%-10s\n", names[i].unit);
 	}
+	return OK;
+}
+
+static err_t show_core_filter(const struct proc_ref *r, struct text *t)
+{
+	text_printf(t, "%08x\n", proc_task(r)->core_filter);
+	return OK;
+}
+
+/* A number as the C library reads it: decimal, octal or hexadecimal. */
+static err_t store_core_filter(const struct proc_ref *r, char *data, size_t len)
+{
+	uint64_t v;
+
+	if (len > 0 && data[len - 1] == '\n')
+		data[len - 1] = '\0';
+	if (!str_to_u64(data, 0, &v) || v > UINT32_MAX)
+		return E_INVAL;
+	proc_task(r)->core_filter = (uint32_t)v & 0x1ff;
 	return OK;
 }
 
@@ -637,6 +644,10 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },                     \
 		{ .name = "smaps", .mode = 0444, .show = proc_smaps },                             \
 		{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },               \
+		{ .name = "coredump_filter",                                                       \
+		  .mode = 0644,                                                                    \
+		  .show = show_core_filter,                                                        \
+		  .store = store_core_filter },                                                    \
 		{ .name = "wchan", .mode = 0444, .show = show_wchan },                             \
 		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                           \
 		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },                     \

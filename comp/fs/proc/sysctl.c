@@ -9,6 +9,7 @@
 #include "kernel/core/core.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/ipc/mq.h"
+#include "kernel/linux/core.h"
 #include "kernel/linux/linux.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
@@ -28,7 +29,6 @@ FIXED(osrelease, LINUX_RELEASE)
 FIXED(version, LINUX_VERSION)
 FIXED(pid_max, "32768")
 FIXED(entropy, "256")
-FIXED(core_pattern, "core")
 FIXED(overflow_id, "65534")
 FIXED(overcommit, "1") /* memory is given when it is touched: nothing is refused before */
 FIXED(max_map_count, "65530")
@@ -79,6 +79,48 @@ static err_t set_domainname(const struct proc_ref *r, char *data, size_t len)
 	if (strlen(data) > 64)
 		return E_INVAL;
 	linux_set_domainname(data);
+	return OK;
+}
+
+static err_t show_core_pattern(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%s\n", core_pattern);
+	return OK;
+}
+
+/* Takes the newline off; root's only. */
+static err_t setting(char *data, size_t len)
+{
+	if (current_task->cred.euid != 0)
+		return E_PERM;
+	if (len > 0 && data[len - 1] == '\n')
+		data[len - 1] = '\0';
+	return OK;
+}
+
+static err_t store_core_pattern(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	TRY(setting(data, len));
+	(void)str_copy(core_pattern, sizeof(core_pattern), data); /* cut off, as Linux does */
+	return OK;
+}
+
+static err_t show_core_uses_pid(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	text_printf(t, "%d\n", core_uses_pid);
+	return OK;
+}
+
+static err_t store_core_uses_pid(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	TRY(setting(data, len));
+	if (data[0] < '0' || data[0] > '9' || data[1] != '\0')
+		return E_INVAL;
+	core_uses_pid = data[0] != '0';
 	return OK;
 }
 
@@ -298,7 +340,14 @@ static const struct proc_entry random_entries[] = {
 
 static const struct proc_entry kernel_entries[] = {
 	FILE_R("cap_last_cap", cap_last_cap),
-	FILE_R("core_pattern", core_pattern),
+	{ .name = "core_pattern",
+	  .mode = 0644,
+	  .show = show_core_pattern,
+	  .store = store_core_pattern },
+	{ .name = "core_uses_pid",
+	  .mode = 0644,
+	  .show = show_core_uses_pid,
+	  .store = store_core_uses_pid },
 	FILE_RW("domainname", domainname),
 	{ .name = "hostname", .mode = 0644, .show = hostname, .store = set_hostname },
 	FILE_RW("msgmax", msgmax),
