@@ -27,7 +27,7 @@ struct dgram {
 	uint16_t off, len; /* where in p the data is */
 	ip_addr_t src, dst;
 	uint16_t sport, dport;
-	uint8_t ttl, tos;
+	uint8_t ttl, tos, protocol;
 	int ifindex;
 	int64_t stamp_ns; /* 0: nobody wanted to know */
 	uint32_t charge;
@@ -69,6 +69,7 @@ struct dgram_sock {
 	ip4_addr_t mc_source;
 	/* UDP */
 	unsigned segment;
+	uint16_t coverage_out, coverage_in; /* UDP-Lite: UDPLITE_SEND_CSCOV, _RECV_CSCOV */
 	bool cork, gro, no_check6_tx, no_check6_rx;
 	struct pbuf *pending; /* MSG_MORE, UDP_CORK: to be sent with what comes */
 	ip_addr_t pending_dst;
@@ -86,7 +87,12 @@ static inline struct dgram_sock *dgram_of(struct socket *s)
 }
 static inline bool dgram_is_ping(const struct dgram_sock *d)
 {
-	return d->i.s.type == SOCK_DGRAM && d->i.s.protocol != IPPROTO_UDP;
+	return d->i.s.type == SOCK_DGRAM && d->i.s.protocol != IPPROTO_UDP &&
+	       d->i.s.protocol != IPPROTO_UDPLITE;
+}
+static inline bool dgram_is_lite(const struct dgram_sock *d)
+{
+	return d->i.s.protocol == IPPROTO_UDPLITE;
 }
 static inline bool dgram_ip_bit(const struct dgram_sock *d, unsigned opt)
 {

@@ -63,6 +63,7 @@ void raw_each(void (*fn)(void *ctx, const struct dgram_sock *d), void *ctx)
 struct packet {
 	struct pbuf *p;   /* at the IP header */
 	uint16_t headers; /* of IP */
+	uint16_t covered; /* by the sum of UDP */
 	bool v6, group, broadcast;
 	struct dgram info; /* addresses, TTL and so on; off and len: behind the IP headers */
 };
@@ -110,7 +111,7 @@ static int score(const struct dgram_sock *d, const struct dgram *k, bool v6)
 {
 	int points = d->i.s.family == AF_INET || v6 ? 2 : 1;
 
-	if (d->i.local_port != k->dport || !takes_family(d, v6))
+	if (d->i.local_port != k->dport || d->i.s.protocol != k->protocol || !takes_family(d, v6))
 		return -1;
 	if (!any(&d->i.local)) {
 		if (!ip_addr_cmp_zoneless(&d->i.local, &k->dst))
@@ -134,6 +135,7 @@ static int score(const struct dgram_sock *d, const struct dgram *k, bool v6)
 static bool same_group(const struct dgram_sock *a, const struct dgram_sock *b)
 {
 	return socket_option(&b->i.s, SO_REUSEPORT) && !b->connected &&
+	       a->i.s.protocol == b->i.s.protocol &&
 	       a->i.local_port == b->i.local_port && a->i.s.family == b->i.s.family &&
 	       a->i.v6only == b->i.v6only && a->i.bind.uid == b->i.bind.uid &&
 	       a->i.s.bound_if == b->i.s.bound_if && ip_addr_cmp(&a->i.local, &b->i.local);
@@ -197,8 +199,16 @@ static bool udp_header(struct packet *k)
 	if (pbuf_copy_partial(k->p, &h, sizeof(h), k->headers) != sizeof(h))
 		return false;
 	len = lwip_ntohs(h.len);
-	if (len < sizeof(h) || len > k->info.len)
-		return false;
+	if (k->info.protocol == IPPROTO_UDPLITE) {
+		k->covered = len == 0 ? k->info.len : len;
+		if (k->covered < sizeof(h) || k->covered > k->info.len)
+			return false;
+		len = k->info.len;
+	} else {
+		if (len < sizeof(h) || len > k->info.len)
+			return false;
+		k->covered = len;
+	}
 	k->info.sport = lwip_ntohs(h.source);
 	k->info.dport = lwip_ntohs(h.dest);
 	k->info.off = (uint16_t)(k->headers + sizeof(h));
@@ -213,15 +223,19 @@ static bool checksum_good(struct packet *k)
 	struct udphdr h;
 	uint16_t sum;
 
-	if (!(in->chksum_flags & NETIF_CHECKSUM_CHECK_UDP) || inet_addr_is_ours(&k->info.src))
+	if (k->info.protocol == IPPROTO_UDPLITE ? in == &net_loopback
+						: !(in->chksum_flags & NETIF_CHECKSUM_CHECK_UDP))
+		return true;
+	if (inet_addr_is_ours(&k->info.src))
 		return true;
 	if (pbuf_copy_partial(k->p, &h, sizeof(h), k->headers) != sizeof(h))
 		return false;
 	if (h.check == 0)
-		return !k->v6;
+		return !k->v6 && k->info.protocol == IPPROTO_UDP;
 	pbuf_remove_header(k->p, k->headers);
-	sum = ip_chksum_pseudo(k->p, IP_PROTO_UDP, (uint16_t)(k->info.len + sizeof(h)),
-			       &k->info.src, &k->info.dst);
+	sum = ip_chksum_pseudo_partial(k->p, k->info.protocol,
+				       (uint16_t)(k->info.len + sizeof(h)), k->covered,
+				       &k->info.src, &k->info.dst);
 	pbuf_add_header_force(k->p, k->headers);
 	return sum == 0;
 }
@@ -263,7 +277,7 @@ static bool udp_arrived(struct packet *k)
 	d = udp_find(&k->info, k->v6);
 	if (d == NULL)
 		return false;
-	if (checksum_good(k)) {
+	if (k->covered >= d->coverage_in && checksum_good(k)) {
 		MIB2_STATS_INC(mib2.udpindatagrams);
 		dgram_deliver(d, k->p, &k->info);
 	} else {
@@ -437,6 +451,7 @@ static void tell_udp(const struct packet *k, struct blamed *b, const struct sock
 	b->k.sport = lwip_ntohs(h.dest);
 	b->k.dport = lwip_ntohs(h.source);
 	b->k.ifindex = k->info.ifindex;
+	b->k.protocol = b->protocol;
 	d = udp_find(&b->k, k->v6);
 	if (d != NULL)
 		dgram_error(d, ee, fatal, &k->info.src, &b->k.src, b->k.sport, k->p,
@@ -480,7 +495,7 @@ static void error_arrived(const struct packet *k)
 	if (m.error == 90)
 		ee.ee_info = k->v6 ? (uint32_t)lwip_ntohs(h.id) << 16 | lwip_ntohs(h.seqno)
 				   : lwip_ntohs(h.seqno);
-	if (b.protocol == IP_PROTO_UDP)
+	if (b.protocol == IPPROTO_UDP || b.protocol == IPPROTO_UDPLITE)
 		tell_udp(k, &b, &ee, m.fatal);
 	else
 		tell_ping(k, &b, &ee, m.fatal);
@@ -498,10 +513,11 @@ static u8_t arrived(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_add
 	if (p->tot_len < ip_current_header_tot_len())
 		return 0;
 	look_at(&k, p);
+	k.info.protocol = protocol;
 	raw_arrived(&k, protocol);
 	if (protocol == (k.v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		error_arrived(&k);
-	if (protocol != IPPROTO_UDP || !udp_arrived(&k))
+	if ((protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE) || !udp_arrived(&k))
 		return 0;
 	pbuf_free(p);
 	return 1;
@@ -546,6 +562,7 @@ err_t dgram_init(void)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		list_init(&udp_table[i]);
 	TRY(tap_get(IPPROTO_UDP));
+	TRY(tap_get(IPPROTO_UDPLITE));
 	TRY(tap_get(IPPROTO_ICMP));
 	return tap_get(IPPROTO_ICMPV6);
 }

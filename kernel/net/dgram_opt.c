@@ -6,13 +6,20 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/net/dgram.h"
 
-#define SOL_UDP       17
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
 #define SOL_RAW       255
 #define SOL_ICMPV6    58
 #define ICMP_FILTER   1
 #define ICMPV6_FILTER 1
 #define SEGMENT_MAX   65535
 #define GROUPS_MAX    20u /* net.ipv4.igmp_max_memberships */
+
+/* The level of UDP's own options; -1: it is no UDP socket. */
+static int udp_level(const struct dgram_sock *d)
+{
+	return dgram_is_ping(d) || d->i.s.type == SOCK_RAW ? -1 : d->i.s.protocol;
+}
 
 /* ---- groups ---- */
 
@@ -331,6 +338,17 @@ static err_t set6(struct dgram_sock *d, int opt, uaddr_t val, int len)
 	}
 }
 
+/* 0: all; at least the header. */
+static err_t lite_coverage(const struct dgram_sock *d, uint16_t *to, int v)
+{
+	if (!dgram_is_lite(d))
+		return E_NOPROTOOPT;
+	if (v != 0 && v < 8)
+		v = 8;
+	*to = v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
+	return OK;
+}
+
 static err_t set_udp(struct dgram_sock *d, int opt, uaddr_t val, int len)
 {
 	int v;
@@ -339,6 +357,8 @@ static err_t set_udp(struct dgram_sock *d, int opt, uaddr_t val, int len)
 		return E_INVAL;
 	TRY(USER_IN(&v, val));
 	switch (opt) {
+	case UDPLITE_SEND_CSCOV: return lite_coverage(d, &d->coverage_out, v);
+	case UDPLITE_RECV_CSCOV: return lite_coverage(d, &d->coverage_in, v);
 	case UDP_CORK: d->cork = v != 0; return v == 0 ? udp_push(d) : OK;
 	case UDP_NO_CHECK6_TX: d->no_check6_tx = v != 0; return OK;
 	case UDP_NO_CHECK6_RX: d->no_check6_rx = v != 0; return OK;
@@ -366,7 +386,7 @@ err_t dgram_setsockopt(struct socket *s, int level, int opt, uaddr_t val, int le
 		return set4(d, opt, val, len);
 	if (level == SOL_IPV6 && s->family == AF_INET6)
 		return set6(d, opt, val, len);
-	if (level == SOL_UDP && s->protocol == IPPROTO_UDP && !raw)
+	if (level == udp_level(d) && !raw)
 		return set_udp(d, opt, val, len);
 	if (level == SOL_RAW && raw && opt == ICMP_FILTER && s->family == AF_INET)
 		return s->protocol == IPPROTO_ICMP
@@ -422,6 +442,10 @@ static err_t get6(struct dgram_sock *d, int opt, uaddr_t val, uaddr_t len)
 static err_t get_udp(const struct dgram_sock *d, int opt, uaddr_t val, uaddr_t len)
 {
 	switch (opt) {
+	case UDPLITE_SEND_CSCOV:
+		return dgram_is_lite(d) ? number_out(val, len, d->coverage_out) : E_NOPROTOOPT;
+	case UDPLITE_RECV_CSCOV:
+		return dgram_is_lite(d) ? number_out(val, len, d->coverage_in) : E_NOPROTOOPT;
 	case UDP_CORK: return number_out(val, len, d->cork);
 	case UDP_NO_CHECK6_TX: return number_out(val, len, d->no_check6_tx);
 	case UDP_NO_CHECK6_RX: return number_out(val, len, d->no_check6_rx);
@@ -440,7 +464,7 @@ err_t dgram_getsockopt(struct socket *s, int level, int opt, uaddr_t val, uaddr_
 		return get4(d, opt, val, len);
 	if (level == SOL_IPV6 && s->family == AF_INET6)
 		return get6(d, opt, val, len);
-	if (level == SOL_UDP && s->protocol == IPPROTO_UDP && !raw)
+	if (level == udp_level(d) && !raw)
 		return get_udp(d, opt, val, len);
 	if (level == SOL_RAW && raw && opt == ICMP_FILTER && s->protocol == IPPROTO_ICMP)
 		return socket_option_out(val, len, &d->filter, sizeof(d->filter));

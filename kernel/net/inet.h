@@ -90,7 +90,7 @@ bool inet_addr_is_ours(const ip_addr_t *ip);
 
 /* ---- ports: who is bound where; Linux's rules for sharing (inet_port.c) ---- */
 
-enum inet_proto { INET_TCP, INET_UDP, INET_PROTOS };
+enum inet_proto { INET_TCP, INET_UDP, INET_UDPLITE, INET_PROTOS };
 
 /* All that share a port number of one protocol. */
 struct inet_port;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* UDP: ports and sending. Receiving is dgram.c's. */
+/* UDP, and UDP-Lite (RFC 3828): ports and sending. Receiving is dgram.c's. */
 #include <linux/udp.h>
 
 #include "base/str.h"
@@ -16,9 +16,11 @@ err_t udp_sock_create(int family, int protocol, struct socket **out)
 {
 	struct dgram_sock *d;
 
-	if (protocol != 0 && protocol != IPPROTO_UDP)
+	if (protocol == 0)
+		protocol = IPPROTO_UDP;
+	if (protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
 		return E_PROTONOSUPPORT;
-	d = dgram_new(&udp_ops, family, SOCK_DGRAM, IPPROTO_UDP);
+	d = dgram_new(&udp_ops, family, SOCK_DGRAM, protocol);
 	if (d == NULL)
 		return E_NOBUFS;
 	*out = &d->i.s;
@@ -27,13 +29,18 @@ err_t udp_sock_create(int family, int protocol, struct socket **out)
 
 /* ---- ports ---- */
 
+static enum inet_proto ports_of(const struct dgram_sock *d)
+{
+	return dgram_is_lite(d) ? INET_UDPLITE : INET_UDP;
+}
+
 static err_t udp_sock_bind(struct socket *s, const struct sock_addr *a)
 {
 	struct dgram_sock *d = dgram_of(s);
 	ip_addr_t ip;
 	uint16_t port;
 
-	TRY(inet_sock_bind(&d->i, INET_UDP, a));
+	TRY(inet_sock_bind(&d->i, ports_of(d), a));
 	TRY(inet_addr_in(s->family, a, &ip, &port));
 	d->bound_addr = !ip_addr_isany_val(ip);
 	d->bound_port = port != 0;
@@ -48,7 +55,7 @@ static err_t autobind(struct dgram_sock *d)
 	if (d->i.local_port != 0)
 		return OK;
 	b->ip = d->i.local;
-	if (inet_bind(b, INET_UDP, 0) != OK)
+	if (inet_bind(b, ports_of(d), 0) != OK)
 		return E_AGAIN;
 	d->i.local_port = inet_bound_port(b);
 	udp_table_add(d);
@@ -119,6 +126,20 @@ static err_t udp_sock_name(struct socket *s, bool peer, struct sock_addr *out)
 
 /* ---- sending ---- */
 
+/* UDP-Lite always has a sum, and says of how much: here of all, or what the program wants. */
+static void lite_header(const struct dgram_sock *d, struct pbuf *p, const struct dgram_way *w)
+{
+	struct udphdr *h = p->payload;
+	uint16_t covered = d->coverage_out != 0 && d->coverage_out < p->tot_len ? d->coverage_out
+										: p->tot_len;
+
+	h->len = covered == p->tot_len ? 0 : lwip_htons(covered);
+	h->check = ip_chksum_pseudo_partial(p, IPPROTO_UDPLITE, p->tot_len, covered, &w->src,
+					    &w->dst);
+	if (h->check == 0)
+		h->check = 0xffff;
+}
+
 /* p is the data; freed in every case. In a bracket. */
 static err_t send_packet(struct dgram_sock *d, struct pbuf *p, const struct dgram_way *w,
 			 uint16_t port)
@@ -133,14 +154,16 @@ static err_t send_packet(struct dgram_sock *d, struct pbuf *p, const struct dgra
 	*h = (struct udphdr){ .source = lwip_htons(d->i.local_port),
 			      .dest = lwip_htons(port),
 			      .len = lwip_htons(p->tot_len) };
-	if ((w->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) &&
+	if (dgram_is_lite(d))
+		lite_header(d, p, w);
+	else if ((w->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) &&
 	    (!socket_option(&d->i.s, SO_NO_CHECK) || IP_IS_V6_VAL(w->dst))) {
 		h->check = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &w->src, &w->dst);
 		if (h->check == 0)
 			h->check = 0xffff;
 	}
 	MIB2_STATS_INC(mib2.udpoutdatagrams);
-	return dgram_output(d, p, w, IPPROTO_UDP);
+	return dgram_output(d, p, w, (uint8_t)d->i.s.protocol);
 }
 
 /* One datagram of `size` bytes after the other: all of m's data. */

@@ -75,9 +75,7 @@ static bool is_net(uint32_t index)
 
 static bool is_dir(uint32_t index)
 {
-	if (index >= SYS_NET)
-		return sys_net_is_dir(index);
-	return entries[index].text == NULL;
+	return index < ARRAY_SIZE(entries) ? entries[index].text == NULL : sys_net_is_dir(index);
 }
 
 static uint32_t subdirs(uint32_t index)
