@@ -135,10 +135,10 @@ static int score(const struct dgram_sock *d, const struct dgram *k, bool v6)
 static bool same_group(const struct dgram_sock *a, const struct dgram_sock *b)
 {
 	return socket_option(&b->i.s, SO_REUSEPORT) && !b->connected &&
-	       a->i.s.protocol == b->i.s.protocol &&
-	       a->i.local_port == b->i.local_port && a->i.s.family == b->i.s.family &&
-	       a->i.v6only == b->i.v6only && a->i.bind.uid == b->i.bind.uid &&
-	       a->i.s.bound_if == b->i.s.bound_if && ip_addr_cmp(&a->i.local, &b->i.local);
+	       a->i.s.protocol == b->i.s.protocol && a->i.local_port == b->i.local_port &&
+	       a->i.s.family == b->i.s.family && a->i.v6only == b->i.v6only &&
+	       a->i.bind.uid == b->i.bind.uid && a->i.s.bound_if == b->i.s.bound_if &&
+	       ip_addr_cmp(&a->i.local, &b->i.local);
 }
 
 static uint32_t flow_hash(const struct dgram *k)
@@ -233,9 +233,8 @@ static bool checksum_good(struct packet *k)
 	if (h.check == 0)
 		return !k->v6 && k->info.protocol == IPPROTO_UDP;
 	pbuf_remove_header(k->p, k->headers);
-	sum = ip_chksum_pseudo_partial(k->p, k->info.protocol,
-				       (uint16_t)(k->info.len + sizeof(h)), k->covered,
-				       &k->info.src, &k->info.dst);
+	sum = ip_chksum_pseudo_partial(k->p, k->info.protocol, (uint16_t)(k->info.len + sizeof(h)),
+				       k->covered, &k->info.src, &k->info.dst);
 	pbuf_add_header_force(k->p, k->headers);
 	return sum == 0;
 }

@@ -8,12 +8,12 @@
 
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
-#define SOL_RAW       255
-#define SOL_ICMPV6    58
-#define ICMP_FILTER   1
-#define ICMPV6_FILTER 1
-#define SEGMENT_MAX   65535
-#define GROUPS_MAX    20u /* net.ipv4.igmp_max_memberships */
+#define SOL_RAW            255
+#define SOL_ICMPV6         58
+#define ICMP_FILTER        1
+#define ICMPV6_FILTER      1
+#define SEGMENT_MAX        65535
+#define GROUPS_MAX         20u /* net.ipv4.igmp_max_memberships */
 
 /* The level of UDP's own options; -1: it is no UDP socket. */
 static int udp_level(const struct dgram_sock *d)

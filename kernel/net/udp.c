@@ -157,7 +157,7 @@ static err_t send_packet(struct dgram_sock *d, struct pbuf *p, const struct dgra
 	if (dgram_is_lite(d))
 		lite_header(d, p, w);
 	else if ((w->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) &&
-	    (!socket_option(&d->i.s, SO_NO_CHECK) || IP_IS_V6_VAL(w->dst))) {
+		 (!socket_option(&d->i.s, SO_NO_CHECK) || IP_IS_V6_VAL(w->dst))) {
 		h->check = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &w->src, &w->dst);
 		if (h->check == 0)
 			h->check = 0xffff;

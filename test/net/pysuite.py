@@ -68,7 +68,7 @@ def main():
     listed = accepted()
     for module in sys.argv[1:]:
         host, host_end, _ = results([PYTHON, RUNNER, module] + LEAVE_OUT)
-        guest, guest_end, err = results([BUILD + "/ringfence", "run", "-m", "512M", "--include", LIB, "--",
+        guest, guest_end, err = results([BUILD + "/ringfence", "run", "--net", "user", "-m", "512M", "--include", LIB, "--",
                                          PYTHON, RUNNER, module] + LEAVE_OUT)
         number += 1
         ok = host_end == guest_end == "complete"

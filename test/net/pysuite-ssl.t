@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Python's own tests of TLS, the same case by case on the host and in Ringfence. TAP.
+exec python3 "$(dirname "$0")/pysuite.py" test_ssl
