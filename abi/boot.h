@@ -36,6 +36,8 @@
  *   net=none        only the loopback device
  *   dns=ADDR        a name server; several in order of preference, before those of net=
  *   etc-net=1       write /etc/resolv.conf, hosts and hostname also where the image brings its own
+ *   secret=PATH     only PrivUser may open this file, and only for reading; nobody else may, root
+ *                   neither. It is an error if it is not there
  *   privuser=0      PrivUser runs in ring 3, to measure and test what the protection does
  *                   (default 1)
  * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new

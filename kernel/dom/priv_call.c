@@ -52,7 +52,9 @@ static long call_open(struct privuser *p, uint64_t name)
 	err = user_strdup(&path, UADDR(name), PATH_MAX);
 	if (err != OK)
 		return err == E_2BIG ? E_NAMETOOLONG : err;
+	current->opens_secrets = true;
 	err = vfs_open(AT_FDCWD_, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0, LOOK_FOLLOW, &f);
+	current->opens_secrets = false;
 	kmem_free(path);
 	if (err != OK)
 		return err;

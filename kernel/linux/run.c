@@ -12,6 +12,7 @@
 #include "kernel/net/netconf.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
+#include "kernel/vfs/path.h"
 #include "kernel/vfs/poll.h"
 
 err_t linux_init(void)
@@ -153,6 +154,21 @@ static void program_ended(int wait_status)
 	console_exit(wait_status);
 }
 
+/* A secret that is not kept is none: the program does not start then. */
+static void keep_secrets(void)
+{
+	const char *path;
+
+	for (unsigned i = 0; (path = run_config_get("secret", i)) != NULL; i++) {
+		err_t err = vfs_make_secret(path);
+
+		if (err == OK)
+			continue;
+		log_error("secret file %s: %s", path, err_text(err));
+		power_off(BOOT_EXIT_CONFIG);
+	}
+}
+
 err_t linux_run_program(void)
 {
 	struct task *t;
@@ -160,6 +176,7 @@ err_t linux_run_program(void)
 	TRY(run_config_check());
 	if (netconf_start() != OK)
 		power_off(BOOT_EXIT_CONFIG);
+	keep_secrets();
 	task_first_exited = program_ended;
 	task_oom_hook = tell_out_of_memory;
 	linux_sessions_init();

@@ -183,6 +183,7 @@ struct thread {
 	struct tree_node run_tree; /* for the policy, as run_node */
 	bool queued;               /* the policy has it */
 	uint32_t work;             /* user_work while it does not run */
+	bool opens_secrets;        /* a file is opened for PrivUser: kernel/vfs/perm.c */
 	bool killed;               /* ends at its next way out to the program */
 	bool exiting;
 	bool wait_killable;

@@ -111,6 +111,7 @@ struct inode {
 	uint32_t exec_denied; /* programs running from it: opening for writing gives E_TXTBSY */
 	void *bound;          /* the AF_UNIX socket that has this name, or NULL (kernel/net) */
 	bool linkable;        /* O_TMPFILE without O_EXCL: link() may give it a first name */
+	bool secret;          /* only PrivUser opens it: vfs_make_secret() */
 	uint32_t seals;       /* F_SEAL_*; F_SEAL_SEAL alone where there can be none */
 };
 

@@ -58,6 +58,9 @@ err_t path_lookup(int dirfd, const char *name, unsigned flags, struct path *out)
  * removal (the callers below). */
 err_t path_lookup_parent(int dirfd, const char *name, struct path *dir, const char **last,
 			 size_t *last_len, bool *trailing_slash) MUST_CHECK;
+/* From now on only PrivUser may open this regular file (kernel string, of the first program's
+ * tree), whatever its mode says. Stays so through rename and link. E_INVAL, errors of the walk. */
+err_t vfs_make_secret(const char *name) MUST_CHECK;
 /* Absolute path as seen from the task's root; " (deleted)" is added for unlinked entries.
  * E_NAMETOOLONG, E_NOENT (outside root). */
 err_t path_string(const struct path *p, char *buf, size_t size, size_t *len) MUST_CHECK;

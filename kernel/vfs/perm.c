@@ -79,6 +79,8 @@ static err_t access_rule(const struct inode *i, unsigned mask, uint32_t uid, uin
 	unsigned bits = i->mode & 7;
 
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+	if (i->secret)
+		return mask == MAY_READ && current != NULL && current->opens_secrets ? OK : E_ACCES;
 	if (uid == i->uid)
 		bits = i->mode >> 6 & 7;
 	else if (cred_in_group(current_cred(), i->gid, gid))
@@ -86,6 +88,20 @@ static err_t access_rule(const struct inode *i, unsigned mask, uint32_t uid, uin
 	if ((mask & ~bits) == 0 || capable_of_access(i, mask, caps))
 		return OK;
 	return E_ACCES;
+}
+
+err_t vfs_make_secret(const char *name)
+{
+	struct path p;
+
+	TRY(path_lookup(AT_FDCWD_, name, LOOK_FOLLOW, &p));
+	if (!S_ISREG(p.dentry->inode->mode)) {
+		path_put(&p);
+		return E_INVAL;
+	}
+	/* The reference stays for ever: the mark must not go with the inode. */
+	p.dentry->inode->secret = true;
+	return OK;
 }
 
 err_t inode_permission(struct inode *i, unsigned mask)
