@@ -185,7 +185,10 @@ static void start_timer(struct cyclic *c, uint64_t now)
 		timer_set(&net_timer, c->due_ns, timer_fired);
 }
 
-/* Those that became needed. The others look for themselves when their time comes. */
+/*
+ * Those that became needed; looked for once a second. Those that run see for themselves whether
+ * they are needed any longer.
+ */
 static void start_timers(void)
 {
 	uint64_t now = 0;
@@ -214,6 +217,8 @@ static void timer_fired(struct timer *t)
 		c->run();
 		c->due_ns = c->needed() ? now + c->interval_ms * NS_PER_MS : 0;
 	}
+	if (have_real)
+		start_timers();
 	for (size_t i = 0; i < ARRAY_SIZE(cyclic); i++) {
 		if (cyclic[i].due_ns != 0 && cyclic[i].due_ns < next)
 			next = cyclic[i].due_ns;
@@ -272,8 +277,6 @@ void net_leave(void)
 		if (*flushers[i].wanted)
 			flushers[i].fn();
 	}
-	if (have_real)
-		start_timers();
 	entered = false;
 }
 
@@ -286,6 +289,7 @@ void net_input(struct netif *n, struct pbuf *p)
 void net_netif_added(void)
 {
 	have_real = true;
+	start_timers();
 }
 
 /* ---- what lwIP asks ---- */
