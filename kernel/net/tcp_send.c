@@ -473,7 +473,7 @@ lwip_err_t tcp_output(struct tcp_pcb *pcb)
 	net_gso_mss = pcb->mss;
 	err = lwip_tcp_output(pcb);
 	net_gso_mss = 0;
-	/* lwIP forgets that when the peer took the probe of a closed window, and stumbles over it. */
+	/* lwIP forgets it when the peer took the probe of a closed window, and stumbles later. */
 	if (pcb->unsent == NULL)
 		pcb->persist_backoff = 0;
 	pcb->pollinterval = waits(pcb) ? 1 : UINT8_MAX;
