@@ -74,6 +74,8 @@ test  vim                  runs in the machine, on a terminal
 test  less                 runs in the machine, on a terminal
 test  htop                 runs in the machine, on a terminal
 test  tmux                 runs in the machine; drives terminals of the tests
+test  libpython3.11-testsuite  runs in the machine: the tests of Python
+test  util-linux           its ipcs, ipcmk, ipcrm, unshare run in tests
 test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs
@@ -110,10 +112,16 @@ for name in "${names[@]}"; do
 	grep -qxF -- "$name" <<<"$installed" || missing+=("$name")
 done
 fetch_sources() {
-	exec build-tools/fetch-source.sh lwip deps/lwip # TCP/IP
+	build-tools/fetch-source.sh lwip deps/lwip # TCP/IP
+	[ "$group" = run ] && return
+	build-tools/fetch-source.sh posixtestsuite deps/posixtestsuite # runs in the machine
+	build-tools/fetch-source.sh busybox deps/busybox               # its tests do
 }
 
-[ ${#missing[@]} -eq 0 ] && fetch_sources
+if [ ${#missing[@]} -eq 0 ]; then
+	fetch_sources
+	exit 0
+fi
 
 echo "setup: these Debian packages are missing:"
 while read -r of name why; do

@@ -5,6 +5,7 @@
 #include <linux/mman.h>
 
 #include "base/str.h"
+#include "comp/fs/proc/proc.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/aspace.h"
 #include "kernel/mem/kmem.h"
@@ -48,6 +49,21 @@ static err_t task_of_pidfd(int pidfd, struct task **t)
 	return err;
 }
 
+/* For signals a directory /proc/PID will do as well. */
+static err_t task_to_signal(int fd, struct task **t)
+{
+	struct file *f = fd_get(fd);
+	err_t err;
+
+	if (f == NULL)
+		return E_BADF;
+	err = pidfd_task(f, t);
+	if (err == E_BADF && f->inode != NULL)
+		err = proc_dir_task(f->inode, t);
+	file_put(f);
+	return err;
+}
+
 long sys_pidfd_send_signal(int pidfd, int sig, uaddr_t uinfo, unsigned flags)
 {
 	siginfo_t info;
@@ -55,7 +71,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, uaddr_t uinfo, unsigned flags)
 
 	if (flags != 0)
 		return E_INVAL;
-	TRY(task_of_pidfd(pidfd, &t));
+	TRY(task_to_signal(pidfd, &t));
 	if (sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
 	signal_info_user(&info, sig, SI_USER);

@@ -535,6 +535,8 @@ err_t file_mmap(struct file *f, uint64_t pgoff, uint64_t len, uint32_t vmflags,
 		return E_NOMEM;
 	(*out)->ops->get(*out);
 	inode_object_set_path(*out, &f->path);
+	if ((f->flags & O_NOATIME) == 0)
+		path_accessed(&f->path, i);
 	return OK;
 }
 

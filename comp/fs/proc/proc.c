@@ -67,6 +67,14 @@ struct thread *proc_thread(const struct proc_ref *r)
 	return th != NULL && th->task == t ? th : NULL;
 }
 
+err_t proc_dir_task(struct inode *dir, struct task **out)
+{
+	if (dir->super->ops != &proc_fs || pnode_of(dir)->entry != &proc_pid_dir)
+		return E_BADF;
+	*out = proc_task(&pnode_of(dir)->ref);
+	return *out != NULL ? OK : E_SRCH;
+}
+
 err_t proc_may_inspect(const struct proc_ref *r, struct task **out)
 {
 	struct task *t = proc_task(r);
