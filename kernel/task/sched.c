@@ -273,7 +273,7 @@ static struct thread *next_thread(void)
 	struct thread *t;
 	uint64_t now;
 
-	if (sched_rest_hook != NULL)
+	if (sched_rest_hook != NULL && nrunnable != 0)
 		(void)sched_rest_hook(false);
 	t = take_next();
 	if (t != NULL || back_to_boot)

@@ -50,7 +50,22 @@ def probe_of_a_closed_window_is_taken(cable):
     send(cable, port, seq + 6, their + 5, w.RST)
 
 
-TESTS = [probe_of_a_closed_window_is_taken]
+def byte_half_the_sequence_space_away(cable):
+    """Neither before nor behind what is expected: signed comparison takes it for both."""
+    port, seq = 45001, 9000
+    send(cable, port, seq, 0, w.SYN)
+    their = wait(cable, port, w.SYN | w.ACK)[0] + 1
+    send(cable, port, seq + 1, their, w.ACK)
+    for far in (0x80000000, 0x7fffffff, 0x80000001):
+        for flags, data in ((w.ACK | w.PSH, b"x"), (w.ACK | w.FIN, b""), (w.ACK | w.FIN, b"x"), (w.ACK, bytes(1000))):
+            send(cable, port, seq + 1 + far, their, flags, data)
+    lives(cable, 0.2)
+    send(cable, port, seq + 1, their, w.ACK | w.PSH, b"here")
+    expect(wait(cable, port, w.ACK, data=True)[2] == b"here", "no echo afterwards")
+    send(cable, port, seq + 5, their + 4, w.RST)
+
+
+TESTS = [probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
 
 
 def main():

@@ -45,4 +45,10 @@ static inline u32_t net_tcp_wnd(const struct tcp_pcb *pcb)
 #define TCP_WND_MAX(p) \
 	(((p)->flags & TF_WND_SCALE) ? net_tcp_wnd(p) : LWIP_MIN(net_tcp_wnd(p), 0xffffu))
 
+/* b <= a <= c. lwIP's holds also for b > c, for an `a` half the sequence space away, and asserts
+ * what does not follow then. */
+#undef TCP_SEQ_BETWEEN
+#define TCP_SEQ_BETWEEN(a, b, c) \
+	(TCP_SEQ_GEQ(a, b) && TCP_SEQ_LEQ(a, c) && TCP_SEQ_LEQ(b, c))
+
 #endif
