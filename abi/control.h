@@ -6,7 +6,8 @@
  *   exit=STATUS            the program ended; STATUS is a wait status in decimal (code << 8, or
  *                          signal)
  *   killed-by=oom          before exit=: the kernel killed the program for want of memory
- *   listen=PORT[ loopback] a program listens on this TCP port, on an address of lo only or on others
+ *   listen=PORT            a program listens on this TCP port
+ *   listen=PORT loopback   the same, on an address of the loopback device only
  *   log=TEXT               a message for the user, to standard error (crash reports, unknown
  *                          calls); one per line of text
  *   stat=WORDS             with stats=1, before exit=: one figure, see kernel/linux/stats.c

@@ -294,6 +294,21 @@ def the_command_waits_for_a_server_to_listen():
 
 
 @test
+def a_server_in_the_foreground_says_its_address_and_ends_with_ctrl_c():
+    port = free_port()
+    address = b"http://127.0.0.1:%d" % port
+
+    def fetch_and_end(fd):
+        with urllib.request.urlopen(address.decode(), timeout=20) as page:
+            equal(page.headers["Server"].split("/")[0], "nginx")
+        os.write(fd, b"\x03")
+
+    out, code = terminal([TOOL, "run", "-p", "127.0.0.1:%d:80" % port, "nginx"], [(address + b"\r\n", fetch_and_end)])
+    equal((code, out.count(address)), (0, 1))
+    equal(json.loads(rf("ps", "-a", "-o", "json").stdout), [])
+
+
+@test
 def stop_ends_the_program_and_then_the_machine():
     with Machine("s1", "sh", "-c", "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"):
         until(lambda: rf("logs", "s1").stdout == b"up\n", "the program")
