@@ -81,6 +81,41 @@ static bool take_list(const cJSON *root, const char *key, struct strv *out)
 	return true;
 }
 
+static bool take_user(const cJSON *root, struct bundle *b)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "user");
+	const cJSON *uid = cJSON_GetArrayItem(list, 0), *gid = cJSON_GetArrayItem(list, 1);
+
+	if (list == NULL)
+		return true;
+	if (!cJSON_IsNumber(uid) || !cJSON_IsNumber(gid) || uid->valuedouble < 0 ||
+	    gid->valuedouble < 0 || uid->valuedouble > UINT32_MAX || gid->valuedouble > UINT32_MAX)
+		return false;
+	b->serving.set_user = true;
+	b->serving.uid = (uid_t)uid->valuedouble;
+	b->serving.gid = (gid_t)gid->valuedouble;
+	return true;
+}
+
+/* How it is run as a server; all of it may be missing. */
+static bool take_service(const cJSON *root, struct bundle *b)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "ports"), *item;
+	char why[NET_WHY_MAX];
+	struct port_map p;
+
+	b->serving.service = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "service"));
+	b->serving.network = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "network"));
+	(void)take_text(root, "scheme", &b->serving.scheme);
+	cJSON_ArrayForEach(item, list)
+	{
+		if (!cJSON_IsString(item) || !net_parse_port(item->valuestring, &p, why))
+			return false;
+		net_add_port(&b->serving.net, &p);
+	}
+	return take_user(root, b);
+}
+
 static bool take_manifest(struct bundle *b, const char *text)
 {
 	cJSON *root = cJSON_Parse(text);
@@ -90,7 +125,7 @@ static bool take_manifest(struct bundle *b, const char *text)
 		  take_list(root, "argv", &b->argv) && take_list(root, "env", &b->env) &&
 		  b->argv.n > 0 && cJSON_IsNumber(memory) && memory->valuedouble >= 0 &&
 		  memory->valuedouble < 1e13 && cJSON_IsNumber(cpus) && cpus->valuedouble >= 0 &&
-		  cpus->valuedouble <= CPUS_MAX;
+		  cpus->valuedouble <= CPUS_MAX && take_service(root, b);
 
 	if (ok) {
 		b->memory = (uint64_t)memory->valuedouble;
@@ -134,6 +169,7 @@ void bundle_release(struct bundle *b)
 	free(b->cwd);
 	strv_release(&b->argv);
 	strv_release(&b->env);
+	serving_release(&b->serving);
 }
 
 /* Copy a part of a file, or all of it, behind what `to` holds already. */
@@ -171,6 +207,19 @@ static cJSON *json_list(const struct strv *list)
 	return array;
 }
 
+static cJSON *json_ports(const struct net_spec *net)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (size_t i = 0; i < net->nports; i++) {
+		char *text = net_port_text(&net->ports[i]);
+
+		cJSON_AddItemToArray(array, cJSON_CreateString(text));
+		free(text);
+	}
+	return array;
+}
+
 static char *manifest_text(const struct bundle *b)
 {
 	cJSON *root = cJSON_CreateObject();
@@ -183,6 +232,19 @@ static char *manifest_text(const struct bundle *b)
 	cJSON_AddNumberToObject(root, "cpus", b->cpus);
 	cJSON_AddBoolToObject(root, "strace", b->strace);
 	cJSON_AddBoolToObject(root, "missing-files", b->missing);
+	if (b->serving.service)
+		cJSON_AddTrueToObject(root, "service");
+	if (b->serving.network)
+		cJSON_AddTrueToObject(root, "network");
+	if (b->serving.scheme != NULL)
+		cJSON_AddStringToObject(root, "scheme", b->serving.scheme);
+	if (b->serving.net.nports > 0)
+		cJSON_AddItemToObject(root, "ports", json_ports(&b->serving.net));
+	if (b->serving.set_user) {
+		const double ids[2] = { b->serving.uid, b->serving.gid };
+
+		cJSON_AddItemToObject(root, "user", cJSON_CreateDoubleArray(ids, 2));
+	}
 	char *text = cJSON_Print(root);
 
 	cJSON_Delete(root);

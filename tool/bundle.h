@@ -5,7 +5,9 @@
  *   0           root file system (EROFS; `mount -t erofs -o loop IMAGE` shows it)
  *   kernel_at   kernel.elf
  *   json_at     manifest, JSON:
- *               {"program","argv","env","cwd","memory","cpus","strace","missing-files"}
+ *               {"program","argv","env","cwd","memory","cpus","strace","missing-files"}, and as
+ *               the catalog or the manifest says: {"service","network","scheme","user":[uid,gid],
+ *               "ports"}
  *   end - 64    trailer: struct bundle_trailer, little-endian
  *
  * All parts start at multiples of 4096 bytes. The whole file is given to the virtual machine as
@@ -37,6 +39,7 @@ struct bundle {
 	uint64_t memory;
 	unsigned cpus;
 	bool strace, missing;
+	struct serving serving;
 };
 
 /* Is this file a built image (its last bytes say so)? */

@@ -62,8 +62,7 @@ uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size)
 	return memory;
 }
 
-/* The program's own entry knows how much it needs; those of others can only add to it. */
-static uint64_t wish_of(const struct pack *pack)
+uint64_t launch_wish(const struct pack *pack)
 {
 	uint64_t wish = MEMORY_LEAST;
 
@@ -92,45 +91,54 @@ static const char *exec_path(const struct run_spec *spec, const struct pack *pac
 	return typed ? spec->program : pack->exe;
 }
 
-static void take_user(struct launch *l, const char *name)
+void launch_serving(struct serving *out, const struct run_spec *spec, const struct catalog_entry *e)
 {
-	const struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL) {
-		note("this host has no user %s, as whom the program should run", name);
-		return;
-	}
-	l->uid = pw->pw_uid;
-	l->gid = pw->pw_gid;
-}
-
-/* What the program's own catalog entry says about how it is run. */
-static void take_catalog(struct launch *l, const struct run_spec *spec,
-			 const struct catalog_entry *e)
-{
-	char why[NET_WHY_MAX];
 	bool wants_ports = spec->net.kind == NET_UNSET || spec->net.kind == NET_USER;
+	const struct passwd *pw = e != NULL && e->user != NULL ? getpwnam(e->user) : NULL;
+	char why[NET_WHY_MAX];
+	struct port_map p;
 
+	*out = (struct serving){ .set_user = spec->set_user, .uid = spec->uid, .gid = spec->gid };
+	for (size_t i = 0; i < spec->net.nports; i++)
+		net_add_port(&out->net, &spec->net.ports[i]);
 	if (e == NULL)
 		return;
-	l->service = e->service == YAML_YES;
-	if (e->user != NULL && !spec->set_user)
-		take_user(l, e->user);
-	if (e->network == YAML_YES && spec->net.kind == NET_UNSET)
-		l->net.kind = NET_USER;
-	l->scheme = e->scheme != NULL ? xstrdup(e->scheme) : NULL;
-	for (unsigned i = 0; i < e->ports_count && wants_ports && spec->net.nports == 0; i++) {
-		struct port_map p;
-
-		if (net_parse_port(e->ports[i], &p, why)) /* checked when the entry was read */
-			net_add_port(&l->net, &p);
+	out->service = e->service == YAML_YES;
+	out->network = e->network == YAML_YES;
+	out->scheme = e->scheme != NULL ? xstrdup(e->scheme) : NULL;
+	if (e->user != NULL && pw == NULL)
+		note("this host has no user %s, as whom the program should run", e->user);
+	if (pw != NULL && !spec->set_user) {
+		out->set_user = true;
+		out->uid = pw->pw_uid;
+		out->gid = pw->pw_gid;
 	}
+	for (unsigned i = 0; i < e->ports_count && wants_ports && spec->net.nports == 0; i++)
+		if (net_parse_port(e->ports[i], &p, why)) /* checked when the entry was read */
+			net_add_port(&out->net, &p);
+}
+
+/* What the program is said to need, as far as the user has not said otherwise. */
+static void take_serving(struct launch *l, const struct run_spec *spec, const struct serving *s)
+{
+	bool wants_ports = spec->net.kind == NET_UNSET || spec->net.kind == NET_USER;
+
+	net_copy(&l->net, &spec->net);
+	for (size_t i = 0; i < s->net.nports && wants_ports && spec->net.nports == 0; i++)
+		net_add_port(&l->net, &s->net.ports[i]);
+	if (s->network && l->net.kind == NET_UNSET)
+		l->net.kind = NET_USER;
+	l->service = s->service;
+	l->scheme = s->scheme != NULL ? xstrdup(s->scheme) : NULL;
+	l->uid = spec->set_user ? spec->uid : s->set_user ? s->uid : getuid();
+	l->gid = spec->set_user ? spec->gid : s->set_user ? s->gid : getgid();
 }
 
 static void launch_from_program(struct launch *l, const struct run_spec *spec)
 {
 	char *catalog_dir = places_catalog();
 	char *kernel = places_kernel(spec->kernel);
+	struct serving serving;
 	struct catalog catalog;
 	struct pack pack;
 	struct image image;
@@ -146,14 +154,14 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 			      .image_size = image.size,
 			      .kernel_fd = open_kernel(kernel),
 			      .cpus = spec->cpus,
-			      .uid = spec->set_user ? spec->uid : getuid(),
-			      .gid = spec->set_user ? spec->gid : getgid(),
 			      .strace = spec->strace,
 			      .missing = spec->missing };
 	strv_add_all(&l->argv, &pack.argv);
 	pack_environment(&l->env, &pack.files.env, &spec->env);
-	l->memory = launch_memory(spec->memory, wish_of(&pack), image.size);
-	take_catalog(l, spec, pack.entry);
+	l->memory = launch_memory(spec->memory, launch_wish(&pack), image.size);
+	launch_serving(&serving, spec, pack.entry);
+	take_serving(l, spec, &serving);
+	serving_release(&serving);
 	pack_release(&pack);
 	catalog_release(&catalog);
 	free(kernel);
@@ -174,8 +182,6 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 			      .image_size = b.size,
 			      .kernel_fd = spec->kernel != NULL ? open_kernel(spec->kernel)
 								: bundle_kernel(&b),
-			      .uid = spec->set_user ? spec->uid : getuid(),
-			      .gid = spec->set_user ? spec->gid : getgid(),
 			      .cpus = spec->cpus != 0 ? spec->cpus : b.cpus,
 			      .strace = spec->strace || b.strace,
 			      .missing = spec->missing || b.missing };
@@ -183,6 +189,7 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 	strv_add_all(&l->argv, &spec->args);
 	pack_environment(&l->env, &b.env, &spec->env);
 	l->memory = launch_memory(spec->memory != 0 ? spec->memory : b.memory, 0, b.size);
+	take_serving(l, spec, &b.serving);
 	bundle_release(&b);
 }
 
@@ -258,20 +265,10 @@ static char *join(const struct strv *argv)
 
 void launch_make(struct launch *l, const struct run_spec *spec)
 {
-	struct net_spec net;
-
 	if (bundle_is(spec->program))
 		launch_from_image(l, spec);
 	else
 		launch_from_program(l, spec);
-	/* Ports of the command line come instead of the catalog's. */
-	net = l->net;
-	net_copy(&l->net, &spec->net);
-	if (l->net.kind == NET_UNSET)
-		l->net.kind = net.kind;
-	for (size_t i = 0; i < net.nports; i++)
-		net_add_port(&l->net, &net.ports[i]);
-	net_release(&net);
 	net_settle(&l->net);
 	net_check_ports(&l->net);
 	l->shown = join(&l->argv);

@@ -25,8 +25,18 @@ struct launch {
 /* Find, pack, check. Dies on bad input. */
 void launch_make(struct launch *l, const struct run_spec *spec);
 void launch_release(struct launch *l);
+/*
+ * Memory besides the image when nobody says: the program's own catalog entry knows how much it
+ * needs,
+ * those of others can only add to it. */
+struct pack;
+uint64_t launch_wish(const struct pack *pack);
 /* What is asked for, else by the image's size. Dies if the image cannot fit. */
 uint64_t launch_memory(uint64_t asked, uint64_t wish, uint64_t image_size);
+/* What the program's catalog entry (may be NULL) and the user say about it as a server. */
+struct catalog_entry;
+void launch_serving(struct serving *out, const struct run_spec *spec,
+		    const struct catalog_entry *e);
 /*
  * The run configuration (abi/boot.h) in a memory file. `tty`: which descriptors are the terminal.
  */

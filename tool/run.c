@@ -448,13 +448,15 @@ int command_build(const struct run_spec *spec, const char *output)
 			     .cpus = spec->cpus,
 			     .strace = spec->strace,
 			     .missing = spec->missing };
-	b.memory = launch_memory(spec->memory, pack.files.memory, image.size);
+	b.memory = launch_memory(spec->memory, launch_wish(&pack), image.size);
+	launch_serving(&b.serving, spec, pack.entry);
 	strv_add_all(&b.env, &pack.files.env);
 	strv_add_all(&b.env, &spec->env);
 	bundle_write(output, &b, image.fd, kernel);
 	notice("%s: %zu files, %s; start it with: ringfence run %s", output, pack.files.fs.n,
 	       format_size(image.size, size), output);
 	strv_release(&b.env);
+	serving_release(&b.serving);
 	pack_release(&pack);
 	catalog_release(&catalog);
 	close(image.fd);

@@ -54,6 +54,13 @@ static const cyaml_schema_field_t fields[] = { YAML_TEXT("program", struct manif
 static const cyaml_schema_value_t schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
 								 struct manifest, fields) };
 
+void serving_release(struct serving *s)
+{
+	free(s->scheme);
+	net_release(&s->net);
+	*s = (struct serving){ 0 };
+}
+
 void run_spec_release(struct run_spec *spec)
 {
 	free(spec->program);

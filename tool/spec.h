@@ -41,6 +41,20 @@ struct run_spec {
 	char *append; /* --append: more words for the kernel's command line */
 };
 
+/*
+ * How a program is run as a server: what the catalog or a built image says. Zero: as any program.
+ */
+struct serving {
+	bool service; /* it serves until it is stopped: no terminal */
+	bool network; /* of no use without one */
+	bool set_user;
+	uid_t uid;
+	gid_t gid;
+	char *scheme;        /* "http"; NULL: none */
+	struct net_spec net; /* only its ports */
+};
+
+void serving_release(struct serving *s);
 void run_spec_release(struct run_spec *spec);
 /* "NAME=VALUE", or "NAME" for the host's value (nothing, if it has none). Dies if it is neither. */
 void run_spec_add_env(struct run_spec *spec, const char *text, const char *where);

@@ -309,6 +309,23 @@ def a_server_in_the_foreground_says_its_address_and_ends_with_ctrl_c():
 
 
 @test
+def a_built_server_knows_its_port():
+    image, port = FOLDER + "/web.img", free_port()
+    equal(rf("build", "-o", image, "nginx").returncode, 0)
+    try:
+        # What the image says is the usual port; here another one is wanted.
+        p = rf("run", "-d", "--name", "built", "-p", "127.0.0.1:%d:80" % port, image)
+        equal((p.returncode, p.stdout), (0, b"built\n"))
+        with urllib.request.urlopen("http://127.0.0.1:%d/" % port, timeout=20) as page:
+            equal(page.status, 200)
+    finally:
+        rf("rm", "-f", "built")
+    with open(image, "rb") as f:
+        text = f.read()[-4096:]
+    expect(b'"127.0.0.1:8080:80/tcp"' in text and b'"service":\ttrue' in text, text[-800:])
+
+
+@test
 def stop_ends_the_program_and_then_the_machine():
     with Machine("s1", "sh", "-c", "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"):
         until(lambda: rf("logs", "s1").stdout == b"up\n", "the program")
