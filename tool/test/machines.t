@@ -254,6 +254,15 @@ kill -TERM $tool
 wait $tool
 is 'a service that does not listen ends with the second signal' $? 143
 
+rm served.out
+RINGFENCE_CATALOG=$work/catalog "$RF_BUILD/ringfence" run --accel tcg ./served x >served.out &
+tool=$!
+wait_for test -s served.out
+begin=$SECONDS
+kill -TERM $tool
+wait $tool
+is 'or after ten seconds' "$? $((SECONDS - begin >= 9 && SECONDS - begin < 20))" '137 1'
+
 # ---- ports ----
 port() { # port NAME PATTERN ARG...
 	local name=$1 pattern=$2
