@@ -204,6 +204,7 @@ static void add_basics(struct closure *c)
 		"/lib",
 		"/lib64",
 		"/sbin",
+		"/var/run",
 	};
 	static const struct {
 		const char *path;
