@@ -410,6 +410,7 @@ static int make_file_page(void)
 
 	if (fd < 0 && (fd = open("big", O_RDWR | O_CREAT, 0600)) < 0)
 		return -1;
+	errno = ENOSPC; /* what a write that gets only half its way means */
 	return pwrite(fd, page, sizeof(page), at += sizeof(page)) == sizeof(page) ? 0 : -1;
 }
 
