@@ -255,6 +255,47 @@ static err_t mount_bind(const char *source, const struct path *at, uint32_t flag
 	return err;
 }
 
+static bool is_below(const struct mount *m, const struct mount *top)
+{
+	for (; m != NULL; m = m->parent)
+		if (m == top)
+			return true;
+	return false;
+}
+
+static err_t move_check(const struct path *from, const struct path *at)
+{
+	if (from->mnt == NULL || from->dentry != from->mnt->root || from->mnt->parent == NULL)
+		return E_INVAL;
+	TRY(mount_check_target(at, from->dentry->inode));
+	return is_below(at->mnt, from->mnt) ? E_LOOP : OK;
+}
+
+/* MS_MOVE: what is mounted on `source`, with all below it, is mounted on `at` instead. */
+static err_t mount_move(const char *source, const struct path *at)
+{
+	struct path from, old;
+	struct mount *m;
+	err_t err;
+
+	TRY(path_lookup(AT_FDCWD_, source, LOOK_FOLLOW, &from));
+	err = move_check(&from, at);
+	m = from.mnt;
+	if (err == OK) {
+		old = m->at;
+		old.dentry->mounted = NULL;
+		m->parent->children--;
+		path_get(at);
+		m->at = *at;
+		m->parent = at->mnt;
+		m->parent->children++;
+		at->dentry->mounted = m;
+		path_put(&old);
+	}
+	path_put(&from);
+	return err;
+}
+
 static err_t mount_remount(const struct path *at, uint32_t flags)
 {
 	if (at->mnt == NULL || at->dentry != at->mnt->root)
@@ -301,11 +342,34 @@ err_t vfs_mount(const char *source, const char *target, const char *type, unsign
 	else if ((flags & propagation) != 0)
 		err = at.mnt != NULL && at.dentry == at.mnt->root ? OK : E_INVAL;
 	else if ((flags & MS_MOVE) != 0)
-		err = E_INVAL;
+		err = source == NULL ? E_INVAL : mount_move(source, &at);
 	else
 		err = mount_fresh(source, type, options, &at, kept);
 	path_put(&at);
 	return err;
+}
+
+/* A mount below m, or m itself, that has none below it. */
+static struct mount *lowest_below(struct mount *m)
+{
+	LIST_FOR_EACH(pos, &all_mounts) {
+		struct mount *c = list_entry(pos, struct mount, all);
+
+		if (c != m && c->children == 0 && is_below(c, m))
+			return c;
+	}
+	return m;
+}
+
+/* Out of the tree with all that is mounted below; who is inside keeps what he has. */
+static void detach_tree(struct mount *m)
+{
+	struct mount *c;
+
+	do {
+		c = lowest_below(m);
+		mount_detach(c);
+	} while (c != m);
 }
 
 err_t vfs_umount(const char *target, unsigned flags)
@@ -322,12 +386,10 @@ err_t vfs_umount(const char *target, unsigned flags)
 	m = at.mnt;
 	if (m == NULL || at.dentry != m->root || m->parent == NULL)
 		err = E_INVAL;
-	else if (m->children > 0)
-		err = E_BUSY; /* also with MNT_DETACH: what lies below would be lost to everybody */
-	else if ((flags & MNT_DETACH_) == 0 && m->refs > 2)
+	else if ((flags & MNT_DETACH_) == 0 && (m->children > 0 || m->refs > 2))
 		err = E_BUSY; /* more than the tree's and ours */
 	if (err == OK)
-		mount_detach(m);
+		detach_tree(m);
 	path_put(&at);
 	return err;
 }

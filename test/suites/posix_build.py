@@ -28,8 +28,11 @@ def build_one(folder, path):
     if os.path.exists(target):
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    p = subprocess.run(["gcc", "-w", "-O0", "-D_GNU_SOURCE", "-include", "fcntl.h", "-Iinclude", "-I" + os.path.dirname(path), "-o", target, path,
-                        "-lpthread", "-lrt", "-lm"], cwd=folder, capture_output=True)
+    line = ["gcc", "-w", "-O0", "-D_GNU_SOURCE", "-include", "fcntl.h", "-Iinclude", "-I" + os.path.dirname(path), "-o", target, path]
+    libraries = ["-lpthread", "-lrt", "-lm"]
+    p = subprocess.run(line + libraries, cwd=folder, capture_output=True)
+    if p.returncode != 0:  # some rely on headers that took this one in
+        p = subprocess.run(line + ["-include", "signal.h"] + libraries, cwd=folder, capture_output=True)
     if p.returncode != 0:
         with open(target + ".failed", "wb") as f:
             f.write(p.stderr)

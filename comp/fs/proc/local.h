@@ -80,6 +80,7 @@ err_t proc_mem_open(const struct proc_ref *r, struct file *f);
 /* mounts.c */
 err_t proc_mounts(const struct proc_ref *r, struct text *t);
 err_t proc_mountinfo(const struct proc_ref *r, struct text *t);
+err_t proc_mountstats(const struct proc_ref *r, struct text *t);
 /* system.c */
 err_t proc_meminfo(const struct proc_ref *r, struct text *t);
 err_t proc_cpuinfo(const struct proc_ref *r, struct text *t); /* cpuinfo.c */

@@ -76,6 +76,15 @@ static void line_mountinfo(struct text *t, const struct mount *m, const char *pl
 	text_printf(t, " %s%s\n", m->super->read_only ? "ro" : "rw", m->super->options);
 }
 
+static void line_mountstats(struct text *t, const struct mount *m, const char *place)
+{
+	text_puts(t, "device ");
+	text_escaped(t, m->super->source);
+	text_puts(t, " mounted on ");
+	text_escaped(t, place);
+	text_printf(t, " with fstype %s\n", m->super->ops->name);
+}
+
 static err_t for_mounts(struct text *t,
 			void (*line)(struct text *t, const struct mount *m, const char *place))
 {
@@ -103,4 +112,10 @@ err_t proc_mountinfo(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
 	return for_mounts(t, line_mountinfo);
+}
+
+err_t proc_mountstats(const struct proc_ref *r, struct text *t)
+{
+	(void)r;
+	return for_mounts(t, line_mountstats);
 }

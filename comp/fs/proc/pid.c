@@ -642,6 +642,7 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		{ .name = "exe", .mode = 0777, .link = exe_link, .follow = exe_follow },           \
 		{ .name = "mounts", .mode = 0444, .show = proc_mounts },                           \
 		{ .name = "mountinfo", .mode = 0444, .show = proc_mountinfo },                     \
+		{ .name = "mountstats", .mode = 0400, .show = proc_mountstats },                   \
 		{ .name = "smaps", .mode = 0444, .show = proc_smaps },                             \
 		{ .name = "smaps_rollup", .mode = 0444, .show = proc_smaps_rollup },               \
 		{ .name = "coredump_filter",                                                       \
