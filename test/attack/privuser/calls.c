@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -17,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 
 #include "abi/privuser.h"
 
@@ -376,6 +378,32 @@ static int tracee(uint64_t unused, uint64_t unused2)
 	return privcall(intact) == 1 ? 11 : 12;
 }
 
+/*
+ * Breakpoint registers on PrivUser's entry and on a word of it, then step by step: the tracer must
+ * see no place inside, and no hit.
+ */
+static bool watching_sees(pid_t pid, int *status)
+{
+	const size_t dr = offsetof(struct user, u_debugreg[0]);
+	bool seen = false;
+
+	if (ptrace(PTRACE_POKEUSER, pid, dr, (void *)(PRIVUSER_BASE + 0x20ul)) != 0 ||
+	    ptrace(PTRACE_POKEUSER, pid, dr + 8, (void *)target) != 0 ||
+	    ptrace(PTRACE_POKEUSER, pid, dr + 7 * 8, (void *)(5ul | 15ul << 20)) != 0)
+		return false;
+	for (int i = 0; i < 3000 && !seen; i++) {
+		struct user_regs_struct r;
+
+		ptrace(i < 2900 ? PTRACE_SINGLESTEP : PTRACE_CONT, pid, NULL, NULL);
+		if (waitpid(pid, status, 0) != pid || !WIFSTOPPED(*status))
+			break;
+		ptrace(PTRACE_GETREGS, pid, NULL, &r);
+		seen = (r.rip >= PRIVUSER_BASE && r.rip <= PRIVUSER_END) || (r.cs & 3) != 3 ||
+		       (ptrace(PTRACE_PEEKUSER, pid, dr + 6 * 8, NULL) & 15) != 0;
+	}
+	return seen;
+}
+
 static void debugger(void)
 {
 	long word;
@@ -399,8 +427,13 @@ static void debugger(void)
 	attack(errno == 0 && memcmp(&word, MARKER, 8) == 0, "13: ptrace reads PrivUser");
 	attack(ptrace(PTRACE_POKEDATA, pid, (void *)target, (void *)0) == 0,
 	       "13: ptrace writes PrivUser");
-	ptrace(PTRACE_CONT, pid, NULL, NULL);
-	waitpid(pid, &status, 0);
+	if (on) {
+		ok(!watching_sees(pid, &status),
+		   "13: breakpoints and single steps inside PrivUser");
+	} else {
+		ptrace(PTRACE_CONT, pid, NULL, NULL);
+		waitpid(pid, &status, 0);
+	}
 	ok(!on || EXITED(status) == 11, "13: the traced PrivUser is as it was");
 }
 
