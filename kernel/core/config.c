@@ -57,8 +57,7 @@ static const struct run_key {
 	{ "tty-out", NUMBER, false }, { "strace", FLAG, false },   { "missing", FLAG, false },
 	{ "time", NUMBER, false },    { "init", FLAG, false },     { "net", NAME, true },
 	{ "dns", NAME, true },        { "etc-net", FLAG, false },  { "stats", FLAG, false },
-	{ "debug", FLAG, false },     { "privuser", FLAG, false },
-	{ "secret", PATH, true },
+	{ "debug", FLAG, false },     { "privuser", FLAG, false }, { "secret", PATH, true },
 };
 
 /* The string after `s`, NULL at the end. Only after check_strings. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * echo PORT: sends back what comes, by TCP and UDP, IPv4 and IPv6; prints "up" when it listens. A
- * datagram "free" is answered with the free memory in bytes; "close" resets all connections. It keeps
- * CONNECTIONS of them; the oldest is reset for a new one. Runs until it is killed.
+ * datagram "free" is answered with the free memory in bytes; "close" resets all connections. It
+ * keeps CONNECTIONS of them; the oldest is reset for a new one. Runs until it is killed.
  */
 #include <errno.h>
 #include <netinet/in.h>

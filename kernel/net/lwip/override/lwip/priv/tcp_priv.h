@@ -48,7 +48,6 @@ static inline u32_t net_tcp_wnd(const struct tcp_pcb *pcb)
 /* b <= a <= c. lwIP's holds also for b > c, for an `a` half the sequence space away, and asserts
  * what does not follow then. */
 #undef TCP_SEQ_BETWEEN
-#define TCP_SEQ_BETWEEN(a, b, c) \
-	(TCP_SEQ_GEQ(a, b) && TCP_SEQ_LEQ(a, c) && TCP_SEQ_LEQ(b, c))
+#define TCP_SEQ_BETWEEN(a, b, c) (TCP_SEQ_GEQ(a, b) && TCP_SEQ_LEQ(a, c) && TCP_SEQ_LEQ(b, c))
 
 #endif
