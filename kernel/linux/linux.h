@@ -95,6 +95,9 @@ void path_buf_put(char *p);
 struct aspace;
 size_t linux_read_auxv(struct aspace *a, uint64_t *out, size_t max);
 
+/* prctl's securebits (sys_cred.c) */
+long prctl_get_securebits(void);
+long prctl_set_securebits(uint64_t bits);
 /* prctl(PR_SET_SECCOMP) (sys_seccomp.c) */
 long prctl_set_seccomp(uint64_t mode, uaddr_t args);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls on users, groups and capabilities: Linux's rules for who may become whom. */
 #include <linux/capability.h>
+#include <linux/securebits.h>
 
 #include "base/str.h"
 #include "kernel/linux/linux.h"
+#include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
 
 #define KEEP UINT32_MAX
@@ -33,9 +35,11 @@ static void caps_after_uid_change(struct cred *c, const struct cred *old)
 	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
 	bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
 
-	if (had_root && !has_root && !c->keep_caps) {
-		c->cap_permitted = 0;
-		c->cap_effective = 0;
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (had_root && !has_root) {
+		if (!c->keep_caps)
+			c->cap_permitted = c->cap_effective = 0;
 		c->cap_ambient = 0;
 	}
 	if (old->euid == 0 && c->euid != 0)
@@ -211,30 +215,78 @@ long sys_setfsgid(uint32_t gid)
 
 long sys_getgroups(int n, uaddr_t to)
 {
-	const struct cred *c = cred();
+	const struct group_list *g = cred()->groups;
+	unsigned count = group_count(g);
 
 	if (n < 0)
 		return E_INVAL;
-	if (n == 0)
-		return c->ngroups;
-	if ((unsigned)n < c->ngroups)
+	if (n == 0 || count == 0)
+		return count;
+	if ((unsigned)n < count)
 		return E_INVAL;
-	TRY(user_out(to, c->groups, c->ngroups * sizeof(c->groups[0])));
-	return c->ngroups;
+	TRY(user_out(to, g->gids, count * sizeof(g->gids[0])));
+	return count;
+}
+
+static void sift_down(uint32_t *v, size_t root, size_t n)
+{
+	for (;;) {
+		size_t child = 2 * root + 1;
+		uint32_t tmp;
+
+		if (child >= n)
+			return;
+		if (child + 1 < n && v[child] < v[child + 1])
+			child++;
+		if (v[root] >= v[child])
+			return;
+		tmp = v[root];
+		v[root] = v[child];
+		v[child] = tmp;
+		root = child;
+	}
+}
+
+/* In place, and in bounded time whatever the program has thought up. */
+static void sort(uint32_t *v, size_t n)
+{
+	for (size_t i = n / 2; i > 0; i--)
+		sift_down(v, i - 1, n);
+	for (size_t end = n; end > 1; end--) {
+		uint32_t tmp = v[0];
+
+		v[0] = v[end - 1];
+		v[end - 1] = tmp;
+		sift_down(v, 0, end - 1);
+	}
 }
 
 long sys_setgroups(size_t n, uaddr_t from)
 {
-	uint32_t groups[ARRAY_SIZE(cred()->groups)];
+	struct group_list *g;
 	struct cred *c = cred();
+	err_t err;
 
 	if (!capable(CAP_SETGID))
 		return E_PERM;
-	if (n > ARRAY_SIZE(groups))
+	if (n > GROUPS_MAX)
 		return E_INVAL;
-	TRY(user_in(groups, from, n * sizeof(groups[0])));
-	memcpy(c->groups, groups, n * sizeof(groups[0]));
-	c->ngroups = (unsigned)n;
+	g = kmem_alloc(sizeof(*g) + n * sizeof(g->gids[0]));
+	if (g == NULL)
+		return E_NOMEM;
+	g->refs = 1;
+	g->n = (uint32_t)n;
+	err = user_in(g->gids, from, n * sizeof(g->gids[0]));
+	for (size_t i = 0; err == OK && i < n; i++)
+		if (g->gids[i] == KEEP)
+			err = E_INVAL;
+	if (err != OK) {
+		kmem_free(g);
+		return err;
+	}
+	sort(g->gids, n);
+	group_list_put(c->groups);
+	c->groups = g;
 	return 0;
 }
 
@@ -314,5 +366,26 @@ long sys_capset(uaddr_t uhdr, uaddr_t udata)
 	c->cap_permitted = p;
 	c->cap_inheritable = i;
 	c->cap_ambient &= p & i;
+	return 0;
+}
+
+/* ---- securebits ---- */
+
+long prctl_get_securebits(void)
+{
+	return cred()->securebits | (cred()->keep_caps ? SECBIT_KEEP_CAPS : 0);
+}
+
+long prctl_set_securebits(uint64_t bits)
+{
+	uint64_t old = (uint64_t)prctl_get_securebits();
+	struct cred *c = cred();
+
+	/* What is locked stays, and so do the locks. */
+	if (((old & SECURE_ALL_LOCKS) >> 1 & (old ^ bits)) || (old & SECURE_ALL_LOCKS & ~bits) ||
+	    (bits & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !capable(CAP_SETPCAP))
+		return E_PERM;
+	c->keep_caps = (bits & SECBIT_KEEP_CAPS) != 0;
+	c->securebits = (uint8_t)(bits & ~(uint64_t)SECBIT_KEEP_CAPS);
 	return 0;
 }

@@ -393,7 +393,8 @@ static long prctl_cap_ambient(struct cred *c, uint64_t op, uint64_t cap)
 	case PR_CAP_AMBIENT_IS_SET: return (long)(c->cap_ambient >> cap & 1);
 	case PR_CAP_AMBIENT_LOWER: c->cap_ambient &= ~(1ull << cap); return 0;
 	case PR_CAP_AMBIENT_RAISE:
-		if (!(c->cap_permitted & c->cap_inheritable & 1ull << cap))
+		if (!(c->cap_permitted & c->cap_inheritable & 1ull << cap) ||
+		    (c->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
 			return E_PERM;
 		c->cap_ambient |= 1ull << cap;
 		return 0;
@@ -444,9 +445,12 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_KEEPCAPS:
 		if (a > 1)
 			return E_INVAL;
+		if (t->cred.securebits & SECBIT_KEEP_CAPS_LOCKED)
+			return E_PERM;
 		t->cred.keep_caps = a != 0;
 		return 0;
-	case PR_GET_SECUREBITS: return SECUREBITS_DEFAULT;
+	case PR_GET_SECUREBITS: return prctl_get_securebits();
+	case PR_SET_SECUREBITS: return prctl_set_securebits(a);
 	case PR_GET_TIMERSLACK:
 		return 50000; /* deadlines are exact to the timer; the value is Linux's default */
 	case PR_SET_TIMERSLACK:

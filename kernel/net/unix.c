@@ -76,6 +76,7 @@ void unix_put(struct unix_sock *u)
 		kmem_free(u->addr);
 	if (list_linked(&u->all))
 		list_remove(&u->all);
+	group_list_put(u->peer_is.groups);
 	kmem_free(u);
 }
 
@@ -154,8 +155,15 @@ static void peer_is_current(struct unix_peer *p)
 	const struct cred *c = &current_task->cred;
 
 	p->cred = (struct ucred_k){ current_task->pid, c->euid, c->egid };
-	p->ngroups = c->ngroups;
-	memcpy(p->groups, c->groups, c->ngroups * sizeof(p->groups[0]));
+	group_list_put(p->groups);
+	p->groups = group_list_get(c->groups);
+}
+
+static void peer_is(struct unix_peer *p, const struct unix_peer *other)
+{
+	(void)group_list_get(other->groups);
+	group_list_put(p->groups);
+	*p = *other;
 }
 
 static err_t unix_pair(struct socket *a, struct socket *b)
@@ -166,7 +174,7 @@ static err_t unix_pair(struct socket *a, struct socket *b)
 	set_peer(ub, ua);
 	ua->state = ub->state = UNIX_CONNECTED;
 	peer_is_current(&ua->peer_is);
-	ub->peer_is = ua->peer_is;
+	peer_is(&ub->peer_is, &ua->peer_is);
 	return OK;
 }
 
@@ -211,7 +219,7 @@ static void connect_to(struct unix_sock *u, struct unix_sock *to, struct unix_so
 {
 	accepted->state = u->state = UNIX_CONNECTED;
 	peer_is_current(&accepted->peer_is);
-	u->peer_is = to->peer_is;
+	peer_is(&u->peer_is, &to->peer_is);
 	accepted->addr = to->addr;
 	accepted->addr->refs++;
 	set_peer(accepted, u);
@@ -463,8 +471,8 @@ static long unix_peer_groups(const struct socket *s, const uint32_t **out)
 {
 	const struct unix_peer *p = &container_of(s, const struct unix_sock, sock)->peer_is;
 
-	*out = p->groups;
-	return p->cred.uid == UINT32_MAX ? E_NODATA : (long)p->ngroups;
+	*out = p->groups != NULL ? p->groups->gids : NULL;
+	return p->cred.uid == UINT32_MAX ? E_NODATA : (long)group_count(p->groups);
 }
 
 static void unix_buffers_changed(struct socket *s)

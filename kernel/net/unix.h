@@ -39,9 +39,8 @@ struct unix_sock {
 	struct waitq peer_wait;     /* who waits for room in queue or pending */
 	uint32_t wmem;              /* charged for messages of ours that nobody has read */
 	struct unix_peer {
-		struct ucred_k cred; /* pid 0: nobody */
-		unsigned ngroups;
-		uint32_t groups[32];
+		struct ucred_k cred;       /* pid 0: nobody */
+		struct group_list *groups; /* referenced */
 	} peer_is;
 };
 

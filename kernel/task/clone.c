@@ -129,6 +129,7 @@ static void copy_fields(struct task *t, const struct task *from)
 	t->sid = from->sid;
 	t->tty = from->tty;
 	t->cred = from->cred;
+	(void)group_list_get(t->cred.groups);
 	memcpy(t->rlimit, from->rlimit, sizeof(t->rlimit));
 	t->dumpable = from->dumpable;
 	t->personality = from->personality;

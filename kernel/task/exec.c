@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
+#include <linux/securebits.h>
 #include <linux/signal.h>
 #include <linux/stat.h>
 
@@ -266,7 +267,7 @@ static void new_ids(struct exec *x, const struct inode *i, bool nosuid)
 	c->keep_caps = false;
 }
 
-/* capabilities(7), with no capabilities on files and no securebits. */
+/* capabilities(7), with no capabilities on files. */
 static void new_capabilities(struct cred *c, const struct cred *old)
 {
 	bool changed = c->euid != old->euid || c->egid != old->egid;
@@ -275,6 +276,8 @@ static void new_capabilities(struct cred *c, const struct cred *old)
 		c->cap_ambient = 0;
 	c->cap_permitted = c->cap_ambient;
 	c->cap_effective = c->cap_ambient;
+	if (c->securebits & SECBIT_NOROOT)
+		return;
 	if (c->uid == 0 || c->euid == 0)
 		c->cap_permitted = c->cap_bounding | c->cap_inheritable;
 	if (c->euid == 0)
@@ -498,6 +501,7 @@ static void take_identity(struct exec *x)
 	const char *base = strrchr(x->execfn, '/');
 	bool changed = x->cred.euid != t->cred.euid || x->cred.egid != t->cred.egid;
 
+	x->cred.groups = t->cred.groups; /* another thread may have set them meanwhile */
 	t->cred = x->cred;
 	t->dumpable = !x->secure;
 	if (changed)

@@ -49,12 +49,46 @@ struct pidref {
 	struct waitq ended; /* woken when it becomes a zombie, and when it is gone */
 };
 
+/* Supplementary groups, sorted; never changed once made. */
+#define GROUPS_MAX 65536u
+struct group_list {
+	uint32_t refs, n;
+	uint32_t gids[];
+};
+static inline unsigned group_count(const struct group_list *g)
+{
+	return g != NULL ? g->n : 0;
+}
+static inline bool group_list_has(const struct group_list *g, uint32_t gid)
+{
+	unsigned lo = 0, hi = group_count(g);
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (g->gids[mid] == gid)
+			return true;
+		if (g->gids[mid] < gid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+static inline struct group_list *group_list_get(struct group_list *g)
+{
+	if (g != NULL)
+		g->refs++;
+	return g;
+}
+void group_list_put(struct group_list *g); /* NULL is allowed */
+
 struct cred {
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
-	unsigned ngroups;
-	uint32_t groups[32];
+	struct group_list *groups; /* supplementary ones; NULL: none. One reference */
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	bool no_new_privs, keep_caps;
+	uint8_t securebits; /* SECBIT_*, but for KEEP_CAPS */
 };
 
 struct task {

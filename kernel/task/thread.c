@@ -247,6 +247,12 @@ void task_unpublish(struct task *t)
 	tasks--;
 }
 
+void group_list_put(struct group_list *g)
+{
+	if (g != NULL && --g->refs == 0)
+		kmem_free(g);
+}
+
 struct pidref *task_pidref(struct task *t)
 {
 	struct pidref *p = t->pidref;
@@ -284,6 +290,7 @@ static void pidref_leave(struct task *t)
 void task_free(struct task *t)
 {
 	pidref_leave(t);
+	group_list_put(t->cred.groups);
 	if (t->leader_trace != NULL)
 		ptrace_release(t->leader_trace);
 	sigqueue_flush(&t->pending);

@@ -43,10 +43,7 @@ static bool cred_in_group(const struct cred *c, uint32_t gid, uint32_t own)
 {
 	if (gid == own)
 		return true;
-	for (unsigned i = 0; i < c->ngroups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
+	return group_list_has(c->groups, gid);
 }
 
 bool task_in_group(uint32_t gid)

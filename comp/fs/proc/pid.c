@@ -133,8 +133,8 @@ static void status_cred(struct text *t, const struct task *task)
 	for (int fd = 0; (fd = fdtable_next(task->files, fd)) >= 0; fd++)
 		size = (uint32_t)fd + 1;
 	text_printf(t, "FDSize:\t%u\nGroups:\t", size < 64 ? 64 : (size + 63) & ~63u);
-	for (unsigned i = 0; i < c->ngroups; i++)
-		text_printf(t, "%u ", c->groups[i]);
+	for (unsigned i = 0; i < group_count(c->groups); i++)
+		text_printf(t, "%u ", c->groups->gids[i]);
 	text_puts(t, "\n");
 }
 

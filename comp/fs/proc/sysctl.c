@@ -178,7 +178,7 @@ static err_t set_fail_every(const struct proc_ref *r, char *data, size_t len)
 static err_t ngroups_max(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
-	text_printf(t, "%lu\n", UL(ARRAY_SIZE(current_task->cred.groups)));
+	text_printf(t, "%lu\n", UL(GROUPS_MAX));
 	return OK;
 }
 

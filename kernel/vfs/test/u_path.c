@@ -398,6 +398,11 @@ static err_t set(const char *name, struct attr_change c)
 	return err;
 }
 
+static const struct {
+	struct group_list list;
+	uint32_t gid;
+} seven_only = { { .refs = 1, .n = 1 }, 7 };
+
 static void test_setattr_rules(void **state)
 {
 	const struct attr_change mode = { .valid = ATTR_MODE, .mode = 06755 },
@@ -420,8 +425,7 @@ static void test_setattr_rules(void **state)
 	assert_int_equal(set("/d/mine", group), E_PERM);
 	assert_int_equal(set("/d/roots", times), OK); /* may write: may touch */
 	assert_int_equal(set("/d/roots", explicit), E_PERM);
-	rig_task.cred.groups[0] = 7;
-	rig_task.cred.ngroups = 1;
+	rig_task.cred.groups = (struct group_list *)&seven_only;
 	assert_int_equal(set("/d/mine", mode), OK);
 	assert_int_equal(set("/d/mine", group), OK);
 	assert_int_equal(stat_of("/d/mine", &st), OK);

@@ -4,6 +4,8 @@
 #include <linux/kcmp.h>
 #include <linux/membarrier.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
+#include <grp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -389,6 +391,43 @@ static void limits_of_others(void)
 	wait_for(pid);
 }
 
+/* ---- groups and securebits ---- */
+
+static gid_t many[65537], got[65536];
+
+static void groups(void)
+{
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = (gid_t)(200000 - 2 * i);
+	RET("as many as there may be", setgroups(65536, many));
+	RET("one more", setgroups(65537, many));
+	RET("number", getgroups(0, NULL));
+	RET("all", getgroups(65536, got));
+	say("from %u to %u", got[0], got[65535]);
+	RET("not enough room", getgroups(10, got));
+	RET("bad address", setgroups(10, (gid_t *)8));
+	many[3] = (gid_t)-1;
+	RET("no group", setgroups(5, many));
+	say_status("child", CHILD(RET("inherited", getgroups(0, NULL))));
+	RET("none", setgroups(0, NULL));
+	RET("number", getgroups(0, NULL));
+}
+
+static void securebits(void)
+{
+	RET("at first", prctl(PR_GET_SECUREBITS));
+	RET("set", prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_NOROOT));
+	RET("now", prctl(PR_GET_SECUREBITS));
+	RET("keep caps", prctl(PR_GET_KEEPCAPS));
+	RET("lock", prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS_LOCKED));
+	RET("locked", prctl(PR_SET_KEEPCAPS, 1));
+	RET("unlock", prctl(PR_SET_SECUREBITS, 0));
+	RET("no such bit", prctl(PR_SET_SECUREBITS, 1 << 12));
+	RET("no ambient",
+	    prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE));
+	RET("ambient", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 5, 0, 0));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct section list[] = {
@@ -402,6 +441,8 @@ int main(int argc, char **argv)
 		{ "compares", compares },
 		{ "barriers", barriers },
 		{ "limits_of_others", limits_of_others },
+		{ "groups", groups },
+		{ "securebits", securebits },
 	};
 
 	return run_sections(argc, argv, list, COUNT(list));
