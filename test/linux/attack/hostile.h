@@ -81,6 +81,9 @@ UNUSED static bool hits_others(long nr)
 	case SYS_tgkill:
 	case SYS_rt_sigqueueinfo:
 	case SYS_rt_tgsigqueueinfo:
+	case SYS_ptrace:
+	case SYS_pidfd_send_signal:
+	case SYS_process_vm_writev:
 	case SYS_prlimit64:
 	case SYS_setpriority:
 	case SYS_sched_setscheduler:
