@@ -112,6 +112,13 @@ const void *nl_find_attr(const struct nl_request *r, uint32_t skip, uint16_t typ
 
 /* ---- answers ---- */
 
+/* The program waits for something that will not come. */
+static void lost(struct nl_sock *to)
+{
+	to->sock.error = E_NOBUFS;
+	socket_wake(&to->sock.rq);
+}
+
 err_t nl_answer(struct nl_sock *to, struct nl_build *b)
 {
 	struct nl_msg *m = b->failed ? NULL : nl_msg_new(b->len);
@@ -119,7 +126,10 @@ err_t nl_answer(struct nl_sock *to, struct nl_build *b)
 	if (m != NULL)
 		memcpy(m->data, b->buf, b->len);
 	nl_build_end(b);
-	return m != NULL ? nl_queue(to, m) : E_NOBUFS;
+	if (m != NULL)
+		return nl_queue(to, m);
+	lost(to);
+	return E_NOBUFS;
 }
 
 /* As Linux: an error carries the whole request, unless the program wants its header only. */
@@ -132,8 +142,7 @@ static void acknowledge(const struct nl_request *r, err_t err)
 
 	size = (uint32_t)sizeof(struct nlmsghdr) + (uint32_t)sizeof(*e) + ALIGNED(more) + 128;
 	if (nl_build_init(&b, size, r) != OK) {
-		r->from->sock.error = E_NOBUFS;
-		socket_wake(&r->from->sock.rq);
+		lost(r->from);
 		return;
 	}
 	b.flags = capped ? NLM_F_CAPPED : 0;
@@ -190,6 +199,12 @@ static bool put_done(struct nl_build *b)
 	return nl_message_end(b, start);
 }
 
+static void dump_end(struct nl_sock *s)
+{
+	kmem_free(s->dump);
+	s->dump = NULL;
+}
+
 /* One more buffer for the program; the end of the dump comes in one of its own. */
 void nl_dump_continue(struct nl_sock *s)
 {
@@ -198,7 +213,8 @@ void nl_dump_continue(struct nl_sock *s)
 	struct nl_build b;
 
 	if (nl_build_init(&b, NL_CHUNK, NULL) != OK) {
-		s->sock.error = E_NOBUFS;
+		dump_end(s);
+		lost(s);
 		return;
 	}
 	b.seq = d->seq;
@@ -208,10 +224,10 @@ void nl_dump_continue(struct nl_sock *s)
 	b.failed = false;
 	if (finished && b.len == 0) {
 		(void)put_done(&b);
-		s->dump = NULL;
-		kmem_free(d);
+		dump_end(s);
 	}
-	(void)!nl_answer(s, &b); /* the socket has the error */
+	if (nl_answer(s, &b) != OK)
+		dump_end(s); /* the socket has the error */
 }
 
 err_t nl_dump_start(struct nl_request *r, bool (*step)(struct nl_dump *, struct nl_build *))

@@ -21,7 +21,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->family = family;
 	s->type = type;
 	s->protocol = protocol;
-	s->uid = current_task->cred.fsuid;
+	s->uid = current != NULL ? current_task->cred.fsuid : 0; /* in idle: the family's to set */
 	s->max_pacing = UINT64_MAX;
 	s->busy_poll_budget = 8;
 	waitq_init(&s->rq);

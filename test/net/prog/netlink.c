@@ -203,8 +203,8 @@ static void truncated(void)
 				   .nlmsg_type = RTM_GETLINK,
 				   .nlmsg_flags = NLM_F_REQUEST };
 	MUST(send(s, &req, req.h.nlmsg_len, 0));
-	RET("peek", recv(s, answer, 4, MSG_PEEK | MSG_TRUNC));
-	RET("cut", recvmsg(s, &m, 0));
+	RET("peek", recv(s, answer, 4, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT));
+	RET("cut", recvmsg(s, &m, MSG_DONTWAIT));
 	HEX("flags", m.msg_flags);
 	say("from %u, groups %u, %d bytes", from.nl_pid, from.nl_groups, (int)m.msg_namelen);
 	RET("gone", recv(s, answer, 4, MSG_DONTWAIT));
@@ -240,7 +240,7 @@ static void loop(void)
 				   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP };
 	MUST(send(s, &req, req.h.nlmsg_len, 0));
 	while (!done) {
-		n = MUST(recv(s, answer, sizeof(answer), 0));
+		n = MUST(recv(s, answer, sizeof(answer), MSG_DONTWAIT));
 		for (struct nlmsghdr *h = (void *)answer; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
 			done = h->nlmsg_type == NLMSG_DONE;
 			if (h->nlmsg_type == RTM_NEWLINK &&
