@@ -163,6 +163,28 @@ $(O)/tools/scan: $(addprefix $(O)/host/build-tools/,scan.o forbidden.o elf_file.
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -lelf -lcapstone
 
+# ---- the OpenSSL provider: its private part is BearSSL's, in ring 2 ----
+
+deps/bearssl/.complete:
+	$(Q)build-tools/fetch-source.sh bearssl deps/bearssl
+provider_priv := $(wildcard user/provider/*.priv.c)
+provider_srcs := $(filter-out $(provider_priv),$(wildcard user/provider/*.c))
+provider_cc = $(Q)RINGFENCE_CC='$(CC)' user/lib/ringfence-cc -O2 -g -Ideps/bearssl/inc
+# What these include is BearSSL's own and not warned of; its switches keep out what ring 2 has not.
+$(O)/provider/bearssl_%.o: PROVIDER_FLAGS := -w -Ideps/bearssl -Ideps/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0
+$(O)/provider/key.o: PROVIDER_FLAGS := $(WARN)
+$(O)/provider/%.o: user/provider/%.priv.c user/provider/key.h $(wildcard user/lib/*.h user/lib/ringfence-cc) \
+		$(O)/.flags | deps/bearssl/.complete
+	$(call say,PRIVCC,$<)
+	@mkdir -p $(@D)
+	$(provider_cc) $(PROVIDER_FLAGS) -c -o $@ $<
+$(O)/ringfence.so: $(provider_srcs) $(wildcard user/provider/*.h) \
+		$(patsubst user/provider/%.priv.c,$(O)/provider/%.o,$(provider_priv))
+	$(call say,PRIVLD,$@)
+	$(provider_cc) $(WARN) -fPIC -fvisibility=hidden -shared -Wl,-z,defs -o $@ $(filter %.c %.o,$^) -lcrypto
+.PHONY: provider
+provider: $(O)/ringfence.so
+
 # ---- unit tests: $(O)/unit/<module>/u_x from its own file, UNIT_SRCS_u_x, and base ----
 
 unit_objs = $(patsubst %.c,$(O)/unit-obj/$1/%.o,$2)
@@ -215,7 +237,7 @@ SCRIPT_TESTS := $(filter-out $(LONG_TESTS),$(wildcard build-tools/test/*.t base/
 	test/*.t test/*/*.t))
 QUICK_TESTS := $(filter build-tools/test/%.t,$(SCRIPT_TESTS))
 
-test-bins: all ktest unit-bins progs
+test-bins: all ktest unit-bins progs provider
 
 unit: unit-bins
 	$(PROVE) $(UNIT_BINS)

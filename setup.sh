@@ -30,6 +30,7 @@ run   python3              the demonstration runs it in the machine
 run   nginx-light          the demonstration serves with it
 test  perl                 prove; perl programs in the machine
 test  libcmocka-dev        unit tests
+test  libssl-dev           provider of keys in ring 2; HeartBleed, replayed
 test  clang                second compiler, fuzzing
 test  libclang-rt-14-dev   sanitisers and libFuzzer for clang
 test  clang-format         style
@@ -62,7 +63,7 @@ test  golang-go            makes the Go program that runs in the machine
 test  ruby                 runs in the machine
 test  php-cli              runs in the machine
 test  git                  runs in the machine
-test  openssl              runs in the machine
+test  openssl              keys and certificates of tests; runs in the machine
 test  jq                   runs in the machine
 test  rsync                runs in the machine
 test  cpio                 runs in the machine
@@ -114,6 +115,7 @@ done
 fetch_sources() {
 	build-tools/fetch-source.sh lwip deps/lwip # TCP/IP
 	[ "$group" = run ] && return
+	build-tools/fetch-source.sh bearssl deps/bearssl              # cryptography in ring 2
 	build-tools/fetch-source.sh posixtestsuite deps/posixtestsuite # runs in the machine
 	build-tools/fetch-source.sh busybox deps/busybox               # its tests do
 }

@@ -367,9 +367,10 @@ PRIVCALL_DEFINE(rfkey_open, (priv_uaddr, path), (uint32_t, len))
 
 /* ---- the public part ---- */
 
-static const br_ec_impl *curves(void)
+/* P-256 has an implementation of its own, which is faster. */
+static const br_ec_impl *curve_of(const struct key *k)
 {
-	return &br_ec_all_m31;
+	return k->kind == KEY_P256 ? &br_ec_p256_m31 : &br_ec_prime_i31;
 }
 
 static unsigned bits_of(const struct key *k)
@@ -408,7 +409,7 @@ PRIVCALL_DEFINE(rfkey_public, (uint32_t, handle), (priv_uaddr, to), (uint32_t, r
 	if (k == NULL)
 		return KEY_EBADF;
 	len = k->kind == KEY_RSA ? rsa_public(k, out)
-				 : br_ec_compute_pub(curves(), NULL, out, &k->ec);
+				 : br_ec_compute_pub(curve_of(k), NULL, out, &k->ec);
 	if (len == 0)
 		return release(k, KEY_EBADMSG);
 	if (len > room)
@@ -523,7 +524,7 @@ static long sign_ecdsa(const struct key *k, const struct hash *h, const uint8_t 
 
 	if (h->class == NULL)
 		return KEY_ENOTSUP;
-	len = br_ecdsa_i31_sign_asn1(curves(), h->class, digest, &k->ec, out);
+	len = br_ecdsa_i31_sign_asn1(curve_of(k), h->class, digest, &k->ec, out);
 	return len > 0 ? (long)len : KEY_EINVAL;
 }
 

@@ -13,7 +13,6 @@
  * Exit code: 0 the key was found and a forged signature is right; 1 nothing was found; 2 usage;
  * 3 something went wrong; 4 fragments, but no key.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/bn.h>

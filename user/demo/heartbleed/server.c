@@ -11,7 +11,6 @@
  *   PEEK ADDRESS BYTES  answers the memory there, behind a line with the number of bytes that could
  *                       be read
  */
-#define _GNU_SOURCE
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
