@@ -30,7 +30,7 @@
 #define BACKOFF_MOST_NS  10000000000ull
 #define LASTED_NS        10000000000ull
 /* So long run -d waits for a program to listen on its ports. */
-#define LISTEN_NS 5000000000ull
+#define LISTEN_NS 30000000000ull
 
 /* A machine in the hands of this process, its owner. */
 struct owner {
