@@ -197,12 +197,12 @@ static err_t find_interface(const struct dgram_sock *d, const struct inet_contro
 	int index = asked_interface(d, c, &w->dst);
 
 	if (IP_IS_V6_VAL(w->dst) && ip6_addr_lacks_zone(ip_2_ip6(&w->dst), IP6_UNKNOWN)) {
-		if (index == 0 || index > UINT8_MAX)
+		if (index == 0 || index > (int)UINT8_MAX)
 			return ip_addr_ismulticast(&w->dst) ? E_NETUNREACH : E_INVAL;
 		ip6_addr_set_zone(ip_2_ip6(&w->dst), (u8_t)index);
 	}
 	if (index != 0) {
-		w->netif = index > UINT8_MAX ? NULL : netif_get_by_index((u8_t)index);
+		w->netif = index > (int)UINT8_MAX ? NULL : netif_get_by_index((u8_t)index);
 		if (w->netif == NULL)
 			return E_NODEV;
 	} else if (IP_IS_V4_VAL(w->dst) && ip_addr_ismulticast(&w->dst) &&

@@ -23,7 +23,7 @@
 
 static struct netif *by_index(int index)
 {
-	return index > 0 && index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+	return index > 0 && index <= (int)UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
 }
 
 static bool is_loop(const struct netif *n)
@@ -113,7 +113,7 @@ bool iface_get(int index, struct iface *out)
 
 bool iface_next(int after, struct iface *out)
 {
-	for (int i = after + 1; i > 0 && i <= UINT8_MAX; i++)
+	for (int i = after + 1; i > 0 && i <= (int)UINT8_MAX; i++)
 		if (iface_get(i, out))
 			return true;
 	return false;
@@ -123,7 +123,7 @@ int iface_index(const char *name)
 {
 	char its[IFNAMSIZ];
 
-	for (int i = 1; i <= UINT8_MAX; i++)
+	for (int i = 1; i <= (int)UINT8_MAX; i++)
 		if (iface_name(i, its) && strcmp(its, name) == 0)
 			return i;
 	return 0;
@@ -229,7 +229,7 @@ static bool address_of(const struct netif *n, unsigned which, struct iface_addr 
 
 bool iface_addr_at(unsigned want, struct iface_addr *out)
 {
-	for (int i = 1; i <= UINT8_MAX; i++) {
+	for (int i = 1; i <= (int)UINT8_MAX; i++) {
 		const struct netif *n = by_index(i);
 
 		for (unsigned k = 0; n != NULL && k <= LWIP_IPV6_NUM_ADDRESSES; k++)

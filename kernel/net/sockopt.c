@@ -151,7 +151,7 @@ static err_t set_hint(struct socket *s, int opt, int value)
 	case SO_BUSY_POLL_BUDGET:
 		if (value > (int)s->busy_poll_budget && !task_capable(CAP_NET_ADMIN))
 			return E_PERM;
-		if (value < 0 || value > UINT16_MAX)
+		if (value < 0 || value > (int)UINT16_MAX)
 			return E_INVAL;
 		if (opt == SO_BUSY_POLL_BUDGET)
 			s->busy_poll_budget = (uint32_t)value;
