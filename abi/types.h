@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* As the standard has it, and gcc: of type int. clang's are unsigned. */
+#undef UINT8_MAX
+#define UINT8_MAX 255
+#undef UINT16_MAX
+#define UINT16_MAX 65535
+
 typedef struct { uint64_t v; } paddr_t; /* physical address */
 /* a program's address: a number until ubuf has checked it */
 typedef struct { uint64_t v; } uaddr_t;
