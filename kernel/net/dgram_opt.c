@@ -31,7 +31,7 @@ static struct netif *interface_of(int index, const ip4_addr_t *address, const ip
 	struct netif *n;
 
 	if (index != 0)
-		return index > 0 && index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+		return index > 0 && index <= (int)UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
 	if (address == NULL || ip4_addr_isany(address))
 		return IP_IS_V6(group) ? netif_default : ip_route(&none, group);
 	NETIF_FOREACH(n)
@@ -262,7 +262,7 @@ static err_t mc_interface4(struct dgram_sock *d, uaddr_t val, int len)
 
 static err_t mc_interface6(struct dgram_sock *d, int index)
 {
-	if (index < 0 || index > UINT8_MAX ||
+	if (index < 0 || index > (int)UINT8_MAX ||
 	    (index != 0 && netif_get_by_index((u8_t)index) == NULL))
 		return E_NODEV;
 	d->mc_if6 = index;
@@ -345,7 +345,7 @@ static err_t lite_coverage(const struct dgram_sock *d, uint16_t *to, int v)
 		return E_NOPROTOOPT;
 	if (v != 0 && v < 8)
 		v = 8;
-	*to = v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
+	*to = v > (int)UINT16_MAX ? UINT16_MAX : (uint16_t)v;
 	return OK;
 }
 
