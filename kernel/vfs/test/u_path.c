@@ -398,10 +398,7 @@ static err_t set(const char *name, struct attr_change c)
 	return err;
 }
 
-static const struct {
-	struct group_list list;
-	uint32_t gid;
-} seven_only = { { .refs = 1, .n = 1 }, 7 };
+static const struct group_list seven_only = { .refs = 1, .n = 1, .gids = { 7 } };
 
 static void test_setattr_rules(void **state)
 {
