@@ -31,7 +31,8 @@ static struct netif *interface_of(int index, const ip4_addr_t *address, const ip
 	struct netif *n;
 
 	if (index != 0)
-		return index > 0 && index <= (int)UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+		return index > 0 && index <= (int)UINT8_MAX ? netif_get_by_index((u8_t)index)
+							    : NULL;
 	if (address == NULL || ip4_addr_isany(address))
 		return IP_IS_V6(group) ? netif_default : ip_route(&none, group);
 	NETIF_FOREACH(n)

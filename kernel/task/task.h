@@ -61,17 +61,19 @@ static inline unsigned group_count(const struct group_list *g)
 }
 static inline bool group_list_has(const struct group_list *g, uint32_t gid)
 {
-	unsigned lo = 0, hi = group_count(g);
+	const uint32_t *from = g != NULL ? g->gids : NULL;
 
-	while (lo < hi) {
-		unsigned mid = lo + (hi - lo) / 2;
+	for (unsigned n = group_count(g); n > 0;) {
+		unsigned half = n / 2;
 
-		if (g->gids[mid] == gid)
+		if (from[half] == gid)
 			return true;
-		if (g->gids[mid] < gid)
-			lo = mid + 1;
-		else
-			hi = mid;
+		if (from[half] < gid) {
+			from += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
 	}
 	return false;
 }

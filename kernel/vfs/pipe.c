@@ -197,13 +197,13 @@ err_t pipe_wait_room(struct pipe *p, uint32_t bytes, bool nonblock)
 
 void pipe_room_made(struct pipe *p, uint32_t space)
 {
-	if (space < PIPE_BUF && pipe_space(p) >= PIPE_BUF)
+	if (space < PIPE_BUF && pipe_count(p) <= p->size - PIPE_BUF)
 		wake_waiters(&p->wq);
 }
 
 void *pipe_peek(struct pipe *p, uint32_t at, uint32_t *len)
 {
-	uint32_t pos = p->tail + at, off = pos & PAGE_MASK, there = pipe_count(p) - at;
+	uint32_t pos = p->tail + at, off = pos & PAGE_MASK, there = p->head - pos;
 
 	*len = there < PAGE_SIZE - off ? there : (uint32_t)PAGE_SIZE - off;
 	return *pipe_slot(p, pos) + off;
