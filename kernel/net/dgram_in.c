@@ -221,7 +221,7 @@ static bool checksum_good(struct packet *k)
 {
 	struct netif *in = ip_current_input_netif();
 	struct udphdr h;
-	uint16_t sum;
+	uint16_t sum = 1;
 
 	if (k->info.protocol == IPPROTO_UDPLITE ? in == &net_loopback
 						: !(in->chksum_flags & NETIF_CHECKSUM_CHECK_UDP))
@@ -233,8 +233,14 @@ static bool checksum_good(struct packet *k)
 	if (h.check == 0)
 		return !k->v6 && k->info.protocol == IPPROTO_UDP;
 	pbuf_remove_header(k->p, k->headers);
-	sum = ip_chksum_pseudo_partial(k->p, k->info.protocol, (uint16_t)(k->info.len + sizeof(h)),
-				       k->covered, &k->info.src, &k->info.dst);
+	/* lwIP's sum over a part asserts that less than 32 KiB are left behind the first piece. */
+	if (k->covered == k->info.len + sizeof(h))
+		sum = ip_chksum_pseudo(k->p, k->info.protocol, k->covered, &k->info.src,
+				       &k->info.dst);
+	else if (k->covered <= INT16_MAX)
+		sum = ip_chksum_pseudo_partial(k->p, k->info.protocol,
+					       (uint16_t)(k->info.len + sizeof(h)), k->covered,
+					       &k->info.src, &k->info.dst);
 	pbuf_add_header_force(k->p, k->headers);
 	return sum == 0;
 }
