@@ -76,7 +76,7 @@ def guest(script):
 
 
 # What differs by its nature: where things are, who is who, and words about the machine's own state.
-DROP = re.compile(r"^(ringfence: |warning: |\[New LWP|Download|$|.*\(core dumped\)|Segmentation fault|Killed|\[Thread .* exited)|auto-load|libthread_db|Section `\.reg-xstate")
+DROP = re.compile(r"^(ringfence: |warning: |\[New (LWP|process)|Download|$|.*\(core dumped\)|Segmentation fault|Killed|\[Thread .* exited)|auto-load|libthread_db|Section `\.reg-xstate")
 
 
 def normal(text):
