@@ -131,7 +131,7 @@ err_t inet_setsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, int 
 	int value = 0;
 
 	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
-		return E_OPNOTSUPP;
+		return E_NOPROTOOPT;
 	if (level == SOL_IP && opt == IP_OPTIONS)
 		return len == 0 ? OK : E_NOPROTOOPT; /* taking options away: there are none */
 	TRY(inet_option_int(val, len, &value));
