@@ -240,7 +240,9 @@ def a_shell_on_a_terminal_of_its_own():
     with Machine("t1"):
         steps = [(b"@ ", b"tty; stty size\n"),
                  (b"\n33 77\r\n", b"until [ \"$(stty size)\" = '50 100' ]; do sleep 0.05; done; echo re''sized\n"),
-                 (b"echo re''sized\r\n", resize), (b"resized\r\n", b"cat\n"), (b"cat\r\n", b"\x03"), (b"@ ", b"exit 5\n")]
+                 (b"echo re''sized\r\n", resize), (b"resized\r\n", b"cat\n"),
+                 # Once cat has answered it is it that has the terminal, and Ctrl-C is for it.
+                 (b"cat\r\n", b"x\n"), (b"x\r\nx\r\n", b"\x03"), (b"@ ", b"exit 5\n")]
         out, code = terminal([TOOL, "exec", "-it", "-e", "PS1=@ ", "t1", "sh"], steps)
         expect(b"/dev/pts/0" in out, out)
         equal(code, 5)
