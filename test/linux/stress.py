@@ -21,7 +21,7 @@ WATCH = os.path.join(BUILD, "prog/test/support/watch")
 STRESS = "/usr/bin/stress-ng"
 
 SHORT = ["clone", "fork", "vforkmany", "mmapfork", "madvise", "mremap", "memfd", "futex", "pthread", "sigq", "signest",
-         "sysbadaddr", "procfs", "dentry", "ring-pipe", "opcode"]
+         "sysbadaddr", "procfs", "dentry", "ring-pipe"]
 NETWORK = {"dccp", "epoll", "icmp-flood", "netdev", "netlink-proc", "netlink-task", "ping-sock", "rawpkt", "rawsock", "rawudp", "sctp",
            "sock", "sockabuse", "sockdiag", "sockfd", "sockpair", "sockmany", "tun", "udp", "udp-flood"}
 # What does not end with 0, and why. The test fails when such a reason is no longer one, too.
