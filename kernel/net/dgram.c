@@ -374,17 +374,3 @@ err_t dgram_shutdown(struct socket *s, unsigned how)
 	socket_wake(&s->wq);
 	return dgram_of(s)->connected ? OK : E_NOTCONN;
 }
-
-err_t dgram_no_listen(struct socket *s, unsigned backlog)
-{
-	(void)s;
-	(void)backlog;
-	return E_OPNOTSUPP;
-}
-
-err_t dgram_no_accept(struct socket *s, bool nonblock)
-{
-	(void)s;
-	(void)nonblock;
-	return E_OPNOTSUPP;
-}

@@ -111,8 +111,6 @@ err_t dgram_recv(struct socket *s, struct sock_msg *m, size_t *done);
 uint32_t dgram_poll(struct socket *s);
 long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
 err_t dgram_shutdown(struct socket *s, unsigned how);
-err_t dgram_no_listen(struct socket *s, unsigned backlog);
-err_t dgram_no_accept(struct socket *s, bool nonblock);
 /* Put *info with a reference to p at the end of the queue, if there is room. */
 void dgram_deliver(struct dgram_sock *d, struct pbuf *p, const struct dgram *info);
 /* An error came for what d sent: `fatal` ones are told to connected sockets, all to those that want

@@ -529,20 +529,6 @@ static err_t netlink_getsockopt(struct socket *s, int level, int opt, uaddr_t va
 
 /* ---- what there is not ---- */
 
-static err_t no_listen(struct socket *s, unsigned backlog)
-{
-	(void)s;
-	(void)backlog;
-	return E_OPNOTSUPP;
-}
-
-static err_t no_accept(struct socket *s, bool nonblock)
-{
-	(void)s;
-	(void)nonblock;
-	return E_OPNOTSUPP;
-}
-
 static err_t no_shutdown(struct socket *s, unsigned how)
 {
 	(void)s;
@@ -552,9 +538,9 @@ static err_t no_shutdown(struct socket *s, unsigned how)
 
 static const struct socket_ops netlink_ops = {
 	.bind = netlink_bind,
-	.listen = no_listen,
+	.listen = socket_no_listen,
 	.connect = netlink_connect,
-	.accept_wait = no_accept,
+	.accept_wait = socket_no_accept,
 	.name = netlink_name,
 	.send = netlink_send,
 	.recv = netlink_recv,

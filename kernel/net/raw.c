@@ -333,7 +333,7 @@ static err_t ping_send(struct socket *s, struct sock_msg *m, size_t *done)
 }
 
 #define COMMON_OPS                                                                                \
-	.listen = dgram_no_listen, .accept_wait = dgram_no_accept, .name = raw_name,              \
+	.listen = socket_no_listen, .accept_wait = socket_no_accept, .name = raw_name,            \
 	.recv = dgram_recv, .shutdown = dgram_shutdown, .poll = dgram_poll, .ioctl = dgram_ioctl, \
 	.setsockopt = dgram_setsockopt, .getsockopt = dgram_getsockopt, .control = dgram_control, \
 	.release = raw_release

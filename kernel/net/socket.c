@@ -50,6 +50,20 @@ uint64_t socket_deadline(uint64_t timeo_ns, bool nonblock)
 	return at;
 }
 
+err_t socket_no_listen(struct socket *s, unsigned backlog)
+{
+	(void)s;
+	(void)backlog;
+	return E_OPNOTSUPP;
+}
+
+err_t socket_no_accept(struct socket *s, bool nonblock)
+{
+	(void)s;
+	(void)nonblock;
+	return E_OPNOTSUPP;
+}
+
 err_t socket_sleep(struct waitq *q, uint64_t deadline_ns)
 {
 	if (deadline_ns == 0)

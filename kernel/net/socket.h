@@ -171,6 +171,9 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 		 int protocol);
 /* The pending error, which is none then. */
 err_t socket_error(struct socket *s);
+/* listen and accept_wait of families and types without connections: E_OPNOTSUPP. */
+err_t socket_no_listen(struct socket *s, unsigned backlog);
+err_t socket_no_accept(struct socket *s, bool nonblock);
 /* When a blocking call gives up: 0 at once, WAIT_FOREVER never. */
 uint64_t socket_deadline(uint64_t timeo_ns, bool nonblock);
 /* Sleep on q once: OK (look again), E_AGAIN (the deadline is over), or the error of a signal.

@@ -289,9 +289,9 @@ static err_t udp_sock_send(struct socket *s, struct sock_msg *m, size_t *done)
 
 static const struct socket_ops udp_ops = {
 	.bind = udp_sock_bind,
-	.listen = dgram_no_listen,
+	.listen = socket_no_listen,
 	.connect = udp_sock_connect,
-	.accept_wait = dgram_no_accept,
+	.accept_wait = socket_no_accept,
 	.name = udp_sock_name,
 	.send = udp_sock_send,
 	.recv = dgram_recv,

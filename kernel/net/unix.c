@@ -329,20 +329,6 @@ static struct socket *unix_accept_take(struct socket *s)
 	return &got->sock;
 }
 
-static err_t no_listen(struct socket *s, unsigned backlog)
-{
-	(void)s;
-	(void)backlog;
-	return E_OPNOTSUPP;
-}
-
-static err_t no_accept(struct socket *s, bool nonblock)
-{
-	(void)s;
-	(void)nonblock;
-	return E_OPNOTSUPP;
-}
-
 static err_t unix_shutdown(struct socket *s, unsigned how)
 {
 	struct unix_sock *u = unix_of(s);
@@ -507,9 +493,9 @@ static const struct socket_ops packet_ops = {
 
 static const struct socket_ops dgram_ops = {
 	COMMON_OPS,
-	.listen = no_listen,
+	.listen = socket_no_listen,
 	.connect = dgram_connect,
-	.accept_wait = no_accept,
+	.accept_wait = socket_no_accept,
 	.send = unix_packet_send,
 	.recv = unix_packet_recv,
 };

@@ -49,17 +49,25 @@ static err_t hostname(const struct proc_ref *r, struct text *t)
 	return OK;
 }
 
-static err_t set_hostname(const struct proc_ref *r, char *data, size_t len)
+/*
+ * A name of the machine, as root writes it: at most 64 bytes, a newline at its end does not count.
+ */
+static err_t set_name(void (*set)(const char *name), char *data, size_t len)
 {
-	(void)r;
 	if (!task_capable(CAP_SYS_ADMIN))
 		return E_PERM;
 	if (len > 0 && data[len - 1] == '\n')
 		data[len - 1] = '\0';
 	if (strlen(data) > 64)
 		return E_INVAL;
-	linux_set_hostname(data);
+	set(data);
 	return OK;
+}
+
+static err_t set_hostname(const struct proc_ref *r, char *data, size_t len)
+{
+	(void)r;
+	return set_name(linux_set_hostname, data, len);
 }
 
 static err_t domainname(const struct proc_ref *r, struct text *t)
@@ -72,14 +80,7 @@ static err_t domainname(const struct proc_ref *r, struct text *t)
 static err_t set_domainname(const struct proc_ref *r, char *data, size_t len)
 {
 	(void)r;
-	if (!task_capable(CAP_SYS_ADMIN))
-		return E_PERM;
-	if (len > 0 && data[len - 1] == '\n')
-		data[len - 1] = '\0';
-	if (strlen(data) > 64)
-		return E_INVAL;
-	linux_set_domainname(data);
-	return OK;
+	return set_name(linux_set_domainname, data, len);
 }
 
 static err_t show_core_pattern(const struct proc_ref *r, struct text *t)
