@@ -38,6 +38,9 @@ TOOL_FLAGS := $(HFLAGS) -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
 UNIT_FLAGS := $(HFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DUNIT_TEST
 
+# ringfence-cc, the compiler for private parts: made here, and used here.
+PRIV_CC := $(O)/ringfence-cc
+
 # ---- modules: every folder of these that has a module.mk ----
 
 MODULES := $(patsubst %/module.mk,%,$(wildcard \
@@ -77,6 +80,8 @@ KERNEL_LD ?= boot/kernel.ld
 base_host_srcs := $(addprefix base/,$(filter-out mem.c,$(M_SRCS_base)))
 tool_srcs := $(addprefix tool/,$(M_SRCS_tool))
 TOOL_OBJS := $(patsubst %.c,$(O)/host/%.o,$(tool_srcs) $(base_host_srcs))
+CC_OBJS := $(patsubst %.c,$(O)/host/%.o,$(addprefix user/cc/,$(M_SRCS_user/cc)) tool/util.c tool/report.c)
+HOST_CFLAGS_user/cc/build.c := -DSOURCE_LIB='"$(abspath user/lib)"'
 
 # A unit test is known as module/name.
 UNITS := $(foreach m,$(MODULES),$(addprefix $m/,$(basename $(notdir $(M_UNIT_$m)))))
@@ -89,7 +94,7 @@ PROG_BINS := $(foreach m,$(MODULES),$(addprefix $(O)/prog/$m/,$(basename $(M_PRO
 all: kernel tool
 kernel: $(O)/kernel.elf
 ktest: $(O)/kernel-test.elf
-tool: $(if $(tool_srcs),$(O)/ringfence)
+tool: $(O)/ringfence $(PRIV_CC)
 unit-bins: $(UNIT_BINS)
 progs: $(PROG_BINS)
 
@@ -154,6 +159,10 @@ $(O)/ringfence: $(TOOL_OBJS)
 	$(call say,HOSTLD,$@)
 	$(Q)$(CC) -o $@ $^ $(M_TOOL_LIBS_tool)
 
+$(PRIV_CC): $(CC_OBJS)
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) -o $@ $^ -lelf
+
 $(O)/tools/mksyms: $(O)/host/build-tools/mksyms.o $(O)/host/build-tools/elf_file.o
 	$(call say,HOSTLD,$@)
 	@mkdir -p $(@D)
@@ -169,12 +178,12 @@ deps/bearssl/.complete:
 	$(Q)build-tools/fetch-source.sh bearssl deps/bearssl
 provider_priv := $(wildcard user/provider/*.priv.c)
 provider_srcs := $(filter-out $(provider_priv),$(wildcard user/provider/*.c))
-provider_cc = $(Q)RINGFENCE_CC='$(CC)' user/lib/ringfence-cc -O2 -g -Ideps/bearssl/inc
+provider_cc = $(Q)RINGFENCE_CC='$(CC)' $(PRIV_CC) -O2 -g -Ideps/bearssl/inc
 # What these include is BearSSL's own and not warned of; its switches keep out what ring 2 has not.
 $(O)/provider/bearssl_%.o: PROVIDER_FLAGS := -w -Ideps/bearssl -Ideps/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0
 $(O)/provider/key.o: PROVIDER_FLAGS := $(WARN)
-$(O)/provider/%.o: user/provider/%.priv.c user/provider/key.h $(wildcard user/lib/*.h user/lib/ringfence-cc) \
-		$(O)/.flags | deps/bearssl/.complete
+$(O)/provider/%.o: user/provider/%.priv.c user/provider/key.h $(wildcard user/lib/*.h) \
+		$(PRIV_CC) $(O)/.flags | deps/bearssl/.complete
 	$(call say,PRIVCC,$<)
 	@mkdir -p $(@D)
 	$(provider_cc) $(PROVIDER_FLAGS) -c -o $@ $<
@@ -215,7 +224,7 @@ $(O)/unit-obj/base.a: $(base_unit_objs)
 # ---- Linux programs for tests and demos: $(O)/prog/<module>/<name> ----
 
 define prog_program
-$(O)/prog/$1/$(basename $2): $1/$2 $1/module.mk $(O)/.flags
+$(O)/prog/$1/$(basename $2): $1/$2 $1/module.mk $(O)/.flags $(filter $(PRIV_CC),$(PROG_CC_$(basename $(notdir $2))))
 	$$(call say,PROG,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$(or $(PROG_CC_$(basename $(notdir $2))),$$(CC)) -std=gnu17 -D_GNU_SOURCE -O1 -g -Wall -I. \
@@ -307,8 +316,8 @@ install: all
 	install -m 644 user/lib/priv/*.* $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv
 	install -m 644 user/lib/priv/include/*.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv/include
 	install -m 644 abi/privuser.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/abi
-	install -D -m 755 user/lib/ringfence-cc $(DESTDIR)$(PREFIX)/bin/ringfence-cc
-	install -D -m 644 user/lib/ringfence-cc.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence-cc.1
+	install -D -m 755 $(PRIV_CC) $(DESTDIR)$(PREFIX)/bin/ringfence-cc
+	install -D -m 644 user/cc/ringfence-cc.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence-cc.1
 	install -D -m 644 user/lib/privcall.3 $(DESTDIR)$(PREFIX)/share/man/man3/privcall.3
 
 lint:
@@ -322,6 +331,6 @@ clean:
 
 # ---- dependencies found while compiling ----
 
-all_objs += $(KERNEL_OBJS) $(KTEST_OBJS) $(TOOL_OBJS) $(base_unit_objs) \
+all_objs += $(KERNEL_OBJS) $(KTEST_OBJS) $(TOOL_OBJS) $(CC_OBJS) $(base_unit_objs) \
 	$(addprefix $(O)/host/build-tools/,mksyms.o scan.o forbidden.o elf_file.o)
 -include $(all_objs:.o=.d) $(addsuffix .d,$(PROG_BINS))

@@ -3,12 +3,12 @@
 DEPS := kernel/linux
 PROGS := privuser/starter.c privuser/attacks.c privuser/calls.c privuser/example.c
 PROG_CFLAGS_starter := -static
-PROG_CC_attacks := user/lib/ringfence-cc
+PROG_CC_attacks := $(PRIV_CC)
 PROG_CFLAGS_attacks := -static -pthread -Wextra
 PROG_LIBS_attacks := test/attack/privuser/victim.priv.c
-PROG_CC_calls := user/lib/ringfence-cc
+PROG_CC_calls := $(PRIV_CC)
 PROG_CFLAGS_calls := -static -pthread -Wextra
 PROG_LIBS_calls := test/attack/privuser/victim.priv.c
-PROG_CC_example := user/lib/ringfence-cc
+PROG_CC_example := $(PRIV_CC)
 PROG_CFLAGS_example := -Wextra
 PROG_LIBS_example := test/attack/privuser/vault.priv.c

@@ -4,7 +4,7 @@
 set -u
 root=${RF_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${RF_BUILD:-$root/build}
-cc=$root/user/lib/ringfence-cc
+cc=$build/ringfence-cc
 src=$root/test/attack/privuser
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
