@@ -77,6 +77,7 @@ test  htop                 runs in the machine, on a terminal
 test  tmux                 runs in the machine; drives terminals of the tests
 test  libpython3.11-testsuite  runs in the machine: the tests of Python
 test  util-linux           its ipcs, ipcmk, ipcrm, unshare run in tests
+test  redis-server         runs in the machine, and its clients on the host
 test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs

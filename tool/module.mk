@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 SRCS := main.c cli.c cli_vms.c run.c launch.c detach.c vms.c exec.c inspect.c doctor.c spec.c pack.c closure.c words.c catalog.c yaml.c libs.c elf_info.c \
-	elf_check.c syscalls.c rootfs.c stage.c image.c cache.c bundle.c runcfg.c vm.c accel.c probe_guest.c bridge.c \
+	elf_check.c syscalls.c rootfs.c stage.c image.c cache.c bundle.c runcfg.c vm.c backlog.c accel.c probe_guest.c bridge.c \
 	flow.c outbuf.c control.c server.c link.c state.c statejson.c near.c net.c netcheck.c holder.c stats.c debug.c term.c places.c sha256.c report.c symbols.c util.c
 DEPS := abi base linux
 TOOL_LIBS := -lelf -lcapstone -lcyaml -lyaml -lcjson

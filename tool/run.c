@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool/accel.h"
+#include "tool/backlog.h"
 #include "tool/bridge.h"
 #include "tool/bundle.h"
 #include "tool/debug.h"
@@ -36,6 +37,7 @@
 struct owner {
 	const struct run_spec *spec;
 	struct launch launch;
+	const struct vm *vm;     /* the one that runs; NULL: none does */
 	struct vm_folder folder; /* path NULL: there is none */
 	struct vm_state state;
 	struct server *server;
@@ -202,10 +204,20 @@ static void reached(struct owner *o)
 	detach_tell_ready(&o->detach);
 }
 
+/* Clients that come together shall all find room before the program has taken the first. */
+static void take_crowds(const struct owner *o)
+{
+	if (o->launch.net.kind == NET_USER && first_port(o) != NULL &&
+	    backlog_widen(o->vm->pid, o->vm->pidfd) < 0)
+		note("QEMU takes connections one by one: its sockets cannot be reached: %s",
+		     strerror(errno));
+}
+
 static void on_ready(void *ctx)
 {
 	struct owner *o = ctx;
 
+	take_crowds(o);
 	o->state.phase = VM_RUNNING;
 	o->ran = true;
 	save(o);
@@ -314,6 +326,7 @@ static int run_once(struct owner *o, bool *again)
 	cfg.config_fd = launch_config(&o->launch, spec, tty, o->folder.name);
 	interrupts_check();
 	vm_start(&cfg, &vm);
+	o->vm = &vm;
 	o->state.qemu = vm.pid;
 	o->state.qemu_start = process_start(vm.pid);
 	save(o);
@@ -324,6 +337,7 @@ static int run_once(struct owner *o, bool *again)
 			spec->gdb_port);
 	bridge_run(&vm, &bridge, &result);
 	o->state.qemu = 0;
+	o->vm = NULL;
 	vm_close(&vm);
 	close(cfg.config_fd);
 	int code = conclude(&result, &bridge, &o->launch);
