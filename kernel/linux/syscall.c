@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of system calls: the only list of what is served. It is read-only data, so nothing in
- * the outer kernel can hook it. entry.S calls through it; what is not usual comes to
+ * The tables of system calls: the only list of what is served. They are read-only data, so nothing
+ * in the outer kernel can hook them. entry.S calls through one; what is not usual comes to
  * syscall_dispatch.
  */
 #include <asm/unistd_64.h>
@@ -17,6 +17,8 @@
 #include "kernel/linux/syscall.def"
 #undef SYSCALL
 
+void syscall_no_function(void); /* entry.S */
+
 #define SYSCALL(nr, name, args)                                                          \
 	[nr] = { (long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))( \
 			 void (*)(void))sys_##name,                                      \
@@ -25,6 +27,20 @@ const struct syscall syscall_table[SYSCALL_LIMIT] = {
 #include "kernel/linux/syscall.def"
 };
 #undef SYSCALL
+
+/*
+ * The functions alone, for entry.S. Numbers without one lead to syscall_dispatch, too: what stands
+ * there first is overridden.
+ */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define SYSCALL(nr, name, args) [nr] = (void (*)(void))sys_##name,
+void (*const syscall_functions[SYSCALL_LIMIT])(void) = {
+	[0 ... SYSCALL_LIMIT - 1] = syscall_no_function,
+#include "kernel/linux/syscall.def"
+};
+#undef SYSCALL
+#pragma GCC diagnostic pop
 
 uint64_t syscall_count[SYSCALL_LIMIT];
 
@@ -59,9 +75,7 @@ static long syscall_traced(const struct syscall *s, struct trapframe *tf)
 	return ret;
 }
 
-/* entry.S indexes the table itself and knows these. */
-_Static_assert(sizeof(struct syscall) == 24 && offsetof(struct syscall, fn) == 0,
-	       "entry.S: syscall_table");
+/* entry.S knows these. */
 _Static_assert(E_RESTART_BLOCK == -RESTART_LOWEST &&
 		       E_RESTARTSYS == -RESTART_LOWEST + RESTART_KINDS - 1,
 	       "entry.S: restart codes");

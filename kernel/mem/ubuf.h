@@ -8,7 +8,9 @@
 #pragma once
 
 #include "abi/err.h"
+#include "abi/layout.h"
 #include "abi/types.h"
+#include "base/checked.h"
 
 struct ubuf {
 	uaddr_t base;
@@ -53,7 +55,25 @@ struct uio {
 	char *kbuf;     /* kernel memory instead of segments */
 	size_t left;    /* bytes not yet transferred */
 };
-err_t uio_user(struct uio *u, uaddr_t base, size_t len) MUST_CHECK;
+#define UIO_MAX_BYTES 0x7ffff000u /* as Linux: one call moves no more */
+/* One range of the program's. E_FAULT: nothing can be moved. (Inline: on the way of every read.) */
+static inline MUST_CHECK err_t uio_user(struct uio *u, uaddr_t base, size_t len)
+{
+	u->kbuf = NULL;
+	u->nsegs = 0;
+	u->left = 0;
+	u->seg_off = 0;
+	if (!range_inside(base.v, len, 0, USER_END))
+		return E_FAULT;
+	if (len > UIO_MAX_BYTES)
+		len = UIO_MAX_BYTES;
+	u->one.base = base;
+	u->one.len = len;
+	u->seg = &u->one;
+	u->nsegs = 1;
+	u->left = len;
+	return OK;
+}
 /*
  * From a program's iovec array; *alloc (maybe NULL) is to be kmem_free()d after use. E_INVAL,
  * E_FAULT, E_NOMEM.

@@ -11,28 +11,7 @@
 #include "kernel/mem/ubuf.h"
 #include "kernel/x86/x86.h"
 
-#define UIO_MAX_BYTES 0x7ffff000u /* as Linux: one call moves no more */
-
 _Static_assert(sizeof(struct ubuf) == sizeof(struct iovec), "iovecs are copied in as they stand");
-
-err_t uio_user(struct uio *u, uaddr_t base, size_t len)
-{
-	/* Each member by itself: this is on the way of every read and write. */
-	u->kbuf = NULL;
-	u->nsegs = 0;
-	u->left = 0;
-	u->seg_off = 0;
-	if (!range_inside(base.v, len, 0, USER_END))
-		return E_FAULT;
-	if (len > UIO_MAX_BYTES)
-		len = UIO_MAX_BYTES;
-	u->one.base = base;
-	u->one.len = len;
-	u->seg = &u->one;
-	u->nsegs = 1;
-	u->left = len;
-	return OK;
-}
 
 void uio_kernel(struct uio *u, void *buf, size_t len)
 {

@@ -204,7 +204,7 @@ static void become(struct thread *t)
 	t->slice_start_ns = clock_ns;
 	current = t;
 	user_work = t->work;
-	syscall_watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
+	thread_load_watch(t);
 	cur_kstack_top = (uint64_t)t->kstack_top;
 	if (nrunnable != 0)
 		set_slice(t);

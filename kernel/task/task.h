@@ -273,6 +273,12 @@ void thread_save_bases(void);
 #define WATCH_SECCOMP 4u
 #define WATCH_DEBUG   2u /* not its calls: its breakpoint registers are in use */
 void thread_watch(struct thread *t, uint8_t why, bool on);
+static inline void thread_load_watch(const struct thread *t)
+{
+	bool watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
+
+	syscall_usual = watched ? 0 : SYSCALL_LIMIT;
+}
 
 /* ---- creation ---- */
 struct clone_args_k { /* clone, clone3, fork, vfork in one */

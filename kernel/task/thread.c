@@ -167,7 +167,7 @@ void thread_watch(struct thread *t, uint8_t why, bool on)
 {
 	t->watched = (uint8_t)(on ? t->watched | why : t->watched & ~why);
 	if (t == current)
-		syscall_watched = watch_all_calls || (t->watched & ~WATCH_DEBUG) != 0;
+		thread_load_watch(t);
 }
 
 void thread_free(struct thread *t)

@@ -17,14 +17,6 @@
 #define FD_FIRST 64u        /* a multiple of BITMAP_BITS, as all sizes are */
 #define FD_LIMIT (1u << 20) /* as fs.nr_open */
 
-struct fdtable {
-	uint32_t refs;
-	uint32_t size;
-	uint32_t low; /* no free descriptor below */
-	struct file **files;
-	uint64_t *used, *cloexec;
-};
-
 /* Arrays for `size` descriptors in one block. */
 static err_t table_alloc(struct fdtable *t, uint32_t size)
 {
@@ -162,27 +154,9 @@ static uint32_t fd_limit(void)
 	return limit < FD_LIMIT ? (uint32_t)limit : FD_LIMIT;
 }
 
-struct file *fdtable_file(struct fdtable *t, int fd)
-{
-	if (t == NULL || fd < 0 || (uint32_t)fd >= t->size || t->files[fd] == NULL)
-		return NULL;
-	return file_get(t->files[fd]);
-}
-
 struct file *fd_get_raw(int fd)
 {
 	return current != NULL ? fdtable_file(table_now(), fd) : NULL;
-}
-
-struct file *fd_get(int fd)
-{
-	struct file *f = fd_get_raw(fd);
-
-	if (f != NULL && (f->flags & O_PATH) != 0) {
-		file_put(f);
-		return NULL;
-	}
-	return f;
 }
 
 /* Lowest free descriptor >= min, with room in the table. */

@@ -68,13 +68,7 @@ struct file *file_create_inode(const struct path *p, uint32_t flags)
 	return f;
 }
 
-struct file *file_get(struct file *f)
-{
-	f->refs++;
-	return f;
-}
-
-static __attribute__((noinline)) void file_end(struct file *f)
+static void file_end(struct file *f)
 {
 	if ((f->flags & O_PATH) == 0)
 		notify_path(&f->path, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
@@ -93,11 +87,11 @@ static __attribute__((noinline)) void file_end(struct file *f)
 	open_files--;
 }
 
-void file_put(struct file *f)
+void file_put_last(struct file *f)
 {
-	BUG_ON(f->refs == 0);
-	if (--f->refs == 0)
-		file_end(f);
+	BUG_ON(f->refs != 1);
+	f->refs = 0;
+	file_end(f);
 }
 
 /* ---- reading and writing ---- */
@@ -195,39 +189,19 @@ static err_t inode_write(struct file *f, uint64_t off, struct uio *from, size_t 
 	return err;
 }
 
-static uint64_t append_position(const struct file *f)
+err_t file_read_inode(struct file *f, struct uio *to, size_t *done)
 {
-	return f->ops == NULL && (f->flags & O_APPEND) != 0 ? f->inode->size : f->pos;
-}
+	err_t err = inode_read(f, f->pos, to, done);
 
-err_t file_read(struct file *f, struct uio *to, size_t *done)
-{
-	err_t err;
-
-	*done = 0;
-	if (!file_readable(f))
-		return E_BADF;
-	if (f->ops == NULL)
-		err = inode_read(f, f->pos, to, done);
-	else
-		err = ops_transfer(f, f->ops->stream ? (uint64_t)-1 : f->pos, to, false, done);
 	f->pos += *done;
 	return err;
 }
 
-err_t file_write(struct file *f, struct uio *from, size_t *done)
+err_t file_write_inode(struct file *f, struct uio *from, size_t *done)
 {
-	uint64_t pos;
-	err_t err;
+	uint64_t pos = (f->flags & O_APPEND) != 0 ? f->inode->size : f->pos;
+	err_t err = inode_write(f, pos, from, done);
 
-	*done = 0;
-	if (!file_writable(f))
-		return E_BADF;
-	pos = append_position(f);
-	if (f->ops == NULL)
-		err = inode_write(f, pos, from, done);
-	else
-		err = ops_transfer(f, f->ops->stream ? (uint64_t)-1 : pos, from, true, done);
 	if (*done > 0)
 		f->pos = pos + *done;
 	return err;

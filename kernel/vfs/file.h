@@ -56,13 +56,22 @@ struct file {
 /* A file without a name: ops and priv; refs = 1. NULL: out of memory. Its stat shows mode (S_IFIFO
  * ...) and a unique inode number. */
 struct file *file_create(const struct file_ops *ops, void *priv, uint32_t flags, uint32_t mode);
-struct file *file_get(struct file *f);
-void file_put(struct file *f);
+static inline struct file *file_get(struct file *f)
+{
+	f->refs++;
+	return f;
+}
+void file_put_last(struct file *f); /* for file_put */
+static inline void file_put(struct file *f)
+{
+	if (f->refs > 1)
+		f->refs--;
+	else
+		file_put_last(f);
+}
 
 /* As the system calls; position handling, access mode, O_APPEND, RLIMIT_FSIZE, S_ISDIR checks
  * included. MAY_SWITCH */
-err_t file_read(struct file *f, struct uio *to, size_t *done) MUST_CHECK;
-err_t file_write(struct file *f, struct uio *from, size_t *done) MUST_CHECK;
 err_t file_pread(struct file *f, uint64_t off, struct uio *to, size_t *done) MUST_CHECK;
 err_t file_pwrite(struct file *f, uint64_t off, struct uio *from, size_t *done) MUST_CHECK;
 long file_seek(struct file *f, int64_t off, int whence);
@@ -97,13 +106,50 @@ err_t file_set_flags(struct file *f, uint32_t flags) MUST_CHECK;
 /* F_ADD_SEALS (seals != 0 adds), F_GET_SEALS: the seals, or E_INVAL where there can be none,
  * E_PERM, E_BUSY. */
 long file_seals(struct file *f, uint32_t add, bool get);
+/* Access modes are 0 (read), 1 (write), 2 (both) and 3 (neither). */
 static inline bool file_readable(const struct file *f)
 {
-	return (f->flags & 3) == 0 || (f->flags & 3) == 2;
+	return (f->flags & 1) == 0;
 }
 static inline bool file_writable(const struct file *f)
 {
-	return (f->flags & 3) == 1 || (f->flags & 3) == 2;
+	return ((f->flags + 1) & 2) != 0;
+}
+/* Of files without operations, for file_read and file_write. */
+err_t file_read_inode(struct file *f, struct uio *to, size_t *done) MUST_CHECK;
+err_t file_write_inode(struct file *f, struct uio *from, size_t *done) MUST_CHECK;
+/* At the file's position, which moves on. MAY_SWITCH */
+static inline MUST_CHECK err_t file_read(struct file *f, struct uio *to, size_t *done)
+{
+	const struct file_ops *ops = f->ops;
+	err_t err;
+
+	*done = 0;
+	if (!file_readable(f))
+		return E_BADF;
+	if (ops == NULL)
+		return file_read_inode(f, to, done);
+	if (ops->read == NULL)
+		return E_INVAL;
+	err = ops->read(f, ops->stream ? (uint64_t)-1 : f->pos, to, done);
+	f->pos += *done;
+	return err;
+}
+static inline MUST_CHECK err_t file_write(struct file *f, struct uio *from, size_t *done)
+{
+	const struct file_ops *ops = f->ops;
+	err_t err;
+
+	*done = 0;
+	if (!file_writable(f))
+		return E_BADF;
+	if (ops == NULL)
+		return file_write_inode(f, from, done);
+	if (ops->write == NULL)
+		return E_INVAL;
+	err = ops->write(f, ops->stream ? (uint64_t)-1 : f->pos, from, done);
+	f->pos += *done;
+	return err;
 }
 /* Open files of this core. */
 uint64_t file_count(void);

@@ -30,11 +30,11 @@ try_rsp:
 	.globl	user_work
 user_work:
 	.long	0
+	.globl	syscall_usual
+syscall_usual:
+	.long	0
 	.globl	x86_smap
 x86_smap:				/* 1: STAC and CLAC exist. Set once by trap_init */
-	.byte	0
-	.globl	syscall_watched
-syscall_watched:			/* every call goes through syscall_dispatch */
 	.byte	0
 	/* Numbers of the last 256 system calls, for the panic report. */
 	.globl	recent_calls, recent_calls_at
@@ -135,59 +135,57 @@ ENTRY syscall_entry
 
 	/*
 	 * The call itself: the arguments are still where the program put them, and where C wants
-	 * them but for the fourth. Whatever is not usual (a number without function, --strace) goes
-	 * through syscall_dispatch.
+	 * them but for the fourth. Whatever is not usual (a number without function, --strace, a
+	 * debugger) goes through syscall_dispatch.
 	 */
 	movl	%eax, %eax			/* as Linux: the number is the lower half */
-	cmpl	$SYSCALL_LIMIT, %eax
+	cmpl	syscall_usual(%rip), %eax
 	jae	syscall_unusual
-	cmpb	$0, syscall_watched(%rip)
-	jne	syscall_unusual
-	leaq	(%rax,%rax,2), %rcx		/* struct syscall has three words */
-	movq	syscall_table(,%rcx,8), %r11
-	testq	%r11, %r11
-	je	syscall_unusual
 	movzbl	recent_calls_at(%rip), %ecx
 	movw	%ax, recent_calls(,%rcx,2)
 	incb	recent_calls_at(%rip)
 	movq	%r10, %rcx
-	call	*%r11
+	call	*syscall_functions(,%rax,8)
+	cmpq	$-RESTART_LOWEST, %rax
+	jae	syscall_failed
+syscall_answer:
 	movq	%rax, TF_RAX(%rsp)
-	addq	$RESTART_LOWEST, %rax		/* E_RESTART_BLOCK..E_RESTARTSYS become 0..4 */
-	cmpq	$RESTART_KINDS, %rax
-	jb	syscall_to_restart
 syscall_done:
 	cmpl	$0, user_work(%rip)
 	jne	return_with_work
 
 	/*
-	 * SYSRET must never be given a non-canonical address: the fault would come in ring 0, on
-	 * the program's stack. (A SYSCALL at the very end of the lower half leaves one in rcx.) And
-	 * it loses rcx and r11: whoever changes anything else in the frame than rax sets
-	 * USER_WORK_SPECIAL, and it goes by IRETQ. The registers that a C function preserves are
-	 * still the program's.
+	 * Whoever changes anything else in the frame than rax sets USER_WORK_SPECIAL, and it goes
+	 * by IRETQ. So the address in rcx is where the program's SYSCALL was, which no program can
+	 * have in the last page of the lower half (USER_END): it is canonical. SYSRET must never be
+	 * given another one, as the fault would come in ring 0, on the program's stack. The
+	 * registers that a C function preserves are still the program's.
 	 */
-	movq	TF_RIP(%rsp), %rcx
-	movq	TF_RFLAGS(%rsp), %r11
-	movq	%rcx, %rsi
-	shrq	$47, %rsi
-	jne	return_iret
-	addq	$TF_R10, %rsp
+	addq	$TF_R11, %rsp
+	popq	%r11
 	popq	%r10
 	popq	%r9
 	popq	%r8
 	popq	%rax
-	addq	$8, %rsp
+	popq	%rcx
 	popq	%rdx
 	popq	%rsi
 	popq	%rdi
 	movq	(TF_RSP - TF_ORIG_RAX)(%rsp), %rsp
 	sysretq
 
+syscall_failed:				/* mostly */
+	movq	%rax, %rcx
+	addq	$RESTART_LOWEST, %rcx		/* E_RESTART_BLOCK..E_RESTARTSYS become 0..4 */
+	cmpq	$RESTART_KINDS, %rcx
+	jae	syscall_answer
+	movq	%rax, TF_RAX(%rsp)
 	/* A sleep that a signal ended: the signal code decides between EINTR and doing it again. */
-syscall_to_restart:
 	orl	$USER_WORK_SIGNAL_BIT, user_work(%rip)
 	jmp	syscall_done
+	.globl	syscall_no_function
+syscall_no_function:			/* where the table has none */
+	addq	$8, %rsp
 syscall_unusual:
 	movq	%rsp, %rdi
 	call	syscall_dispatch

@@ -58,11 +58,12 @@ void syscall_dispatch(struct trapframe *tf);
 void user_return_work(struct trapframe *tf);
 extern uint32_t user_work;
 /*
- * entry.S calls the function of a system call itself, through the table of kernel/linux, unless
- * this is set.
+ * entry.S calls the function of a system call with a number below this itself, through
+ * syscall_functions of kernel/linux: SYSCALL_LIMIT, or 0 when every call of the current thread is
+ * watched. kernel/task sets it.
  */
-extern bool syscall_watched;
-/* The same for all threads (--strace, --stats); kernel/task sets syscall_watched by it. */
+extern uint32_t syscall_usual;
+/* The calls of all threads are watched (--strace, --stats). */
 extern bool watch_all_calls;
 /* Numbers of the last system calls of this core; the newest is at recent_calls_at - 1. */
 extern uint16_t recent_calls[256];

@@ -290,16 +290,8 @@ struct file *file_create(const struct file_ops *ops, void *priv, uint32_t flags,
 	return f;
 }
 
-struct file *file_get(struct file *f)
+void file_put_last(struct file *f)
 {
-	f->refs++;
-	return f;
-}
-
-void file_put(struct file *f)
-{
-	if (--f->refs > 0)
-		return;
 	epoll_file_gone(f);
 	if (f->ops != NULL && f->ops->release != NULL)
 		f->ops->release(f);
