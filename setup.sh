@@ -50,6 +50,10 @@ test  busybox-static       runs in the machine: shell pipelines
 test  gawk                 runs in the machine
 test  lua5.4               runs in the machine
 test  sqlite3              runs in the machine
+test  lighttpd             runs in the machine
+test  haproxy              runs in the machine
+test  curl                 client of the servers; runs in the machine
+test  wget                 client of the servers; runs in the machine
 test  iproute2             runs in the machine: what netlink says
 test  iputils-ping         runs in the machine
 test  libpython3.11-testsuite  tests of Python for sockets

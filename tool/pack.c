@@ -379,7 +379,11 @@ static void add_arguments(struct closure *c, const struct strv *args, const char
 	}
 }
 
-static void add_includes(struct closure *c, const struct strv *includes)
+/*
+ * What the user wants along, either what has a place of its own in the guest or the rest. The
+ * former is added before anything else: at one place, it wins over the host's file.
+ */
+static void add_includes(struct closure *c, const struct strv *includes, bool placed)
 {
 	for (size_t i = 0; i < includes->n; i++) {
 		char *host = xstrdup(includes->v[i]);
@@ -391,11 +395,12 @@ static void add_includes(struct closure *c, const struct strv *includes)
 			*colon = '\0';
 			what.guest = colon + 1;
 		}
-		if (rootfs_add(&c->fs, &what, NULL) != 0)
-			die(EXIT_TOOL, NULL, "%s cannot be included: %s", includes->v[i],
-			    strerror(errno));
-		if (stat(host, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0 &&
-		    colon == NULL)
+		if ((colon != NULL) == placed && rootfs_add(&c->fs, &what, NULL) != 0)
+			die(EXIT_TOOL,
+			    errno == EEXIST ? "a place in the guest is for one file only" : NULL,
+			    "%s cannot be included: %s", includes->v[i], strerror(errno));
+		if (colon == NULL && !placed && stat(host, &st) == 0 && S_ISREG(st.st_mode) &&
+		    (st.st_mode & 0111) != 0)
 			closure_try_program(c, host);
 		free(host);
 	}
@@ -454,6 +459,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 	if (pack->cwd == NULL)
 		pack->cwd = xstrdup("/");
 
+	add_includes(c, &spec->include, true);
 	closure_add_program(c, pack->exe, &program);
 	pack->entry = program.entry;
 	add_catalog_arguments(pack, spec, &args);
@@ -470,7 +476,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 	 * for.
 	 */
 	add_arguments(c, &args, pack->cwd, program.words);
-	add_includes(c, &spec->include);
+	add_includes(c, &spec->include, false);
 	pack_environment(&env, &c->env, &spec->env);
 	add_environment_files(c, &env);
 	closure_finish(c);

@@ -135,18 +135,19 @@ static void has_ended(const char *name)
 	die(EXIT_NOVM, hint, "the machine %s has ended", name);
 }
 
-/* Send one message and read the answer: dies on an error. */
-static void ask(int fd, const char *name, enum link_kind kind, uint32_t value)
+/* Send one message and read the answer: dies on an error. False: the owner has gone meanwhile. */
+static bool ask(int fd, const char *name, enum link_kind kind, uint32_t value)
 {
 	struct link_head head;
 	char *data = xmalloc(LINK_DATA_MAX);
 	size_t len;
+	bool answered = link_send(fd, kind, value, NULL, 0) &&
+			link_receive(fd, &head, data, &len) > 0;
 
-	if (!link_send(fd, kind, value, NULL, 0) || link_receive(fd, &head, data, &len) <= 0)
-		has_ended(name);
-	if (head.kind == LINK_ERROR)
+	if (answered && head.kind == LINK_ERROR)
 		die(EXIT_TOOL, NULL, "%s: %.*s", name, (int)len, data);
 	free(data);
+	return answered;
 }
 
 /* The owner holds its end as long as it lives. */
@@ -169,9 +170,8 @@ int command_kill(const char *name, int sig)
 
 	load(name, &s);
 	fd = s.alive ? reach(name) : -1;
-	if (fd < 0)
+	if (fd < 0 || !ask(fd, name, LINK_SIGNAL, (uint32_t)sig))
 		has_ended(name);
-	ask(fd, name, LINK_SIGNAL, (uint32_t)sig);
 	close(fd);
 	state_free(&s);
 	return 0;
@@ -184,9 +184,8 @@ int command_stop(const char *name, unsigned seconds)
 
 	load(name, &s);
 	fd = s.alive ? reach(name) : -1;
-	if (fd < 0)
+	if (fd < 0 || !ask(fd, name, LINK_STOP, seconds))
 		has_ended(name);
-	ask(fd, name, LINK_STOP, seconds);
 	wait_for_end(fd);
 	state_free(&s);
 	return 0;
@@ -205,7 +204,7 @@ int command_rm(const char *name, bool force)
 		die(EXIT_NOVM, hint, "the machine %s runs", name);
 	}
 	if (fd >= 0) {
-		ask(fd, name, LINK_KILL, 0);
+		(void)ask(fd, name, LINK_KILL, 0); /* or it ended just now: all the better */
 		wait_for_end(fd);
 	}
 	/* The lock goes with the owner's last breath, a moment after its socket. */

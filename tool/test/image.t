@@ -50,6 +50,12 @@ ok 'env, shell and what it starts are in the image'
 run --include data:/srv/www true
 unpack
 is '--include HOST:GUEST' "$(cat x/srv/www/sub/file)" two
+mkdir site && echo mine >site/inner.txt
+run --include site/inner.txt:"$work/data/sub/file" --include data true
+unpack
+is 'what is given a place comes instead of what is there' "$(cat "x$work/data/sub/file")" mine
+rf run --accel tcg --include site/inner.txt:/srv/a --include data/sub/file:/srv/a true
+like 'two files at one place are refused' "$code $err" '^125 .*data/sub/file:/srv/a cannot be included: File exists'
 run --include /usr/bin/awk true
 unpack
 [ -e x/usr/bin/awk ] && [ -e x/lib/x86_64-linux-gnu/libm.so.6 ]

@@ -117,6 +117,14 @@ rf rm -f web
 is 'rm -f' "$code" 0
 [ ! -e "$state/web" ] && gone "$qemu" && wait_for gone "$owner"
 ok 'leaves nothing: no folder, no QEMU, no owner'
+# Whichever comes first, the program's end or its removal.
+refused=0
+for _ in {1..25}; do
+	detached --name quick sh -c 'exit 1'
+	rf rm -f quick
+	[ "$code" -eq 0 ] && [ ! -e "$state/quick" ] || refused=$((refused + 1))
+done
+is 'rm -f of one that ends at that moment' $refused 0
 
 # ---- failures to start ----
 detached no-such-program
