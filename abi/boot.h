@@ -38,6 +38,9 @@
  *   etc-net=1       write /etc/resolv.conf, hosts and hostname also where the image brings its own
  *   secret=PATH     only PrivUser may open this file, and only for reading; nobody else may, root
  *                   neither. It is an error if it is not there
+ *   secret-code=HEX whose PrivUser may: only one that is set up with exactly this code
+ *                   (abi/privuser.h says of what this is the digest); may be given several times.
+ *                   Without it any program's PrivUser may, one that an attacker brings as well
  *   privuser=0      PrivUser runs in ring 3, to measure and test what the protection does
  *                   (default 1)
  * Unknown keys are a boot error (exit code BOOT_EXIT_CONFIG), so that old kernels do not ignore new

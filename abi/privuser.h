@@ -113,7 +113,9 @@ enum privuser_state { PRIVUSER_NONE, PRIVUSER_LOCKED, PRIVUSER_DROPPED };
  *
  * Files are PrivUser's own: their numbers mean nothing to ring 3, and no descriptor of ring 3
  * can be named. Rights are those of the process, and in addition files that the run configuration
- * names as secret= can be opened here, and only here.
+ * names as secret= can be opened here, and only here; where it has secret-code= as well, only if
+ * one of these is the SHA-256, in hexadecimal digits, of what was set up: base, entry, code_len,
+ * data_len, bss_len and filter, each as eight bytes, then the code, then the data.
  */
 enum privuser_call {
 	PRIVUSER_OPEN,     /* ebx path, for reading: file number */
@@ -125,6 +127,7 @@ enum privuser_call {
 	PRIVUSER_COPY_OUT, /* ebx from, ecx bytes, esi:edx ring-3 address */
 	PRIVUSER_YIELD,    /* let other threads run */
 	PRIVUSER_ABORT,    /* end the process as a fault in PrivUser does; cannot be filtered */
+	PRIVUSER_PLACES,   /* ebx four words: heap, its end, window, its end; cannot be filtered */
 	PRIVUSER_CALLS
 };
 #define PRIVUSER_FILES 16 /* open at once */

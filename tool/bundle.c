@@ -116,6 +116,15 @@ static bool take_service(const cJSON *root, struct bundle *b)
 	return take_user(root, b);
 }
 
+/* Neither of them, or both. */
+static bool take_secrets(const cJSON *root, struct bundle *b)
+{
+	if (cJSON_GetObjectItemCaseSensitive(root, "secrets") == NULL)
+		return true;
+	return take_list(root, "secrets", &b->secrets) && b->secrets.n > 0 &&
+	       take_text(root, "secret-code", &b->secret_code);
+}
+
 static bool take_manifest(struct bundle *b, const char *text)
 {
 	cJSON *root = cJSON_Parse(text);
@@ -125,7 +134,7 @@ static bool take_manifest(struct bundle *b, const char *text)
 		  take_list(root, "argv", &b->argv) && take_list(root, "env", &b->env) &&
 		  b->argv.n > 0 && cJSON_IsNumber(memory) && memory->valuedouble >= 0 &&
 		  memory->valuedouble < 1e13 && cJSON_IsNumber(cpus) && cpus->valuedouble >= 0 &&
-		  cpus->valuedouble <= CPUS_MAX && take_service(root, b);
+		  cpus->valuedouble <= CPUS_MAX && take_service(root, b) && take_secrets(root, b);
 
 	if (ok) {
 		b->memory = (uint64_t)memory->valuedouble;
@@ -146,9 +155,9 @@ void bundle_open(const char *path, struct bundle *b)
 	*b = (struct bundle){ .fd = open(path, O_RDONLY | O_CLOEXEC) };
 	if (b->fd < 0 || !read_trailer(b->fd, &file_size, &t))
 		die(EXIT_TOOL, again, "%s cannot be read as an image: %s", path, strerror(errno));
-	if (t.version != BUNDLE_VERSION)
-		die(EXIT_TOOL, again, "%s is an image of version %u; this tool reads version %u",
-		    path, t.version, BUNDLE_VERSION);
+	if (t.version != BUNDLE_VERSION && t.version != BUNDLE_SECRETS)
+		die(EXIT_TOOL, again, "%s is an image of version %u; this tool reads up to %u",
+		    path, t.version, BUNDLE_SECRETS);
 	if (!trailer_ok(&t, file_size))
 		die(EXIT_NOEXEC, again, "%s is a damaged image: its parts lie outside the file",
 		    path);
@@ -169,6 +178,8 @@ void bundle_release(struct bundle *b)
 	free(b->cwd);
 	strv_release(&b->argv);
 	strv_release(&b->env);
+	strv_release(&b->secrets);
+	free(b->secret_code);
 	serving_release(&b->serving);
 }
 
@@ -232,6 +243,10 @@ static char *manifest_text(const struct bundle *b)
 	cJSON_AddNumberToObject(root, "cpus", b->cpus);
 	cJSON_AddBoolToObject(root, "strace", b->strace);
 	cJSON_AddBoolToObject(root, "missing-files", b->missing);
+	if (b->secrets.n > 0) {
+		cJSON_AddItemToObject(root, "secrets", json_list(&b->secrets));
+		cJSON_AddStringToObject(root, "secret-code", b->secret_code);
+	}
 	if (b->serving.service)
 		cJSON_AddTrueToObject(root, "service");
 	if (b->serving.network)
@@ -266,7 +281,8 @@ static off_t pad(int fd)
 
 static bool write_parts(int fd, const struct bundle *b, int image_fd, int kernel_fd)
 {
-	struct bundle_trailer t = { .image_size = b->size, .version = BUNDLE_VERSION };
+	struct bundle_trailer t = { .image_size = b->size,
+				    .version = b->secrets.n > 0 ? BUNDLE_SECRETS : BUNDLE_VERSION };
 	char *json = manifest_text(b);
 	off_t end = lseek(kernel_fd, 0, SEEK_END), at;
 
@@ -290,7 +306,8 @@ void bundle_write(const char *path, const struct bundle *b, int image_fd, const 
 
 	if (kernel_fd < 0)
 		die(EXIT_TOOL, NULL, "%s: %s", kernel_path, strerror(errno));
-	int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+		      b->secrets.n > 0 ? 0600 : 0644);
 
 	if (fd < 0)
 		die(EXIT_TOOL, NULL, "%s cannot be written: %s", path, strerror(errno));

@@ -7,7 +7,7 @@
  *   json_at     manifest, JSON:
  *               {"program","argv","env","cwd","memory","cpus","strace","missing-files"}, and as
  *               the catalog or the manifest says: {"service","network","scheme","user":[uid,gid],
- *               "ports"}
+ *               "ports"}, and with secrets (secret.h): {"secrets": [path], "secret-code"}
  *   end - 64    trailer: struct bundle_trailer, little-endian
  *
  * All parts start at multiples of 4096 bytes. The whole file is given to the virtual machine as
@@ -19,6 +19,8 @@
 
 #define BUNDLE_MAGIC   "RINGFENCE-IMAGE\n" /* 16 bytes */
 #define BUNDLE_VERSION 1u
+/* version of one with secrets: a tool that does not know them must not run it */
+#define BUNDLE_SECRETS 2u
 
 struct bundle_trailer {
 	uint64_t image_size;
@@ -39,6 +41,8 @@ struct bundle {
 	uint64_t memory;
 	unsigned cpus;
 	bool strace, missing;
+	struct strv secrets; /* paths in the guest */
+	char *secret_code;
 	struct serving serving;
 };
 
@@ -50,7 +54,7 @@ void bundle_release(struct bundle *b);
 /* Its kernel as a memory file. */
 int bundle_kernel(const struct bundle *b);
 /*
- * Write `b` to `path`: root file system from image_fd, kernel from kernel_path. Whole or not at
- * all.
+ * One with secrets is for the user's eyes only. Write `b` to `path`: root file system from
+ * image_fd, kernel from kernel_path. Whole or not at all.
  */
 void bundle_write(const char *path, const struct bundle *b, int image_fd, const char *kernel_path);

@@ -21,6 +21,7 @@ static const cyaml_schema_field_t fields[] = {
 			     &yamlfile_string, 1, CYAML_UNLIMITED),
 	YAML_LIST("include", struct catalog_entry, include),
 	YAML_LIST("exclude", struct catalog_entry, exclude),
+	YAML_LIST("secrets", struct catalog_entry, secrets),
 	YAML_LIST("programs", struct catalog_entry, programs),
 	YAML_LIST("env", struct catalog_entry, env),
 	YAML_TEXT("memory", struct catalog_entry, memory),

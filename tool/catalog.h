@@ -6,6 +6,8 @@
  *   include            list of host paths or glob patterns, folders with all that is in them
  *   exclude            list of patterns that are left out of them: whole paths, or names without
  *                      "/"
+ *   secrets            list of private keys, host paths or glob patterns, that it is to use but not
+ *                      to read, as with --secret; those that are there
  *   programs           list of other programs it starts (names in PATH, or paths)
  *   env                list of NAME=VALUE, for variables that the user does not set
  *   memory             what it gets besides its image when the user says nothing, as for --memory;
@@ -24,8 +26,9 @@
  *   hints              list of sentences that `ringfence inspect` shows
  *   argument-programs  its arguments and scripts name programs to start: "words" (any word of them,
  *                      as in a shell), "quoted" (words inside quotes, as in Python), or "no"
- * In include, exclude, programs, folders, args and env ${prefix} stands for the folder above the
- * program's bin folder, and ${version} for the version in its file name ("3.11" of python3.11).
+ * In include, exclude, secrets, programs, folders, args and env ${prefix} stands for the folder
+ * above the program's bin folder, and ${version} for the version in its file name ("3.11" of
+ * python3.11).
  */
 #pragma once
 
@@ -41,6 +44,8 @@ struct catalog_entry {
 	unsigned include_count;
 	char **exclude;
 	unsigned exclude_count;
+	char **secrets;
+	unsigned secrets_count;
 	char **programs;
 	unsigned programs_count;
 	char **env;

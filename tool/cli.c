@@ -12,6 +12,7 @@
 
 enum {
 	OPT_INCLUDE = 0x100,
+	OPT_SECRET,
 	OPT_STRACE,
 	OPT_MISSING,
 	OPT_ACCEL,
@@ -95,6 +96,14 @@ static void include(struct run_spec *spec, const char *value)
 	free(cwd);
 }
 
+static void secret(struct run_spec *spec, const char *value)
+{
+	char *cwd = here();
+
+	run_spec_add_secret(spec, value, cwd, "--secret");
+	free(cwd);
+}
+
 /* Options that `run` and `build` have in common. */
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
@@ -117,6 +126,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	case 'v': report_set_verbose(true); return 0;
 	case 'f': set_text(&c->manifest, arg); return 0;
 	case OPT_INCLUDE: include(spec, arg); return 0;
+	case OPT_SECRET: secret(spec, arg); return 0;
 	case OPT_ALSO: strv_add(&spec->programs, arg); return 0;
 	case OPT_STRACE: spec->strace = true; return 0;
 	case OPT_MISSING: spec->missing = true; return 0;
@@ -221,6 +231,10 @@ static const struct argp_option common_options[] = {
 	  1 },
 	{ "workdir", 'w', "DIR", 0, "Working folder in the guest (default: as on the host)", 1 },
 	{ "include", OPT_INCLUDE, "HOST[:GUEST]", 0, "Take a file or folder along, at GUEST", 2 },
+	{ "secret", OPT_SECRET, "HOST[:GUEST]", 0,
+	  "A private key (RSA, P-256, P-384, P-521) that the program may use, by OpenSSL 3, but not "
+	  "read: it stays in ring 2. May be given several times",
+	  2 },
 	{ "also", OPT_ALSO, "PROGRAM", 0, "Take another program along, with all it needs", 2 },
 	{ "file", 'f', "FILE", 0, "Read a manifest (ringfence.yaml)", 2 },
 	{ "strace", OPT_STRACE, NULL, 0, "Print system calls", 3 },
@@ -287,6 +301,7 @@ int cli_run(int argc, char **argv)
 		"  ringfence run -m 256M -c 2 --include ./site:/srv python3 -m http.server\n"
 		"  ringfence run -p 8080:80 nginx\n"
 		"  ringfence run -d --name web --restart on-failure:5 -p 127.0.0.1:8080:80 nginx\n"
+		"  ringfence run --secret /etc/ssl/private/site.key -p 8443:443 nginx\n"
 		"  ringfence run --net tap=tap0 --ip 10.0.0.2/24,10.0.0.1 redis-server\n"
 		"  ringfence run --stats sqlite3 my.db 'select 1'\n"
 		"  ringfence run -f ringfence.yaml\n";

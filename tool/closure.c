@@ -59,6 +59,7 @@ void closure_release(struct closure *c)
 	libs_release(&c->libs);
 	free(c->path_list);
 	strv_release(&c->env);
+	strv_release(&c->secrets);
 	strv_release(&c->notes);
 	strv_release(&c->programs);
 	strv_release(&c->rpath);
@@ -188,6 +189,22 @@ static bool add_elf_program(struct closure *c, const char *path, const char *rea
 	return add_libraries(c, real, info, why);
 }
 
+/* What the pattern does not find is not there, and no secret then. */
+static void add_catalog_secrets(struct closure *c, const struct catalog_entry *e, const char *real)
+{
+	for (unsigned i = 0; i < e->secrets_count; i++) {
+		char *pattern = catalog_expand(e->secrets[i], real);
+		glob_t found = { 0 };
+
+		if (glob(pattern, GLOB_BRACE, NULL, &found) == 0)
+			for (size_t k = 0; k < found.gl_pathc; k++)
+				if (!strv_has(&c->secrets, found.gl_pathv[k]))
+					strv_add(&c->secrets, found.gl_pathv[k]);
+		globfree(&found);
+		free(pattern);
+	}
+}
+
 static void apply_catalog(struct closure *c, const struct catalog_entry *e, const char *real)
 {
 	struct strv exclude = { 0 };
@@ -225,6 +242,7 @@ static void apply_catalog(struct closure *c, const struct catalog_entry *e, cons
 	}
 	for (unsigned i = 0; i < e->env_count; i++)
 		strv_take(&c->env, catalog_expand(e->env[i], real));
+	add_catalog_secrets(c, e, real);
 	if (e->memory != NULL && parse_size(e->memory, &memory) && memory > c->memory)
 		c->memory = memory;
 	for (unsigned i = 0; i < e->programs_count; i++) {
@@ -481,7 +499,7 @@ void closure_scan_file(struct closure *c, const char *path, enum catalog_words w
 /* May this file hold code: marked as executable, or named like a library? */
 static bool maybe_elf(const struct rootfs_entry *e)
 {
-	return e->type == ROOTFS_FILE && e->size >= 64 &&
+	return e->type == ROOTFS_FILE && e->data == NULL && e->size >= 64 &&
 	       ((e->mode & 0111) != 0 || strstr(path_base(e->guest), ".so") != NULL);
 }
 

@@ -23,6 +23,7 @@ struct closure {
 	const struct catalog *catalog;
 	char *path_list;           /* PATH of the guest, in which programs are looked up */
 	struct strv env;           /* NAME=VALUE from the catalog */
+	struct strv secrets;       /* keys of this host that the catalog names */
 	uint64_t memory;           /* least memory that the catalog asks for, 0: no wish */
 	struct strv notes;         /* names of the catalog entries that were used */
 	struct closure_lib *found; /* libraries, in the order of finding */

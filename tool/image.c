@@ -11,7 +11,7 @@
 
 #include "tool/cache.h"
 #include "tool/report.h"
-#include "tool/sha256.h"
+#include "base/sha256.h"
 #include "tool/stage.h"
 
 /* Part of every key: raise it when the same files shall give another image. */
@@ -41,6 +41,8 @@ static void image_key(struct rootfs_entry *const *list, size_t n, char key[SHA25
 		sha256_add_u64(&sum, e->size);
 		sha256_add_u64(&sum, e->dev);
 		sha256_add_u64(&sum, e->ino);
+		if (e->data != NULL)
+			sha256_add(&sum, e->data, e->size);
 	}
 	sha256_hex(&sum, key);
 }
@@ -99,7 +101,8 @@ static void keep_image(const struct stage *stage, const void *key)
 }
 
 /* The image is used from where it was made; the cache gets it meanwhile. */
-static int build(const struct rootfs *fs, const char *key, int64_t epoch)
+static int build(const struct rootfs *fs, const struct secrets *secrets, const char *key,
+		 int64_t epoch)
 {
 	struct stage stage;
 	char size[32];
@@ -107,17 +110,18 @@ static int build(const struct rootfs *fs, const char *key, int64_t epoch)
 	progress("building the image: %zu files, %s", fs->n, format_size(fs->bytes, size));
 	cache_dir();
 	stage_make(&stage, fs);
+	secrets_check(secrets, &stage, fs);
 	make_erofs(stage.root, stage.image, epoch);
 	int fd = open(stage.image, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		die(EXIT_TOOL, NULL, "the image cannot be opened: %s", strerror(errno));
-	stage_finish(&stage, keep_image, key);
+	stage_finish(&stage, fs->secret ? NULL : keep_image, key);
 	progress_end();
 	return fd;
 }
 
-void image_open(struct rootfs *fs, struct image *image)
+void image_open(struct rootfs *fs, const struct secrets *secrets, struct image *image)
 {
 	int64_t newest = rootfs_settle_times(fs);
 	struct rootfs_entry **list = rootfs_sorted(fs);
@@ -127,10 +131,10 @@ void image_open(struct rootfs *fs, struct image *image)
 
 	image_key(list, fs->n, key);
 	free(list);
-	image->fd = cache_open_image(key);
+	image->fd = fs->secret ? -1 : cache_open_image(key);
 	image->cached = image->fd >= 0;
 	if (image->fd < 0)
-		image->fd = build(fs, key, newest + 1);
+		image->fd = build(fs, secrets, key, newest + 1);
 	off_t end = lseek(image->fd, 0, SEEK_END);
 
 	image->size = end > 0 ? (uint64_t)end : 0;

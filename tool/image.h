@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tool/rootfs.h"
+#include "tool/secret.h"
 
 struct image {
 	int fd;        /* read only */
@@ -14,5 +15,8 @@ struct image {
 	uint64_t ns;   /* time it took to find or build */
 };
 
-/* Find or build the image of `fs` (whose folders' times it settles). Dies with cause and hint. */
-void image_open(struct rootfs *fs, struct image *image);
+/*
+ * Find or build the image of `fs` (whose folders' times it settles). One with secrets is looked
+ * through for copies of them, and never kept in the cache. Dies with cause and hint.
+ */
+void image_open(struct rootfs *fs, const struct secrets *secrets, struct image *image);

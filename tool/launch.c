@@ -35,6 +35,8 @@ void launch_release(struct launch *l)
 	close(l->image_fd);
 	close(l->kernel_fd);
 	net_release(&l->net);
+	strv_release(&l->secrets);
+	free(l->secret_code);
 	free(l->shown);
 	free(l->scheme);
 }
@@ -147,7 +149,7 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 	pack_make(&pack, spec, &catalog);
 	for (size_t i = 0; i < pack.files.notes.n; i++)
 		note("catalog entry: %s", pack.files.notes.v[i]);
-	image_open(&pack.files.fs, &image);
+	image_open(&pack.files.fs, &pack.secrets, &image);
 	*l = (struct launch){ .exe = xstrdup(exec_path(spec, &pack)),
 			      .cwd = xstrdup(pack.cwd),
 			      .image_fd = image.fd,
@@ -156,6 +158,9 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 			      .cpus = spec->cpus,
 			      .strace = spec->strace,
 			      .missing = spec->missing };
+	for (size_t i = 0; i < pack.secrets.n; i++)
+		strv_add(&l->secrets, pack.secrets.list[i].place);
+	l->secret_code = pack.secrets.code != NULL ? xstrdup(pack.secrets.code) : NULL;
 	strv_add_all(&l->argv, &pack.argv);
 	pack_environment(&l->env, &pack.files.env, &spec->env);
 	l->memory = launch_memory(spec->memory, launch_wish(&pack), image.size);
@@ -173,7 +178,7 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 	struct bundle b;
 
 	bundle_open(spec->program, &b);
-	if (spec->include.n != 0 || spec->programs.n != 0)
+	if (spec->include.n != 0 || spec->programs.n != 0 || spec->secrets.n != 0)
 		die(EXIT_TOOL, "build the image again with these files",
 		    "%s is a built image: nothing can be included", spec->program);
 	*l = (struct launch){ .exe = xstrdup(b.exe),
@@ -185,6 +190,8 @@ static void launch_from_image(struct launch *l, const struct run_spec *spec)
 			      .cpus = spec->cpus != 0 ? spec->cpus : b.cpus,
 			      .strace = spec->strace || b.strace,
 			      .missing = spec->missing || b.missing };
+	strv_add_all(&l->secrets, &b.secrets);
+	l->secret_code = b.secret_code != NULL ? xstrdup(b.secret_code) : NULL;
 	strv_add_all(&l->argv, &b.argv);
 	strv_add_all(&l->argv, &spec->args);
 	pack_environment(&l->env, &b.env, &spec->env);
@@ -231,6 +238,10 @@ int launch_config(const struct launch *l, const struct run_spec *spec, unsigned 
 		runcfg_add(&cfg, "tty", "%ux%u", rows, cols);
 		runcfg_add(&cfg, "tty-out", "%u", tty);
 	}
+	for (size_t i = 0; i < l->secrets.n; i++)
+		runcfg_add(&cfg, "secret", "%s", l->secrets.v[i]);
+	if (l->secret_code != NULL)
+		runcfg_add(&cfg, "secret-code", "%s", l->secret_code);
 	add_network(&cfg, &l->net);
 	if (hostname != NULL)
 		runcfg_add(&cfg, "hostname", "%s", hostname);

@@ -15,8 +15,10 @@ struct launch {
 	uint64_t memory;
 	unsigned cpus;
 	bool strace, missing;
-	bool service; /* it serves until it is stopped: no terminal */
-	uid_t uid;    /* in the machine */
+	struct strv secrets; /* paths in the machine that only PrivUser may open */
+	char *secret_code;   /* and the digest of its code; NULL: there is no secret */
+	bool service;        /* it serves until it is stopped: no terminal */
+	uid_t uid;           /* in the machine */
 	gid_t gid;
 	struct net_spec net; /* settled */
 	char *scheme;        /* "http": how its ports are shown; NULL: just numbers */

@@ -442,6 +442,19 @@ static void add_catalog_arguments(const struct pack *pack, const struct run_spec
 	strv_add_all(args, &spec->args);
 }
 
+/* Those of the catalog that this host has, then the user's. */
+static void add_secrets(struct pack *pack, const struct run_spec *spec, const struct strv *env)
+{
+	struct strv wanted = { 0 };
+
+	for (size_t i = 0; i < pack->files.secrets.n; i++)
+		if (!strv_has(&spec->secrets, pack->files.secrets.v[i]))
+			strv_add(&wanted, pack->files.secrets.v[i]);
+	strv_add_all(&wanted, &spec->secrets);
+	secrets_apply(&pack->secrets, &pack->files, &wanted, env, &pack->argv);
+	strv_release(&wanted);
+}
+
 void pack_make(struct pack *pack, const struct run_spec *spec, const struct catalog *catalog)
 {
 	struct closure *c = &pack->files;
@@ -483,6 +496,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 	if (rootfs_add_folder(&c->fs, pack->cwd, 0755) != 0)
 		die(EXIT_TOOL, "choose another working folder with -w", "working folder %s: %s",
 		    pack->cwd, strerror(errno));
+	add_secrets(pack, spec, &env);
 	strv_release(&env);
 	strv_release(&args);
 	closure_program_release(&program);
@@ -490,6 +504,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 
 void pack_release(struct pack *pack)
 {
+	secrets_release(&pack->secrets);
 	closure_release(&pack->files);
 	free(pack->exe);
 	strv_release(&pack->argv);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tool/closure.h"
+#include "tool/secret.h"
 #include "tool/spec.h"
 
 struct pack {
@@ -11,10 +12,12 @@ struct pack {
 	struct strv argv;                  /* argv[0] as the user called it, then the arguments */
 	char *cwd;                         /* working folder in the guest */
 	const struct catalog_entry *entry; /* the program's own; NULL: none */
+	struct secrets secrets;
 };
 
 /*
- * Find the program and everything it needs, and what arguments, --include and the manifest name.
+ * Find the program and everything it needs, and what arguments, --include, --secret and the
+ * manifest name.
  * `args`: where arguments that are paths come from; false for `ringfence inspect`. Dies on bad
  * input.
  */

@@ -54,6 +54,21 @@ char *places_kernel(const char *chosen)
 	return path;
 }
 
+char *places_provider(void)
+{
+	const char *chosen = from_env("RINGFENCE_PROVIDER");
+	char *path = chosen != NULL ? (path_exists(chosen) ? xstrdup(chosen) : NULL)
+				    : beside("ringfence.so", "../lib/ringfence/ringfence.so");
+
+	if (path == NULL)
+		die(EXIT_TOOL,
+		    "build it with: make provider (it needs the package libssl-dev), or name it "
+		    "with RINGFENCE_PROVIDER",
+		    "the OpenSSL provider ringfence.so is not beside the tool or installed with it: "
+		    "secrets cannot be kept");
+	return path;
+}
+
 char *places_find_catalog(void)
 {
 	const char *path = from_env("RINGFENCE_CATALOG");

@@ -17,6 +17,11 @@ char *places_find_kernel(const char *chosen);
 /* The same, but dies with a hint. */
 char *places_kernel(const char *chosen);
 /*
+ * The OpenSSL provider: $RINGFENCE_PROVIDER, beside the tool, PREFIX/lib/ringfence. Dies with a
+ * hint. Caller frees.
+ */
+char *places_provider(void);
+/*
  * $RINGFENCE_CATALOG, ../catalog beside the build folder, PREFIX/share/ringfence/catalog; NULL.
  * Caller frees.
  */

@@ -36,6 +36,9 @@ void rootfs_release(struct rootfs *fs)
 		free(fs->entries[i]->guest);
 		free(fs->entries[i]->host);
 		free(fs->entries[i]->target);
+		if (fs->entries[i]->data != NULL)
+			explicit_bzero(fs->entries[i]->data, fs->entries[i]->size);
+		free(fs->entries[i]->data);
 		free(fs->entries[i]);
 	}
 	free(fs->entries);
@@ -330,10 +333,11 @@ static char *place_elsewhere(struct rootfs *fs, const struct rootfs_add *what)
 		e = rootfs_find(fs, at);
 		if (e == NULL)
 			e = enter_host(fs, at, real);
-		else if (e->host == NULL || strcmp(e->host, real) != 0)
-			errno = e->type == ROOTFS_DIR ? 0 : EEXIST;
-		if (e != NULL && e->type != ROOTFS_DIR && strcmp(e->host, real) != 0)
+		if (e != NULL && e->type != ROOTFS_DIR &&
+		    (e->host == NULL || strcmp(e->host, real) != 0)) {
+			errno = EEXIST;
 			e = NULL;
+		}
 	}
 	int keep = errno;
 
@@ -397,6 +401,38 @@ int rootfs_add_folder(struct rootfs *fs, const char *guest, mode_t mode)
 		return 0;
 	errno = ENOTDIR;
 	return -1;
+}
+
+void rootfs_set_data(struct rootfs *fs, struct rootfs_entry *e, char *data, size_t size)
+{
+	fs->bytes += size - e->size;
+	free(e->data);
+	e->data = data;
+	e->size = size;
+	e->nlink = 1; /* other links keep what they have */
+	e->dev = 0;
+	e->ino = 0;
+}
+
+struct rootfs_entry *rootfs_add_data(struct rootfs *fs, const char *guest, char *data, size_t size,
+				     mode_t mode, struct timespec mtime)
+{
+	struct stat st = { .st_mode = S_IFREG | mode, .st_nlink = 1, .st_mtim = mtime };
+	char *at = walk(fs, guest, WALK_PARENTS, 0755, LINKS_MAX);
+	struct rootfs_entry *e;
+
+	if (at != NULL && rootfs_find(fs, at) != NULL) {
+		free(at);
+		at = NULL;
+		errno = EEXIST;
+	}
+	if (at == NULL) {
+		free(data);
+		return NULL;
+	}
+	e = enter(fs, at, NULL, &st);
+	rootfs_set_data(fs, e, data, size);
+	return e;
 }
 
 int64_t rootfs_settle_times(struct rootfs *fs)

@@ -18,7 +18,8 @@ enum rootfs_type { ROOTFS_DIR, ROOTFS_FILE, ROOTFS_LINK };
 
 struct rootfs_entry {
 	char *guest;  /* "/usr/bin/ls" */
-	char *host;   /* source; NULL for a folder that exists in the guest only */
+	char *host;   /* source; NULL for what exists in the guest only */
+	char *data;   /* of a file whose content the tool has made up; NULL: that of `host` */
 	char *target; /* of a link */
 	enum rootfs_type type;
 	mode_t mode; /* permission bits */
@@ -29,13 +30,15 @@ struct rootfs_entry {
 	dev_t dev;
 	ino_t ino;
 	nlink_t nlink;
-	bool whole; /* a folder with everything that the host has in it */
+	bool whole;  /* a folder with everything that the host has in it */
+	bool secret; /* a file that only PrivUser can open (secret.h) */
 };
 
 struct rootfs {
 	struct rootfs_entry **entries; /* in the order of adding; pointers stay valid */
 	size_t n;
 	uint64_t bytes; /* sum over files */
+	bool secret;    /* holds secrets: the image must not stay behind in the cache */
 	/* private: hash table of indices + 1 into entries */
 	size_t *slots;
 	size_t slot_count;
@@ -69,6 +72,15 @@ int rootfs_add(struct rootfs *fs, const struct rootfs_add *what, const char **ca
 int rootfs_add_path(struct rootfs *fs, const char *path, const char **canonical);
 /* A folder that need not exist on the host (then: `mode`, root's). 0, or -1 with errno. */
 int rootfs_add_folder(struct rootfs *fs, const char *guest, mode_t mode);
+
+/* Give a file this content, which it owns from now on (its link count becomes 1). */
+void rootfs_set_data(struct rootfs *fs, struct rootfs_entry *e, char *data, size_t size);
+/*
+ * A file with this content at `guest`, where nothing may be yet: root's, with the time `mtime`. It
+ * owns `data`, also when it fails. NULL with errno.
+ */
+struct rootfs_entry *rootfs_add_data(struct rootfs *fs, const char *guest, char *data, size_t size,
+				     mode_t mode, struct timespec mtime);
 
 /* The entry of a canonical guest path, or NULL. */
 struct rootfs_entry *rootfs_find(const struct rootfs *fs, const char *guest);

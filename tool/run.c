@@ -454,7 +454,7 @@ int command_build(const struct run_spec *spec, const char *output)
 	interrupts_defer();
 	catalog_load(&catalog, catalog_dir);
 	pack_make(&pack, spec, &catalog);
-	image_open(&pack.files.fs, &image);
+	image_open(&pack.files.fs, &pack.secrets, &image);
 	b = (struct bundle){ .size = image.size,
 			     .exe = pack.exe,
 			     .cwd = pack.cwd,
@@ -462,6 +462,9 @@ int command_build(const struct run_spec *spec, const char *output)
 			     .cpus = spec->cpus,
 			     .strace = spec->strace,
 			     .missing = spec->missing };
+	for (size_t i = 0; i < pack.secrets.n; i++)
+		strv_add(&b.secrets, pack.secrets.list[i].place);
+	b.secret_code = pack.secrets.code;
 	b.memory = launch_memory(spec->memory, launch_wish(&pack), image.size);
 	launch_serving(&b.serving, spec, pack.entry);
 	strv_add_all(&b.env, &pack.files.env);
@@ -469,6 +472,10 @@ int command_build(const struct run_spec *spec, const char *output)
 	bundle_write(output, &b, image.fd, kernel);
 	notice("%s: %zu files, %s; start it with: ringfence run %s", output, pack.files.fs.n,
 	       format_size(image.size, size), output);
+	if (b.secrets.n > 0)
+		notice("%s holds %zu private key(s) as they are: keep it as they are kept", output,
+		       b.secrets.n);
+	strv_release(&b.secrets);
 	strv_release(&b.env);
 	serving_release(&b.serving);
 	pack_release(&pack);

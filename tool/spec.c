@@ -24,6 +24,8 @@ struct manifest {
 	unsigned include_count;
 	char **programs;
 	unsigned programs_count;
+	char **secrets;
+	unsigned secrets_count;
 	enum yaml_bool strace;
 	enum yaml_bool missing;
 	char *name;
@@ -41,6 +43,7 @@ static const cyaml_schema_field_t fields[] = { YAML_TEXT("program", struct manif
 					       YAML_TEXT("workdir", struct manifest, workdir),
 					       YAML_LIST("include", struct manifest, include),
 					       YAML_LIST("programs", struct manifest, programs),
+					       YAML_LIST("secrets", struct manifest, secrets),
 					       YAML_BOOL("strace", struct manifest, strace),
 					       YAML_BOOL("missing-files", struct manifest, missing),
 					       YAML_TEXT("name", struct manifest, name),
@@ -68,6 +71,7 @@ void run_spec_release(struct run_spec *spec)
 	strv_release(&spec->env);
 	strv_release(&spec->include);
 	strv_release(&spec->programs);
+	strv_release(&spec->secrets);
 	free(spec->workdir);
 	free(spec->kernel);
 	free(spec->append);
@@ -192,15 +196,15 @@ void run_spec_set_user(struct run_spec *spec, const char *text, const char *wher
 	free(user);
 }
 
-void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
-			  const char *where)
+/* "HOST[:GUEST]", with HOST relative to `base`, into the list. */
+static void add_placed(struct strv *list, const char *text, const char *base, const char *where)
 {
 	/* A file whose name has a colon is taken as it is. */
 	char *whole = path_absolute(base, text);
 	const char *colon = strrchr(text, ':');
 
 	if (path_exists(whole)) {
-		strv_take(&spec->include, whole);
+		strv_take(list, whole);
 		return;
 	}
 	free(whole);
@@ -214,9 +218,21 @@ void run_spec_add_include(struct run_spec *spec, const char *text, const char *b
 	if (colon[1] != '/' || strchr(full, ':') != NULL)
 		die(EXIT_TOOL, "write HOST:GUEST, with a path from / for GUEST and no other colon",
 		    "%s: \"%s\" cannot be placed in the guest", where, text);
-	strv_addf(&spec->include, "%s:%s", full, colon + 1);
+	strv_addf(list, "%s:%s", full, colon + 1);
 	free(full);
 	free(host);
+}
+
+void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
+			  const char *where)
+{
+	add_placed(&spec->include, text, base, where);
+}
+
+void run_spec_add_secret(struct run_spec *spec, const char *text, const char *base,
+			 const char *where)
+{
+	add_placed(&spec->secrets, text, base, where);
 }
 
 /* The lists of the manifest, then those of the command line, which win. */
@@ -315,6 +331,9 @@ void manifest_load(const char *path, struct run_spec *spec)
 	merge_env(spec, m, path);
 	for (unsigned i = 0; i < m->include_count; i++)
 		run_spec_add_include(spec, m->include[i], base != NULL ? base : dir, path);
+	for (unsigned i = 0; i < m->secrets_count; i++)
+		run_spec_add_secret(spec, m->secrets[i], base != NULL ? base : dir,
+				    where(path, "secrets"));
 	for (unsigned i = 0; i < m->programs_count; i++)
 		strv_add(&spec->programs, m->programs[i]);
 	free(base);

@@ -20,6 +20,7 @@ struct run_spec {
 	struct strv env;      /* NAME=VALUE, in order of naming: the last one wins */
 	struct strv include;  /* HOST or HOST:GUEST, host paths absolute */
 	struct strv programs; /* other programs to take along */
+	struct strv secrets;  /* keys, as `include` */
 	char *workdir;        /* in the guest; NULL: as on the host */
 	uint64_t memory;      /* bytes; 0: chosen by the image's size */
 	unsigned cpus;        /* 0: 1 */
@@ -65,6 +66,10 @@ void run_spec_add_env(struct run_spec *spec, const char *text, const char *where
 void run_spec_add_include(struct run_spec *spec, const char *text, const char *base,
 			  const char *where);
 
+/* The same for a key that only ring 2 may read (secret.h). */
+void run_spec_add_secret(struct run_spec *spec, const char *text, const char *base,
+			 const char *where);
+
 /* Each dies if the text is wrong; `where` is the option or the manifest's key. */
 void run_spec_add_port(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_net(struct run_spec *spec, const char *text, const char *where);
@@ -77,8 +82,8 @@ void run_spec_set_user(struct run_spec *spec, const char *text, const char *wher
 
 /*
  * Manifest file. Keys: program, args, env (list of NAME=VALUE or NAME), memory, cpus, workdir,
- * include (relative to the manifest's folder), programs, strace, missing-files, name, ports (list),
- * net, ip, restart, stats, user. Sets what `spec`
+ * include and secrets (relative to the manifest's folder), programs, strace, missing-files, name,
+ * ports (list), net, ip, restart, stats, user. Sets what `spec`
  * does not have yet; its lists come before those of the command line. Dies with file, line, column
  * and key.
  */

@@ -123,8 +123,12 @@ static const char *copied_before(struct stage *s, const struct rootfs_entry *e)
 static const char *copy_to(const struct stage *s, const struct rootfs_entry *e, int from, int to)
 {
 	const struct timespec times[2] = { e->mtime, e->mtime };
-	const char *why = copy_bytes(from, to, e->size);
+	const char *why = NULL;
 
+	if (e->data != NULL)
+		why = write_all(to, e->data, e->size) == 0 ? NULL : strerror(errno);
+	else
+		why = copy_bytes(from, to, e->size);
 	if (why != NULL)
 		return why;
 	if ((s->as_root && (e->uid != 0 || e->gid != 0) && fchown(to, e->uid, e->gid) != 0) ||
@@ -136,14 +140,16 @@ static const char *copy_to(const struct stage *s, const struct rootfs_entry *e, 
 /* NULL, or why it failed. */
 static const char *copy_file(const struct stage *s, const struct rootfs_entry *e)
 {
-	int from = open(e->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	bool made_up = e->data != NULL;
+	int from = made_up ? -1 : open(e->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 
-	if (from < 0)
+	if (from < 0 && !made_up)
 		return strerror(errno);
 	int to = openat(s->dir, relative(e->guest), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	const char *why = to >= 0 ? copy_to(s, e, from, to) : strerror(errno);
 
-	close(from);
+	if (from >= 0)
+		close(from);
 	if (to >= 0 && close(to) != 0 && why == NULL)
 		why = strerror(errno);
 	return why;
@@ -194,7 +200,9 @@ static void copy_all(const struct stage *s)
 	interrupts_check();
 	for (size_t i = 0; i < WORKERS_MAX; i++)
 		if (w.failures[i].entry != NULL)
-			failed(w.failures[i].entry->host, w.failures[i].why);
+			failed(w.failures[i].entry->host != NULL ? w.failures[i].entry->host
+								 : w.failures[i].entry->guest,
+			       w.failures[i].why);
 }
 
 static void stage_link(struct stage *s, const struct rootfs_entry *e)
@@ -274,6 +282,11 @@ void stage_make(struct stage *s, const struct rootfs *fs)
 	make_folders(s);
 	copy_all(s);
 	finish_all(s);
+}
+
+int stage_open(const struct stage *s, const struct rootfs_entry *e)
+{
+	return openat(s->dir, relative(e->guest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* Children before their folders: the list backwards. Folders may be read-only to us. */

@@ -25,6 +25,8 @@ struct stage {
 
 /* Copy. The folder is removed by stage_finish(), or when the tool ends. Dies on errors. */
 void stage_make(struct stage *stage, const struct rootfs *fs);
+/* The copy of a file of the list, for reading; -1 with errno. */
+int stage_open(const struct stage *stage, const struct rootfs_entry *e);
 /*
  * Do the rest in a process of its own, which is waited for only when the tool ends: call `keep` (it
  * must not end the process; may be NULL), then remove everything.

@@ -10,6 +10,7 @@ struct privuser { /* of an address space; ends with it */
 	enum privuser_state state;
 	bool isolated; /* false: the run configuration has switched the protection off */
 	bool fork_copy;
+	bool opens_secrets; /* its code is what the run configuration wants it to be */
 	uint32_t entry;
 	uint64_t base, end; /* PrivUser; code begins at base */
 	uint64_t code_end, data, data_end, heap;

@@ -52,7 +52,7 @@ static long call_open(struct privuser *p, uint64_t name)
 	err = user_strdup(&path, UADDR(name), PATH_MAX);
 	if (err != OK)
 		return err == E_2BIG ? E_NAMETOOLONG : err;
-	current->opens_secrets = true;
+	current->opens_secrets = p->opens_secrets;
 	err = vfs_open(AT_FDCWD_, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0, LOOK_FOLLOW, &f);
 	current->opens_secrets = false;
 	kmem_free(path);
@@ -147,6 +147,15 @@ static long copy_across(struct privuser *p, bool in, uint64_t ours, uint64_t the
 	return err;
 }
 
+/* Ring 3 is not asked: what it calls the window, PrivUser copies to and from without the kernel. */
+static long call_places(const struct privuser *p, uint64_t to)
+{
+	const uint32_t places[4] = { (uint32_t)p->heap, (uint32_t)p->stacks, (uint32_t)p->window,
+				     (uint32_t)p->window_end };
+
+	return user_out(UADDR(to), places, sizeof(places));
+}
+
 static long call(struct privuser *p, const struct trapframe *tf)
 {
 	uint64_t b = (uint32_t)tf->rbx;
@@ -162,6 +171,7 @@ static long call(struct privuser *p, const struct trapframe *tf)
 	case PRIVUSER_COPY_IN: return copy_across(p, true, b, far, c);
 	case PRIVUSER_COPY_OUT: return copy_across(p, false, b, far, c);
 	case PRIVUSER_YIELD: sched_yield(); return 0;
+	case PRIVUSER_PLACES: return call_places(p, b);
 	default: return E_NOSYS;
 	}
 }

@@ -4,6 +4,7 @@
  * of it stands does the space have PrivUser.
  */
 #include "base/checked.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/dom/local.h"
@@ -46,7 +47,7 @@ static err_t lay_out(struct privuser *p, const struct privuser_setup *s)
 	p->isolated = !is_off();
 	p->fork_copy = s->flags & PRIVUSER_FORK_COPY;
 	p->entry = s->entry;
-	p->filter = s->filter | 1ull << PRIVUSER_ABORT;
+	p->filter = s->filter | 1ull << PRIVUSER_ABORT | 1ull << PRIVUSER_PLACES;
 	p->base = s->base;
 	p->code_end = p->base + PAGE_UP(s->code_len);
 	p->data = p->code_end;
@@ -104,10 +105,42 @@ static err_t map_all(struct aspace *a, const struct privuser *p)
 	return OK;
 }
 
-static err_t load(struct aspace *a, const struct privuser *p, const struct privuser_setup *s)
+/* Does the run configuration name this code as one that may open secrets? */
+static bool may_open_secrets(struct sha256 *sum)
 {
-	TRY(aspace_priv_load(a, p->base, UADDR(s->code_src), s->code_len));
-	return aspace_priv_load(a, p->data, UADDR(s->data_src), s->data_len);
+	char digest[SHA256_HEX];
+	const char *wanted = run_config_get("secret-code", 0);
+
+	sha256_hex(sum, digest);
+	if (wanted == NULL)
+		return true;
+	for (unsigned i = 0; wanted != NULL; wanted = run_config_get("secret-code", ++i))
+		if (strcmp(wanted, digest) == 0)
+			return true;
+	return false;
+}
+
+/* In the order that abi/privuser.h gives. */
+static void add_numbers(struct sha256 *sum, const struct privuser_setup *s)
+{
+	sha256_add_u64(sum, s->base);
+	sha256_add_u64(sum, s->entry);
+	sha256_add_u64(sum, s->code_len);
+	sha256_add_u64(sum, s->data_len);
+	sha256_add_u64(sum, s->bss_len);
+	sha256_add_u64(sum, s->filter);
+}
+
+static err_t load(struct aspace *a, struct privuser *p, const struct privuser_setup *s)
+{
+	struct sha256 sum;
+
+	sha256_init(&sum);
+	add_numbers(&sum, s);
+	TRY(aspace_priv_load(a, p->base, UADDR(s->code_src), s->code_len, &sum));
+	TRY(aspace_priv_load(a, p->data, UADDR(s->data_src), s->data_len, &sum));
+	p->opens_secrets = may_open_secrets(&sum);
+	return OK;
 }
 
 /* ---- the whole ---- */

@@ -16,6 +16,7 @@
  * What a file or shared object gives to an area. Implemented by kernel/vfs (page cache, image) and
  * mem (shared anonymous).
  */
+struct sha256;
 struct vmobject;
 struct vmobject_ops {
 	/*
@@ -172,9 +173,10 @@ size_t aspace_write(struct aspace *a, uint64_t addr, const void *buf, size_t len
 /*
  * Areas for PrivUser, or sealed ones beside it, are made with aspace_map and these flags; pages
  * come by faults. Copy `len` bytes of the calling program's memory into PrivUser at `addr`,
- * whatever its rights. E_FAULT, E_NOMEM.
+ * whatever its rights; `sum` takes in what has arrived. E_FAULT, E_NOMEM.
  */
-err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t len) MUST_CHECK;
+err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t len,
+		       struct sha256 *sum) MUST_CHECK;
 /* A fault of PrivUser, or of the kernel on its behalf, in its own memory. As aspace_fault. */
 enum fault_result aspace_priv_fault(struct aspace *a, uint64_t addr, uint32_t code);
 /* Drop the pages of [addr, +len), which are zeroed when nobody else has them. */

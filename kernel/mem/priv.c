@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory of PrivUser: filling it at set-up, and taking it away. */
+#include "base/sha256.h"
 #include "kernel/mem/mem.h"
 #include "kernel/mem/ubuf.h"
 
@@ -15,7 +16,8 @@ static err_t page_for_loading(struct aspace *a, uint64_t va, char **out)
 	return OK;
 }
 
-err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t len)
+err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t len,
+		       struct sha256 *sum)
 {
 	for (uint64_t done = 0; done < len;) {
 		uint64_t off = (addr + done) & PAGE_MASK;
@@ -24,6 +26,8 @@ err_t aspace_priv_load(struct aspace *a, uint64_t addr, uaddr_t src, uint64_t le
 
 		TRY(page_for_loading(a, ALIGN_DOWN(addr + done, PAGE_SIZE), &page));
 		TRY(user_in(page + off, UADDR(src.v + done), n));
+		/* What has arrived: the source may change at any time. */
+		sha256_add(sum, page + off, n);
 		done += n;
 	}
 	return OK;

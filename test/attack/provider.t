@@ -15,7 +15,7 @@ BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
 TOOL = os.path.join(BUILD, "ringfence")
 PROVIDER = os.path.join(BUILD, "ringfence.so")
 DEMO = os.path.join(BUILD, "prog/user/demo/heartbleed")
-NAME_OID = bytes.fromhex("69ce9182c195d195bfbc80a6adba40")  # KEY_NAME_OID of user/provider/name.h
+NAME_OID = bytes.fromhex("69ce9182c195d195bfbc80a6adba40")  # KEY_NAME_OID of abi/keyname.h
 CONF = """openssl_conf = init
 [init]
 providers = providers

@@ -284,8 +284,8 @@ static void catalog_files(void **state)
 	catalog_says("name: a\nmatch: [a]\n", NULL);
 	catalog_says(
 		"name: a\nmatch: [a]\nincluded: [b]\n",
-		":3:1: unknown key \"included\" (known: name, match, include, exclude, programs, "
-		"env, memory, argument-programs, folders, "
+		":3:1: unknown key \"included\" (known: name, match, include, exclude, secrets, "
+		"programs, env, memory, argument-programs, folders, "
 		"args, args-before, needs, service, network, ports, scheme, user, hints)");
 	catalog_says("name: a\nmatch: a\n", ":2:8: key \"match\": must be a list (found: a)");
 	catalog_says("name: a\nmatch: [a, {b: c}]\n",

@@ -3,7 +3,7 @@
 #include "base/test/test.h"
 
 #include "tool/control.h"
-#include "tool/sha256.h"
+#include "base/sha256.h"
 #include "tool/util.h"
 #include "tool/words.h"
 

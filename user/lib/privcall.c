@@ -95,7 +95,6 @@ static int set_up(const struct priv_options *o)
 {
 	const struct priv_image *i = &priv_image_;
 	struct privuser_setup s = make_setup(i, o);
-	uint64_t window_end;
 	int err;
 
 	if (i->magic != PRIV_IMAGE_MAGIC)
@@ -103,12 +102,8 @@ static int set_up(const struct priv_options *o)
 	err = submit(&s);
 	if (err != 0)
 		return -err;
-	window_end = s.window_base != 0 ? s.window_base + PAGE_UP(s.window_len) : 0;
 	priv_state_ = s.isolated ? PRIV_ISOLATED : PRIV_OFF;
-	err = (int)priv_enter_(
-		START_CALL, s.heap_base, s.heap_base + PAGE_UP(s.heap_len),
-		s.window_base != 0 ? s.window_base : s.heap_base + PAGE_UP(s.heap_len),
-		window_end != 0 ? window_end : s.heap_base + PAGE_UP(s.heap_len), 0, 0);
+	err = (int)priv_enter_(START_CALL, 0, 0, 0, 0, 0, 0);
 	if (err != 0)
 		return err;
 	window_init(s.window_base, s.window_len);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "local.h"
-#include "name.h"
+#include "abi/keyname.h"
 
 struct decoder {
 	struct provider *provider;

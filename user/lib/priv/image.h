@@ -16,7 +16,7 @@ struct priv_image {
 	uint32_t filter;            /* system calls that are linked in */
 };
 
-/* Call 1 of every private part: what priv_init() has got from the kernel. Works once. */
+/* What the kernel says to PRIVUSER_PLACES. Call 1 of every private part asks it, once. */
 struct priv_places {
 	uint32_t heap, heap_end;
 	uint32_t window, window_end;

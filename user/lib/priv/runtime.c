@@ -24,23 +24,19 @@ static inline long call4(uint32_t nr, uint32_t b, uint32_t c, uint32_t d, uint32
 
 /* ---- start: call 1 ---- */
 
-extern char priv_end_[];
-
-long privw_start_(uint64_t heap, uint64_t heap_end, uint64_t window, uint64_t window_end);
-long privw_start_(uint64_t heap, uint64_t heap_end, uint64_t window, uint64_t window_end)
+/*
+ * Where everything lies, the kernel says: ring 3 could name a window that reaches into PrivUser,
+ * and have this part copy its own memory out.
+ */
+long privw_start_(void);
+long privw_start_(void)
 {
 	if (priv_places_.heap != 0)
 		return -EBUSY_;
-	/* The heap begins with the first page behind our data; the window lies behind it all. */
-	if (heap != (((uint32_t)priv_end_ + 4095) & ~4095u) || heap_end < heap ||
-	    window < heap_end || window_end < window || window_end > PRIVUSER_END)
-		priv_abort();
-	priv_places_ = (struct priv_places){ (uint32_t)heap, (uint32_t)heap_end, (uint32_t)window,
-					     (uint32_t)window_end };
-	return 0;
+	return call4(PRIVUSER_PLACES, (uint32_t)&priv_places_, 0, 0, 0);
 }
 
-static long (*const start_entry)(uint64_t, uint64_t, uint64_t, uint64_t)
+static long (*const start_entry)(void)
 	__attribute__((used, section(".privcalls.first"))) = privw_start_;
 
 /* ---- copies ---- */

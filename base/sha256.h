@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SHA-256 (FIPS 180-4): names cached images and identifies kernels. */
+/* SHA-256 (FIPS 180-4): names cached images, and the code that may open secrets. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "abi/types.h"
 
 struct sha256 {
 	uint32_t state[8];

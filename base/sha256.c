@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tool/sha256.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "base/sha256.h"
+#include "base/str.h"
 
 static const uint32_t round_constants[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
@@ -89,6 +87,7 @@ void sha256_add_u64(struct sha256 *ctx, uint64_t v)
 
 void sha256_hex(struct sha256 *ctx, char out[SHA256_HEX])
 {
+	static const char digits[] = "0123456789abcdef";
 	uint64_t bits = ctx->length * 8;
 	uint8_t end[8];
 
@@ -98,6 +97,7 @@ void sha256_hex(struct sha256 *ctx, char out[SHA256_HEX])
 	while (ctx->length % 64 != 56)
 		sha256_add(ctx, "", 1);
 	sha256_add(ctx, end, 8);
-	for (unsigned i = 0; i < 8; i++)
-		snprintf(out + 8 * i, 9, "%08x", ctx->state[i]);
+	for (unsigned i = 0; i < SHA256_HEX - 1; i++)
+		out[i] = digits[ctx->state[i / 8] >> (28 - i % 8 * 4) & 15];
+	out[SHA256_HEX - 1] = '\0';
 }

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The file that stands where a private key was: PEM "PRIVATE KEY", in it PKCS#8 with this algorithm
- * and, as key, the path of the real file. The host tool writes it, the provider reads it.
- */
-#pragma once
-
-/* A UUID as object identifier (ITU-T X.667): needs no registration. */
-#define KEY_NAME_OID "2.25.193447853120904331287451098432"
