@@ -12,6 +12,7 @@
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/lock.h"
 #include "kernel/vfs/poll.h"
@@ -82,9 +83,9 @@ static long fcntl_dupfd(int fd, uint64_t min, bool cloexec)
 
 static long fcntl_getown_ex(const struct file *f, uaddr_t to)
 {
-	struct f_owner_ex ex = { .type = f->owner_pid < 0 ? F_OWNER_PGRP : F_OWNER_PID,
-				 .pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid };
+	struct f_owner_ex ex;
 
+	async_get_owner(f, &ex.type, &ex.pid);
 	return USER_OUT(to, &ex);
 }
 
@@ -93,10 +94,17 @@ static long fcntl_setown_ex(struct file *f, uaddr_t from)
 	struct f_owner_ex ex;
 
 	TRY(USER_IN(&ex, from));
-	if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP || ex.pid < 0)
+	if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
 		return E_INVAL;
-	f->owner_pid = ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
-	return 0;
+	return async_set_owner(f, ex.type, ex.pid);
+}
+
+static long fcntl_setfl(int fd, struct file *f, uint32_t flags)
+{
+	TRY(file_set_flags(f, flags));
+	if (!file_can_signal(f) || ((flags ^ f->flags) & FASYNC) == 0)
+		return OK;
+	return async_enable(f, fd, (flags & FASYNC) != 0);
 }
 
 static long fcntl_lock(struct file *f, unsigned cmd, uaddr_t arg)
@@ -112,27 +120,24 @@ static long fcntl_lock(struct file *f, unsigned cmd, uaddr_t arg)
 }
 
 /* The commands that need the file; F_DUPFD and the descriptor's own flag are dealt with before. */
-static long fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
+static long fcntl_file(int fd, struct file *f, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_GETFL: return (long)f->flags;
-	case F_SETFL: return file_set_flags(f, (uint32_t)arg);
+	case F_SETFL: return fcntl_setfl(fd, f, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW: return fcntl_lock(f, cmd, UADDR(arg));
-	case F_GETOWN: return f->owner_pid;
-	case F_SETOWN: f->owner_pid = (int)arg; return 0;
+	case F_NOTIFY: return dnotify_set(f, fd, (unsigned)arg);
+	case F_GETOWN: return async_get_owner_number(f);
+	case F_SETOWN: return async_set_owner_number(f, (int)arg);
 	case F_GETOWN_EX: return fcntl_getown_ex(f, UADDR(arg));
 	case F_SETOWN_EX: return fcntl_setown_ex(f, UADDR(arg));
-	case F_GETSIG: return f->owner_sig;
-	case F_SETSIG:
-		if (arg > SIG_COUNT)
-			return E_INVAL;
-		f->owner_sig = (int)arg;
-		return 0;
+	case F_GETSIG: return async_get_signal(f);
+	case F_SETSIG: return arg > SIG_COUNT ? E_INVAL : async_set_signal(f, (int)arg);
 	case F_SETPIPE_SZ: return pipe_set_size(f, arg);
 	case F_GETPIPE_SZ: return pipe_get_size(f);
 	case F_ADD_SEALS: return file_seals(f, (uint32_t)arg, false);
@@ -161,7 +166,7 @@ long sys_fcntl(int fd, unsigned cmd, uint64_t arg)
 	else if ((f->flags & O_PATH) && cmd != F_GETFL)
 		ret = E_BADF;
 	else
-		ret = fcntl_file(f, cmd, arg);
+		ret = fcntl_file(fd, f, cmd, arg);
 	file_put(f);
 	return ret;
 }
@@ -179,10 +184,9 @@ static long ioctl_file(int fd, struct file *f, unsigned cmd, uint64_t arg)
 		return 0;
 	case FIOASYNC:
 		TRY(USER_IN(&value, UADDR(arg)));
-		if (!file_is_stream(f))
-			return value == 0 ? OK : E_NOTTY;
-		return file_set_flags(f, value != 0 ? f->flags | FASYNC
-						    : f->flags & ~(uint32_t)FASYNC);
+		if ((value != 0) == ((f->flags & FASYNC) != 0))
+			return OK;
+		return file_can_signal(f) ? async_enable(f, fd, value != 0) : E_NOTTY;
 	default: return file_ioctl(f, cmd, arg);
 	}
 }

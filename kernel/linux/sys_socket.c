@@ -7,6 +7,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/net/socket.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/x86/x86.h"
 
@@ -132,6 +133,8 @@ long sys_connect(int fd, uaddr_t addr, int len)
 	err = addr_in(&a, addr, len);
 	if (err == OK)
 		err = socket_of(f)->ops->connect(socket_of(f), &a, (f->flags & O_NONBLOCK) != 0);
+	if (err == E_INPROGRESS)
+		async_wants_room(f);
 	file_put(f);
 	return err;
 }

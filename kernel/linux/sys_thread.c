@@ -96,17 +96,9 @@ long sys_get_robust_list(int tid, uaddr_t head, uaddr_t len)
 	return USER_OUT(head, &t->robust_list);
 }
 
-/*
- * Restartable sequences are a promise about preemption and migration that is not kept here, so the
- * answer is what a kernel without them gives; glibc then does without (sched_getcpu uses getcpu).
- */
 long sys_rseq(uint64_t area, uint32_t len, int flags, uint32_t sig)
 {
-	(void)area;
-	(void)len;
-	(void)flags;
-	(void)sig;
-	return E_NOSYS;
+	return rseq_register(area, len, (uint32_t)flags, sig);
 }
 
 /*

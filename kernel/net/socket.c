@@ -10,6 +10,7 @@
 #include "kernel/net/inet.h"
 #include "kernel/net/socket.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/x86/x86.h"
 
@@ -90,6 +91,8 @@ err_t socket_send(struct file *f, struct sock_msg *m, size_t *done)
 	m->nonblock = nonblocking(f, m);
 	TRY(scm_send(s, m));
 	err = s->ops->send(s, m, done);
+	if (err == E_AGAIN || m->data.left > 0)
+		async_wants_room(f);
 	scm_files_free(m->scm.files);
 	m->scm.files = NULL;
 	return *done > 0 ? OK : err;
@@ -143,13 +146,12 @@ static uint32_t socket_poll(struct file *f, struct poll_table *t)
 
 static long owner_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
-	int value = f->owner_pid;
+	int value = async_get_owner_number(f);
 
 	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
 		return USER_OUT(UADDR(arg), &value);
 	TRY(USER_IN(&value, UADDR(arg)));
-	f->owner_pid = value;
-	return OK;
+	return async_set_owner_number(f, value);
 }
 
 static long socket_ioctl(struct file *f, unsigned cmd, uint64_t arg)
@@ -200,6 +202,7 @@ static const struct file_ops socket_file_ops = {
 	.reopen = socket_reopen,
 	.name = socket_name,
 	.stream = true,
+	.async = true,
 };
 
 struct socket *socket_of(struct file *f)

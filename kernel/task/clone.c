@@ -218,7 +218,6 @@ static void copy_thread(struct thread *t, const struct trapframe *tf, const stru
 	/* rseq is registered by address: valid in a copy of the memory, not in the same memory. */
 	if (!(a->flags & CLONE_VM)) {
 		t->rseq = me->rseq;
-		t->rseq_len = me->rseq_len;
 		t->rseq_sig = me->rseq_sig;
 	}
 }

@@ -522,7 +522,7 @@ static void reset_thread(struct thread *me, struct trapframe *tf, const struct e
 	me->altstack_sp = me->altstack_size = 0;
 	me->altstack_flags = SS_DISABLE;
 	me->robust_list = me->robust_len = 0;
-	me->rseq = me->rseq_len = 0;
+	me->rseq = 0;
 	me->restart.fn = NULL;
 	if (me->trace != NULL)
 		debug_clear(me->trace);

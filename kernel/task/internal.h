@@ -159,6 +159,15 @@ void signal_force_send_thread(struct thread *t, int sig);
 void signal_reset_for_exec(struct task *t);
 bool signal_is_ignored(const struct task *t, int sig);
 
+/* ---- rseq.c ---- */
+/*
+ * The program was interrupted where tf says, and goes on there: not in the middle of a restartable
+ * sequence. Before a handler is entered, and after other threads have run.
+ */
+void rseq_interrupted(struct trapframe *tf);
+/* t stops running: sees to it that rseq_interrupted is called where that matters. */
+void rseq_switched_out(struct thread *t);
+
 /* ---- sigframe.c ---- */
 /* Let tf enter the handler of sig; false when the frame cannot be written. */
 bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a,

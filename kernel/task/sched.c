@@ -289,6 +289,7 @@ static void leave(struct thread *t)
 {
 	charge(t, time_mono_ns());
 	t->work = user_work & ~USER_WORK_RESCHED;
+	rseq_switched_out(t);
 	if (t->task->mm != NULL)
 		sched_save_bases(t);
 	if (t->priv != NULL) {

@@ -277,6 +277,8 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 
 	stepping = ptrace_step_pause();
 	restart_with_handler(tf, &a);
+	if (t->rseq != 0)
+		rseq_interrupted(tf);
 	if (a.flags & SA_RESETHAND)
 		slot->handler = (uint64_t)SIG_DFL;
 	if (!sigframe_push(tf, sig, info, &a, before)) {
@@ -364,7 +366,9 @@ void user_return_work(struct trapframe *tf)
 		inner_return_work();
 		return;
 	}
-	while (user_work & (USER_WORK_SIGNAL | USER_WORK_RESCHED)) {
+	while (user_work & (USER_WORK_SIGNAL | USER_WORK_RESCHED | USER_WORK_RSEQ)) {
+		if (user_work & USER_WORK_RSEQ)
+			rseq_interrupted(tf);
 		if (user_work & USER_WORK_SIGNAL)
 			handle_signals(tf);
 		if (user_work & USER_WORK_RESCHED)

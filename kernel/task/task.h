@@ -188,7 +188,7 @@ struct thread {
 	/* program state */
 	uint64_t fs_base, gs_base;
 	char comm[16];
-	uint64_t clear_tid, robust_list, robust_len, rseq, rseq_len;
+	uint64_t clear_tid, robust_list, robust_len, rseq; /* rseq 0: not registered */
 	uint32_t rseq_sig;
 	uint64_t utime_ns, stime_ns;
 	/* signals */
@@ -387,6 +387,9 @@ err_t signal_altstack(uint64_t sp, const struct altstack *new_stack,
 		      struct altstack *old) MUST_CHECK;
 /* Bytes that a signal frame takes on this processor (AT_MINSIGSTKSZ). */
 uint32_t signal_frame_size(void);
+
+/* rseq(2) (rseq.c): E_INVAL, E_PERM, E_BUSY, E_FAULT. */
+err_t rseq_register(uint64_t area, uint32_t len, uint32_t flags, uint32_t sig) MUST_CHECK;
 
 /* ---- futex (futex.c): the call itself; deadline absolute monotonic ns ---- */
 long futex_wait(uaddr_t addr, uint32_t val, uint32_t bitset, uint64_t deadline_ns, bool shared);

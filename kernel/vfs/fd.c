@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/lock.h"
@@ -97,6 +98,8 @@ static void close_file(struct fdtable *t, struct file *f)
 {
 	if (f->ops != NULL && f->ops->flush != NULL)
 		f->ops->flush(f);
+	if (f->dnotifies != 0)
+		dnotify_close(f, t);
 	lock_close_posix(f, t);
 	file_put(f);
 }

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/inotify.h"
 #include "kernel/vfs/internal.h"
 #include "kernel/vfs/lock.h"
@@ -74,6 +75,8 @@ static void file_end(struct file *f)
 		notify_path(&f->path, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epoll_items))
 		epoll_file_gone(f);
+	if (f->async != NULL)
+		async_gone(f);
 	if (f->ops != NULL && f->ops->release != NULL)
 		f->ops->release(f);
 	if (f->inode != NULL) {
@@ -551,8 +554,7 @@ err_t file_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 
 err_t file_set_flags(struct file *f, uint32_t flags)
 {
-	const uint32_t settable = O_APPEND | O_NONBLOCK | O_DIRECT | (O_NOATIME & ~O_RDONLY) |
-				  FASYNC;
+	const uint32_t settable = O_APPEND | O_NONBLOCK | O_DIRECT | (O_NOATIME & ~O_RDONLY);
 
 	if ((flags & ~f->flags & O_NOATIME) != 0 && f->inode != NULL &&
 	    !inode_owner_or_capable(f->inode))

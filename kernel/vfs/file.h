@@ -33,6 +33,7 @@ struct file_ops {
 	void (*name)(struct file *f, char *buf, size_t size);
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
 	bool stream; /* no position: pread gives E_SPIPE */
+	bool async;  /* can signal when it is ready (async.h); its poll has at most two queues */
 };
 
 struct file {
@@ -41,16 +42,18 @@ struct file {
 	uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECT, O_PATH ... (O_CLOEXEC is the
 			   descriptor's) */
 	uint64_t pos;
-	struct path path;         /* {NULL} for pipes and the like */
-	struct inode *inode;      /* NULL for anonymous files */
-	void *priv;               /* of ops */
-	struct list epoll_items;  /* epoll sets that watch this file (epoll.c) */
-	int owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
+	struct path path;        /* {NULL} for pipes and the like */
+	struct inode *inode;     /* NULL for anonymous files */
+	void *priv;              /* of ops */
+	struct list epoll_items; /* epoll sets that watch this file (epoll.c) */
+	struct async *async;     /* async.c: F_SETOWN, F_SETSIG, O_ASYNC; NULL: none of them */
 	uint64_t dir_gen;
 	uint64_t anon_ino; /* of a file without an inode: its own number, mode and times */
 	uint32_t anon_mode;
 	int64_t anon_time_ns;
-	bool wrote_access; /* counted in inode->writers */
+	uint32_t dnotifies; /* watches of dnotify.c */
+	bool wrote_access;  /* counted in inode->writers */
+	bool async_wants_room;
 };
 
 /* A file without a name: ops and priv; refs = 1. NULL: out of memory. Its stat shows mode (S_IFIFO
@@ -100,7 +103,7 @@ err_t file_readdir(struct file *f, dir_emit emit, void *ctx) MUST_CHECK;
 err_t file_fsync(struct file *f, bool data_only) MUST_CHECK;
 err_t file_allocate(struct file *f, int mode, uint64_t off,
 		    uint64_t len) MUST_CHECK; /* fallocate */
-/* F_SETFL: O_APPEND O_NONBLOCK O_DIRECT O_NOATIME O_ASYNC of `flags` replace the file's. E_PERM
+/* F_SETFL: O_APPEND O_NONBLOCK O_DIRECT O_NOATIME of `flags` replace the file's. E_PERM
  * (O_NOATIME of others' files). */
 err_t file_set_flags(struct file *f, uint32_t flags) MUST_CHECK;
 /* F_ADD_SEALS (seals != 0 adds), F_GET_SEALS: the seals, or E_INVAL where there can be none,

@@ -33,12 +33,13 @@ struct instance {
 };
 
 struct watch {
-	struct list of_inode, of_instance;
+	struct inode_watch watch;
+	struct list of_instance;
 	struct instance *in;
-	struct inode *inode; /* referenced */
 	int wd;
-	uint32_t mask;
 };
+
+static const struct inode_watch_ops inotify_watch_ops;
 
 uint32_t inotify_watches;
 
@@ -127,12 +128,25 @@ static void tell(struct watch *w, uint32_t mask, uint32_t cookie, const char *na
 
 /* ---- watches ---- */
 
-static void watch_free(struct watch *w)
+void inode_watch_add(struct inode_watch *w, const struct inode_watch_ops *ops, struct inode *i,
+		     uint32_t mask)
+{
+	*w = (struct inode_watch){ .ops = ops, .inode = inode_get(i), .mask = mask };
+	list_push_back(&i->watches, &w->of_inode);
+	inotify_watches++;
+}
+
+void inode_watch_remove(struct inode_watch *w)
 {
 	list_remove(&w->of_inode);
-	list_remove(&w->of_instance);
 	inotify_watches--;
 	inode_put(w->inode);
+}
+
+static void watch_free(struct watch *w)
+{
+	inode_watch_remove(&w->watch);
+	list_remove(&w->of_instance);
 	kmem_free(w);
 }
 
@@ -142,16 +156,30 @@ static void watch_end(struct watch *w)
 	watch_free(w);
 }
 
+static void watch_tell(struct inode_watch *iw, uint32_t mask, uint32_t cookie, const char *name,
+		       size_t len)
+{
+	struct watch *w = container_of(iw, struct watch, watch);
+
+	tell(w, mask, cookie, name, len);
+	if ((iw->mask & IN_ONESHOT) != 0)
+		watch_end(w);
+}
+
+static void inode_watch_ended(struct inode_watch *iw)
+{
+	watch_end(container_of(iw, struct watch, watch));
+}
+
+static const struct inode_watch_ops inotify_watch_ops = { watch_tell, inode_watch_ended };
+
 void inotify_event(struct inode *i, uint32_t mask, uint32_t cookie, const char *name, size_t len)
 {
 	LIST_FOR_EACH_SAFE(pos, &i->watches) {
-		struct watch *w = list_entry(pos, struct watch, of_inode);
+		struct inode_watch *w = list_entry(pos, struct inode_watch, of_inode);
 
-		if ((w->mask & mask & IN_ALL_EVENTS) == 0)
-			continue;
-		tell(w, mask, cookie, name, len);
-		if ((w->mask & IN_ONESHOT) != 0)
-			watch_end(w);
+		if ((w->mask & mask & (IN_ALL_EVENTS | WATCH_RENAMED)) != 0)
+			w->ops->tell(w, mask, cookie, name, len);
 	}
 }
 
@@ -172,8 +200,11 @@ void inotify_gone_event(struct inode *i)
 	if (i->nlink > 0)
 		return;
 	inotify_event(i, IN_DELETE_SELF, 0, "", 0);
-	LIST_FOR_EACH_SAFE(pos, &i->watches)
-		watch_end(list_entry(pos, struct watch, of_inode));
+	LIST_FOR_EACH_SAFE(pos, &i->watches) {
+		struct inode_watch *w = list_entry(pos, struct inode_watch, of_inode);
+
+		w->ops->end(w);
+	}
 }
 
 /* ---- the file ---- */
@@ -240,6 +271,7 @@ static const struct file_ops inotify_ops = {
 	.name = inotify_name,
 	.seek = file_seek_nowhere,
 	.stream = true,
+	.async = true,
 };
 
 err_t inotify_create(unsigned flags, struct file **out)
@@ -265,9 +297,10 @@ err_t inotify_create(unsigned flags, struct file **out)
 static struct watch *find_watch(struct instance *in, const struct inode *i)
 {
 	LIST_FOR_EACH(pos, &i->watches) {
-		struct watch *w = list_entry(pos, struct watch, of_inode);
+		struct inode_watch *iw = list_entry(pos, struct inode_watch, of_inode);
+		struct watch *w = container_of(iw, struct watch, watch);
 
-		if (w->in == in)
+		if (iw->ops == &inotify_watch_ops && w->in == in)
 			return w;
 	}
 	return NULL;
@@ -279,7 +312,7 @@ static long change_watch(struct watch *w, uint32_t mask)
 
 	if ((mask & IN_MASK_CREATE) != 0)
 		return E_EXIST;
-	w->mask = (mask & IN_MASK_ADD) != 0 ? w->mask | (mask & kept) : mask & kept;
+	w->watch.mask = (mask & IN_MASK_ADD) != 0 ? w->watch.mask | (mask & kept) : mask & kept;
 	return w->wd;
 }
 
@@ -292,11 +325,10 @@ static long new_watch(struct instance *in, struct inode *i, uint32_t mask)
 	w = kmem_alloc(sizeof(*w));
 	if (w == NULL)
 		return E_NOMEM;
-	*w = (struct watch){ .in = in, .inode = inode_get(i), .wd = ++in->last_wd };
-	w->mask = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK);
-	list_push_back(&i->watches, &w->of_inode);
+	*w = (struct watch){ .in = in, .wd = ++in->last_wd };
+	inode_watch_add(&w->watch, &inotify_watch_ops, i,
+			mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK));
 	list_push_back(&in->watches, &w->of_instance);
-	inotify_watches++;
 	return w->wd;
 }
 

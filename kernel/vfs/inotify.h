@@ -22,7 +22,27 @@ err_t inotify_remove(struct file *f, int wd) MUST_CHECK;
 
 /* ---- for the rest of kernel/vfs ---- */
 
-extern uint32_t inotify_watches; /* of this core */
+extern uint32_t inotify_watches; /* of this core, dnotify's too */
+
+/* Something that wants to know of an inode's events: an inotify watch, or one of dnotify.c. */
+struct inode_watch;
+struct inode_watch_ops {
+	/* An event of w->mask. May remove and free w, but no other watch. */
+	void (*tell)(struct inode_watch *w, uint32_t mask, uint32_t cookie, const char *name,
+		     size_t len);
+	void (*end)(struct inode_watch *w); /* the inode has no name any more: remove it */
+};
+struct inode_watch {
+	struct list of_inode;
+	const struct inode_watch_ops *ops;
+	struct inode *inode; /* referenced */
+	uint32_t mask;
+};
+/* IN_* that no inotify watch has: a name of this directory became another one. */
+#define WATCH_RENAMED 0x00800000u
+void inode_watch_add(struct inode_watch *w, const struct inode_watch_ops *ops, struct inode *i,
+		     uint32_t mask);
+void inode_watch_remove(struct inode_watch *w);
 
 void inotify_event(struct inode *i, uint32_t mask, uint32_t cookie, const char *name, size_t len);
 void inotify_path_event(const struct path *p, uint32_t mask);

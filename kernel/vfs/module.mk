@@ -2,7 +2,7 @@
 # init.c names the file systems that there are.
 DEPS := abi base x86 core mem task comp/fs/dev comp/fs/erofs comp/fs/proc comp/fs/sys comp/fs/tmpfs comp/drv comp/drv/uart16550 comp/drv/virtio comp/drv/virtio_serial
 # Names, files, descriptors.
-SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c perm.c pseudo.c anon.c
+SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c perm.c pseudo.c anon.c async.c dnotify.c
 # Waiting, pipes, terminals, the console.
 SRCS += poll.c epoll.c pipe.c pipe_packet.c splice.c eventfd.c timerfd.c signalfd.c pidfd.c
 SRCS += tty.c tty_ioctl.c tty_job.c ldisc.c pty.c
@@ -19,7 +19,7 @@ UNIT_SRCS_u_ldisc := ldisc.c tty.c tty_ioctl.c tty_job.c poll.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_ldisc := -ffreestanding
 
 # The whole of names, files and file systems (test/rig.h).
-VFS_RIG := $(addprefix kernel/vfs/,attr.c dentry.c device.c fd.c file.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c \
+VFS_RIG := $(addprefix kernel/vfs/,async.c attr.c dnotify.c dentry.c device.c fd.c file.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c \
 	perm.c test/rig.c test/host.c) kernel/mem/uio.c kernel/mem/ubuf.c \
 	$(addprefix comp/fs/erofs/,image.c dir.c xattr.c file.c erofs.c) \
 	$(addprefix comp/fs/tmpfs/,pages.c node.c dir.c file.c xattr.c tmpfs.c)

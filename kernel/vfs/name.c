@@ -302,6 +302,7 @@ static void notify_moved(const struct name *from, const struct name *to, struct 
 
 	notify_name(from->dir.dentry->inode, IN_MOVED_FROM | dir, cookie, from->last, from->len);
 	notify_name(to->dir.dentry->inode, IN_MOVED_TO | dir, cookie, to->last, to->len);
+	notify_name(from->dir.dentry->inode, WATCH_RENAMED, 0, from->last, from->len);
 	notify_name(i, IN_MOVE_SELF | dir, 0, "", 0);
 }
 

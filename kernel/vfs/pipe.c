@@ -377,6 +377,7 @@ static const struct file_ops pipe_ops = {
 	.reopen = pipe_reopen,
 	.name = pipe_name,
 	.stream = true,
+	.async = true,
 };
 
 /* The path says more than a number. */
@@ -387,6 +388,7 @@ static const struct file_ops fifo_ops = {
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
 	.stream = true,
+	.async = true,
 };
 
 bool file_is_pipe(struct file *f)

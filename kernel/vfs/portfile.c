@@ -195,6 +195,7 @@ static const struct file_ops portfile_ops = {
 	.reopen = portfile_reopen,
 	.name = portfile_name,
 	.stream = true,
+	.async = true,
 };
 
 err_t portfile_create(struct serial_port *in, struct serial_port *out, struct file **file)

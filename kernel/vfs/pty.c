@@ -366,6 +366,7 @@ static const struct file_ops master_ops = {
 	.ioctl = master_ioctl,
 	.release = master_release,
 	.stream = true,
+	.async = true,
 };
 
 /* ---- opening ---- */

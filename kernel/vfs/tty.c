@@ -226,6 +226,7 @@ const struct file_ops tty_file_ops = {
 	.release = tty_file_release,
 	.name = tty_file_name,
 	.stream = true,
+	.async = true,
 };
 
 struct tty *tty_of_file(const struct file *f)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs of prog.t, linked in every way that a distribution does it: static, static PIE, at a fixed address, PIE.
-PROGS := prog/proc.c prog/exec_errors.c prog/sig.c prog/fault.c prog/eintr.c prog/threads.c prog/mem.c prog/mapfile.c prog/path.c prog/fileio.c prog/pollio.c prog/clocks.c prog/creds.c prog/misc.c prog/pty.c \
+PROGS := prog/proc.c prog/exec_errors.c prog/sig.c prog/fault.c prog/eintr.c prog/threads.c prog/mem.c prog/mapfile.c prog/path.c prog/fileio.c prog/pollio.c prog/clocks.c prog/creds.c prog/misc.c prog/pty.c prog/async.c prog/rseq.c \
 	prog/env_static.c prog/env_static_pie.c prog/env_fixed.c prog/env_pie.c \
 	attack/registers.c attack/bombs.c attack/pointers.c attack/races.c attack/fuzz_syscalls.c attack/starve.c attack/elves.c attack/fuzz_threads.c attack/storms.c
 # They hand wrong arguments to system calls on purpose.
@@ -24,6 +24,9 @@ PROG_CFLAGS_clocks := $(PROG_PIE)
 PROG_CFLAGS_creds := $(PROG_STATIC)
 PROG_CFLAGS_misc := -pthread $(PROG_STATIC)
 PROG_CFLAGS_pty := $(PROG_PIE)
+PROG_CFLAGS_rseq := $(PROG_FIXED)
+PROG_CFLAGS_async := -pthread $(PROG_PIE)
+PROG_LIBS_async := -lutil
 PROG_LIBS_pty := -lutil
 PROG_CFLAGS_env_static := $(PROG_STATIC)
 PROG_CFLAGS_env_static_pie := $(PROG_STATIC_PIE)

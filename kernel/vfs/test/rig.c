@@ -256,6 +256,34 @@ err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 	return OK;
 }
 
+err_t signal_send_task(struct task *t, int sig, const siginfo_t *info)
+{
+	(void)t;
+	(void)info;
+	rig_signal = sig;
+	return OK;
+}
+
+struct task *task_find(int pid)
+{
+	return pid == current_task->pid ? current_task : NULL;
+}
+
+struct thread *thread_find(int tid)
+{
+	return tid == current->tid ? current : NULL;
+}
+
+void wait_entry_add(struct waitq *q, struct wait_entry *e)
+{
+	list_push_back(&q->waiters, &e->node);
+}
+
+void wait_entry_remove(struct wait_entry *e)
+{
+	list_remove(&e->node);
+}
+
 /* ---- what other files of kernel/vfs have ---- */
 
 void epoll_file_gone(struct file *f)
