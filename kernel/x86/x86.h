@@ -72,7 +72,7 @@ extern uint8_t recent_calls_at;
 #define USER_WORK_SIGNAL  2u
 /* this frame must go back by IRETQ with all registers (signal return, exec, ptrace) */
 #define USER_WORK_SPECIAL 4u
-/* other threads have run: a restartable sequence must not go on in its middle (kernel/task/rseq.c) */
+/* other threads have run: a restartable sequence must not go on in its middle (task/rseq.c) */
 #define USER_WORK_RSEQ 8u
 
 /* ---- the gates of PrivUser (entry.S for nk/privgate.S): variables of the current thread ---- */

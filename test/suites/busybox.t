@@ -23,7 +23,7 @@ LEFT_OUT = {"wget", "all_sourcecode", "bc", "dc"}
 # What the scripts take from the system beside busybox itself.
 TOOLS = ["/bin/" + n for n in "sh bash cat rm mkdir ls ln cp mv touch chmod dd date sleep true false mktemp grep sed gzip tar uname".split()] + \
         ["/usr/bin/" + n for n in "env printf expr test wc cut sort uniq head tail tr od seq md5sum xargs find id cmp diff tee bzip2 xz yes "
-                                  "basename dirname readlink stat nproc whoami hexdump unzip cpio awk".split()]
+                                  "basename dirname readlink stat nproc whoami hexdump unzip zip bunzip2 cpio awk".split()]
 
 
 def version_of_busybox():
@@ -45,6 +45,7 @@ def prepare():
 # run APPLET...: the tests of each
 cp -r %s /tmp/busybox-tests.$$ && cd /tmp/busybox-tests.$$/testsuite || exit 2
 export ECHO=/tmp/busybox-tests.$$/echo-ne
+export SHELL=/bin/sh
 umask 022
 sh ./runtest -v "$@" </dev/null 2>&1
 echo "+++ end"
