@@ -51,10 +51,11 @@ link_with_table() {
 }
 
 # The functions that the scan named, in front of those that it named before, with a gap behind them that no other step
-# had: so that a function named again gets another distance to all others.
+# had: so that a function named again gets another distance to all others. A distance of 0x0fXXXX bytes to a variable
+# (0f 00 are bytes of it) is left by 64 KiB only: the gaps grow, and together are larger than that.
 put_first() {
 	sed -nE 's/^.* in \.text[^,]*, ([A-Za-z0-9_]+)[^+]*\+0x.*$/*(.text.\1 .text.\1.* .text.*.\1)/p' "$name.scan" |
-		sort -u | cat - <(echo ". += $((try * 48 + 16));") "$first/first.ld" >"$first/new"
+		sort -u | cat - <(echo ". += $((try * 176 + 16));") "$first/first.ld" >"$first/new"
 	mv "$first/new" "$first/first.ld"
 }
 
