@@ -51,6 +51,7 @@ test  gawk                 runs in the machine
 test  lua5.4               runs in the machine
 test  sqlite3              runs in the machine
 test  lighttpd             runs in the machine
+test  lighttpd-mod-openssl  its TLS
 test  haproxy              runs in the machine
 test  curl                 client of the servers; runs in the machine
 test  wget                 client of the servers; runs in the machine
