@@ -116,10 +116,18 @@ size_t key_signature_max(const struct prov_key *k)
 
 /* ---- key management ---- */
 
+/*
+ * An empty one, and it stays so: keys are only found, never made or brought. OpenSSL asks for one
+ * when it compares a key of ours with another provider's, and goes the other way round when nothing
+ * can be imported; without an object it would leave an error behind.
+ */
 static void *new_key(void *ctx)
 {
-	(void)ctx;
-	return NULL; /* keys are only found, never made or brought */
+	struct prov_key *k = OPENSSL_zalloc(sizeof(*k));
+
+	if (k != NULL)
+		*k = (struct prov_key){ .provider = ctx, .refs = 1, .handle = -1 };
+	return k;
 }
 
 static void *load(const void *reference, size_t size)
@@ -142,7 +150,7 @@ static void *dup_key(const void *k, int selection)
 static int has(const void *k, int selection)
 {
 	(void)selection;
-	return k != NULL;
+	return k != NULL && ((const struct prov_key *)k)->len != 0;
 }
 
 static int match(const void *a, const void *b, int selection)
@@ -150,7 +158,7 @@ static int match(const void *a, const void *b, int selection)
 	const struct prov_key *x = a, *y = b;
 
 	(void)selection;
-	return x->kind == y->kind && x->len == y->len && x->e == y->e &&
+	return x->len != 0 && x->kind == y->kind && x->len == y->len && x->e == y->e &&
 	       memcmp(x->public_part, y->public_part, x->len) == 0;
 }
 
@@ -225,6 +233,8 @@ static int get_key_params(void *key, OSSL_PARAM params[])
 {
 	const struct prov_key *k = key;
 
+	if (!has(key, 0))
+		return 0;
 	return set_int(params, OSSL_PKEY_PARAM_BITS, k->bits) &&
 	       set_int(params, OSSL_PKEY_PARAM_SECURITY_BITS, security_bits(k)) &&
 	       set_int(params, OSSL_PKEY_PARAM_MAX_SIZE, (int)key_signature_max(k)) &&
@@ -295,7 +305,7 @@ static int export(void *key, int selection, OSSL_CALLBACK *give, void *arg)
 	BIGNUM *n, *e;
 	int ok = 0;
 
-	if (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
+	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) || !has(key, selection))
 		return 0;
 	b = OSSL_PARAM_BLD_new();
 	n = BN_new();
