@@ -26,6 +26,10 @@ ifeq ($(COMPILER),clang)
 # The integrated assembler does not know every form that ours has; only warnings about unused flags go.
 AFLAGS += -Wno-unused-command-line-argument
 endif
+ifeq ($(COMPILER),gcc)
+# Alignment of jump targets only makes the text longer where pages of code cost more than lines of cache.
+KFLAGS += -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
+endif
 # With gcc the outer kernel is optimised as one program: calls between its files cost what the
 # processor, and an emulator even more, needs to find the other place. nk and boot stay apart.
 ifeq ($(COMPILER)$(LTO),gcc1)

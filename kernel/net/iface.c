@@ -9,6 +9,7 @@
 #include "kernel/net/iface.h"
 #include "kernel/net/local.h"
 #include "kernel/net/netdev.h"
+#include "kernel/net/netlink.h"
 #include "kernel/net/netlink_route.h"
 
 #define err_t lwip_err_t
@@ -665,6 +666,8 @@ static void changed(struct netif *n, netif_nsc_reason_t why, const netif_ext_cal
 {
 	struct iface_addr a;
 
+	if (!nl_in_use())
+		return;
 	if (why & (LWIP_NSC_LINK_CHANGED | LWIP_NSC_STATUS_CHANGED | LWIP_NSC_NETIF_ADDED))
 		nl_route_link_changed(netif_get_index(n));
 	if (why & LWIP_NSC_IPV4_ADDRESS_CHANGED)

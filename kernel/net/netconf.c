@@ -291,14 +291,19 @@ static void writer(void *unused)
 	wake_all(&changed_q);
 }
 
-/* In a thread of the kernel: it may write whatever the program may. */
-static void start_writer(void)
+static bool any_mine(void)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(etc_files); i++)
 		any |= etc_files[i].mine;
-	if (!any)
+	return any;
+}
+
+/* In a thread of the kernel: it may write whatever the program may. */
+static void start_writer(void)
+{
+	if (!any_mine())
 		return;
 	writer_wanted = true;
 	if (writer_runs)
@@ -427,7 +432,9 @@ void netconf_await(void)
 		if (wait_on(&changed_q, end, false) == WAIT_TIMEOUT)
 			break;
 	started = true;
-	start_writer();
-	while (writer_runs)
-		(void)wait_on(&changed_q, WAIT_FOREVER, false);
+	/* The first time by this thread, which is the kernel's, too. */
+	if (any_mine()) {
+		writer_wanted = writer_runs = true;
+		writer(NULL);
+	}
 }

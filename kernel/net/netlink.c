@@ -278,6 +278,11 @@ static void broadcast_from(int protocol, uint32_t group, const void *data, uint3
 	}
 }
 
+bool nl_in_use(void)
+{
+	return !list_empty(&sockets);
+}
+
 void nl_broadcast(int protocol, uint32_t group, const void *data, uint32_t len)
 {
 	struct ucred_k kernel = { 0, 0, 0 };

@@ -96,6 +96,8 @@ void nl_receive(struct nl_sock *from, const uint8_t *data, uint32_t len, const s
  * or an answer). */
 err_t nl_queue(struct nl_sock *to, struct nl_msg *m) MUST_CHECK;
 struct nl_msg *nl_msg_new(uint32_t len);
+/* Is there a netlink socket at all? Else nothing need be composed for nl_broadcast. */
+bool nl_in_use(void);
 /* To all members of a group of a protocol. */
 void nl_broadcast(int protocol, uint32_t group, const void *data, uint32_t len);
 static inline bool nl_option(const struct nl_sock *s, unsigned opt)

@@ -233,6 +233,12 @@ trap_user:
 	PUSH_RDI_TO_RCX
 	pushq	user_rax_save(%rip)
 	PUSH_R8_TO_R15
+	/*
+	 * The change of stack left a null SS, a system call does not. The processor does not care,
+	 * but an emulator translates code once for each kind of SS: so there is one kind.
+	 */
+	movl	$SEL_KDATA, %eax
+	movl	%eax, %ss
 	cmpb	$0, x86_smap(%rip)	/* a program may have set AC */
 	je	1f
 	clac
