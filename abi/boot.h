@@ -21,6 +21,7 @@
  *                   ports
  *   strace=1        print system calls, as strace would, to the log
  *   missing=1       print each path that was looked for in vain to the log
+ *   core=1          the core files of processes that crash go to the host
  *   stats=1         tell the host what the run has cost (kernel/linux/stats.c)
  *   debug=1         wait for a debugger before the program's first instruction
  *                   (kernel/linux/debug.c)

@@ -12,6 +12,9 @@
  *                          calls); one per line of text
  *   stat=WORDS             with stats=1, before exit=: one figure, see kernel/linux/stats.c
  *   debug=WORDS            with debug=1, before ready: see kernel/linux/debug.c
+ *   core-begin=PID         with core=1: a process crashed, and this is its core file
+ *   core=AT LEN            LEN bytes of it, which follow, belong at offset AT; others are zero
+ *   core-end=SIZE          that was all
  * Host to guest:
  *   signal=N               send signal N to the program (Ctrl-C on the host, SIGTERM ...)
  *   winsize=ROWSxCOLS      the terminal's size changed

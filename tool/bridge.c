@@ -140,6 +140,12 @@ static void on_line(void *ctx, const struct control_event *e)
 	case CONTROL_OOM: r->oom = true; break;
 	case CONTROL_LOG: show_message(b, e->text); break;
 	case CONTROL_STAT: strv_add(&r->stats, e->text); break;
+	case CONTROL_CORE_BEGIN:
+	case CONTROL_CORE:
+	case CONTROL_CORE_END:
+		if (b->cfg->core != NULL)
+			corefile_event(b->cfg->core, e);
+		break;
 	case CONTROL_DEBUG:
 		if (b->cfg->on_debug != NULL)
 			b->cfg->on_debug(b->cfg->ctx, e->text);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "abi/control.h"
+#include "tool/corefile.h"
 #include "tool/vm.h"
 
 #define LOG_KEPT (128u * 1024) /* bytes of the kernel's log that are kept for a report */
@@ -16,6 +17,7 @@ struct bridge_config {
 	bool serial_only; /* no ports: the serial line is the program's output */
 	bool service;     /* nothing to type: a signal that does not end it in time is enforced */
 	int in, out, err; /* the program's streams; `in` -1: none */
+	struct corefile *core; /* where a core file goes; NULL: nowhere */
 	struct server *server; /* commands of other processes; NULL: none */
 	/* What the program was started with, for those that follow it. */
 	const struct strv *env;

@@ -27,6 +27,7 @@ enum {
 	OPT_NAME,
 	OPT_RESTART,
 	OPT_STATS,
+	OPT_CORE,
 };
 
 #define DEFAULT_GDB_PORT 1234u
@@ -151,6 +152,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_IP: run_spec_set_ip(&c->spec, arg, "--ip"); return 0;
 	case OPT_NAME: run_spec_set_name(&c->spec, arg, "--name"); return 0;
 	case OPT_RESTART: run_spec_set_restart(&c->spec, arg, "--restart"); return 0;
+	case OPT_CORE: run_spec_set_core(&c->spec, arg, "--core"); return 0;
 	case OPT_STATS:
 		run_spec_set_stats(&c->spec, arg != NULL ? arg : "table", "--stats");
 		return 0;
@@ -268,6 +270,8 @@ int cli_run(int argc, char **argv)
 		  "With -d: start it again when it fails, at most N times", 2 },
 		{ "user", 'u', "UID[:GID]", 0, "The program's user in the machine (default: yours)",
 		  2 },
+		{ "core", OPT_CORE, "FILE", 0,
+		  "Write the core file of the first process that crashes to FILE of the host", 0 },
 		{ "stats", OPT_STATS, "table|json", OPTION_ARG_OPTIONAL,
 		  "At the end: system calls by name and time, faults, switches, memory", 3 },
 		{ "gdb", OPT_GDB, "PORT", OPTION_ARG_OPTIONAL,

@@ -50,6 +50,32 @@ static bool understand_exec(const char *line, struct control_event *e)
 	return false;
 }
 
+/* "core=4096 2048" */
+static bool understand_core(const char *line, struct control_event *e)
+{
+	unsigned long at, n = 0;
+	const char *rest;
+
+	if (strncmp(line, "core-begin=", 11) == 0) {
+		e->kind = CONTROL_CORE_BEGIN;
+		return read_number(line + 11, '\0', INT32_MAX, &rest, &at) &&
+		       ((e->value = (uint32_t)at), true);
+	}
+	if (strncmp(line, "core-end=", 9) == 0) {
+		e->kind = CONTROL_CORE_END;
+		if (!read_number(line + 9, '\0', INT64_MAX, &rest, &at))
+			return false;
+	} else {
+		e->kind = CONTROL_CORE;
+		if (!read_number(line + 5, ' ', INT64_MAX, &rest, &at) ||
+		    !read_number(rest, '\0', CONTROL_DATA_MAX, &rest, &n))
+			return false;
+	}
+	e->at = at;
+	e->value = (uint32_t)n;
+	return true;
+}
+
 static struct control_event understand(const char *line)
 {
 	struct control_event e = { .kind = CONTROL_UNKNOWN, .text = line };
@@ -77,6 +103,9 @@ static struct control_event understand(const char *line)
 			e = (struct control_event){ .kind = CONTROL_LISTEN,
 						    .text = rest,
 						    .value = (uint32_t)port };
+	} else if (strncmp(line, "core=", 5) == 0 || strncmp(line, "core-", 5) == 0) {
+		if (!understand_core(line, &e))
+			e = (struct control_event){ .kind = CONTROL_UNKNOWN, .text = line };
 	} else {
 		(void)understand_exec(line, &e);
 	}
@@ -93,6 +122,7 @@ static size_t pass_data(struct control_reader *r, const char *data, size_t size,
 	r->data_of.len = n;
 	r->data_left -= n;
 	take(ctx, &r->data_of);
+	r->data_of.at += n;
 	return n;
 }
 
@@ -115,7 +145,8 @@ void control_feed(struct control_reader *r, const char *data, size_t size,
 		r->n = 0;
 		struct control_event e = understand(r->line);
 
-		if (e.kind == CONTROL_EXEC_OUT || e.kind == CONTROL_EXEC_ERR) {
+		if (e.kind == CONTROL_EXEC_OUT || e.kind == CONTROL_EXEC_ERR ||
+		    e.kind == CONTROL_CORE) {
 			r->data_of = e;
 			r->data_left = e.value;
 			continue;

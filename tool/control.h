@@ -16,6 +16,9 @@ enum control_kind {
 	CONTROL_STAT,
 	CONTROL_DEBUG,
 	CONTROL_LISTEN,       /* value: port; text: "", or " loopback" */
+	CONTROL_CORE_BEGIN,   /* value: process number in the machine */
+	CONTROL_CORE,         /* data for offset `at` */
+	CONTROL_CORE_END,     /* at: the size */
 	CONTROL_EXEC_STARTED, /* value: its process number in the machine */
 	CONTROL_EXEC_FAILED,  /* value: error number */
 	CONTROL_EXEC_ROOM,
@@ -31,6 +34,7 @@ struct control_event {
 	const char *text; /* what follows "=", CONTROL_UNKNOWN: the line. Valid during the call */
 	uint32_t id;      /* CONTROL_EXEC_...: session */
 	uint32_t value;
+	uint64_t at;
 	const char *data; /* a piece of the data; valid during the call */
 	size_t len;
 };

@@ -247,6 +247,8 @@ int launch_config(const struct launch *l, const struct run_spec *spec, unsigned 
 		runcfg_add(&cfg, "hostname", "%s", hostname);
 	if (spec->stats != STATS_NO)
 		runcfg_add(&cfg, "stats", "1");
+	if (spec->core != NULL)
+		runcfg_add(&cfg, "core", "1");
 	if (spec->debug_port != 0)
 		runcfg_add(&cfg, "debug", "1");
 	if (l->strace)

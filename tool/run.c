@@ -42,6 +42,7 @@ struct owner {
 	struct vm_state state;
 	struct server *server;
 	struct detach detach;
+	struct corefile core;
 	const char *qemu, *words;
 	bool kvm;
 	bool ran;     /* the program has run */
@@ -290,6 +291,7 @@ static struct bridge_config streams(struct owner *o, unsigned tty)
 				       .in = own && !o->launch.service ? STDIN_FILENO : -1,
 				       .out = STDOUT_FILENO,
 				       .err = own ? STDERR_FILENO : STDOUT_FILENO,
+				       .core = o->spec->core != NULL ? &o->core : NULL,
 				       .server = o->server,
 				       .env = &o->launch.env,
 				       .cwd = o->launch.cwd,
@@ -335,7 +337,9 @@ static int run_once(struct owner *o, bool *again)
 			"ringfence: the machine waits for: gdb -ex 'target remote :%u' "
 			"kernel.debug.elf\n",
 			spec->gdb_port);
+	corefile_begin(&o->core, spec->core, o->launch.memory, o->launch.exe);
 	bridge_run(&vm, &bridge, &result);
+	corefile_end(&o->core);
 	o->state.qemu = 0;
 	o->vm = NULL;
 	vm_close(&vm);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tool/spec.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool/report.h"
 #include "tool/state.h"
@@ -75,6 +78,7 @@ void run_spec_release(struct run_spec *spec)
 	free(spec->workdir);
 	free(spec->kernel);
 	free(spec->append);
+	free(spec->core);
 	free(spec->name);
 	net_release(&spec->net);
 	*spec = (struct run_spec){ 0 };
@@ -148,6 +152,27 @@ void run_spec_set_restart(struct run_spec *spec, const char *text, const char *w
 			return;
 	}
 	die(EXIT_TOOL, NULL, "%s: \"%s\" is none of no, on-failure, on-failure:N", where, text);
+}
+
+void run_spec_set_core(struct run_spec *spec, const char *text, const char *where)
+{
+	char here[PATH_MAX];
+
+	if (text[0] == '\0' || text[strlen(text) - 1] == '/')
+		die(EXIT_TOOL, "name the file that a core file is to become", "%s: no file name",
+		    where);
+	if (text[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		die(EXIT_TOOL, "give a path that begins with /", "%s: the current folder: %s",
+		    where, strerror(errno));
+	free(spec->core);
+	spec->core = text[0] == '/' ? xstrdup(text) : xasprintf("%s/%s", here, text);
+	char *folder = xstrdup(spec->core);
+
+	*strrchr(folder, '/') = '\0';
+	if (access(folder[0] != '\0' ? folder : "/", W_OK) != 0)
+		die(EXIT_TOOL, "choose a folder that you may write to", "%s: %s: %s", where, folder,
+		    strerror(errno));
+	free(folder);
 }
 
 void run_spec_set_stats(struct run_spec *spec, const char *text, const char *where)

@@ -30,6 +30,7 @@ struct run_spec {
 	unsigned gdb_port;   /* of QEMU, which waits before the first instruction; 0: no debugger */
 	unsigned debug_port; /* the same before the program's first instruction */
 	enum stats_form stats;
+	char *core; /* where the first core file goes, absolute; NULL: nowhere */
 	struct net_spec net;
 	char *name; /* of the machine; NULL: made from the program's */
 	bool detach;
@@ -76,6 +77,7 @@ void run_spec_set_net(struct run_spec *spec, const char *text, const char *where
 void run_spec_set_ip(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_name(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_restart(struct run_spec *spec, const char *text, const char *where);
+void run_spec_set_core(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_stats(struct run_spec *spec, const char *text, const char *where);
 /* "UID[:GID]", numbers or names of the host. */
 void run_spec_set_user(struct run_spec *spec, const char *text, const char *where);

@@ -51,14 +51,14 @@ static const struct run_key {
 	enum value_kind kind;
 	bool many;
 } run_keys[] = {
-	{ "exe", NAME, false },        { "arg", TEXT, true },       { "env", ENV, true },
-	{ "cwd", PATH, false },        { "uid", NUMBER, false },    { "gid", NUMBER, false },
-	{ "umask", OCTAL, false },     { "hostname", TEXT, false }, { "tty", SIZE, false },
-	{ "tty-out", NUMBER, false },  { "strace", FLAG, false },   { "missing", FLAG, false },
-	{ "time", NUMBER, false },     { "init", FLAG, false },     { "net", NAME, true },
-	{ "dns", NAME, true },         { "etc-net", FLAG, false },  { "stats", FLAG, false },
-	{ "debug", FLAG, false },      { "privuser", FLAG, false }, { "secret", PATH, true },
-	{ "secret-code", NAME, true },
+	{ "exe", NAME, false },       { "arg", TEXT, true },         { "env", ENV, true },
+	{ "cwd", PATH, false },       { "uid", NUMBER, false },      { "gid", NUMBER, false },
+	{ "umask", OCTAL, false },    { "hostname", TEXT, false },   { "tty", SIZE, false },
+	{ "tty-out", NUMBER, false }, { "strace", FLAG, false },     { "missing", FLAG, false },
+	{ "time", NUMBER, false },    { "init", FLAG, false },       { "net", NAME, true },
+	{ "dns", NAME, true },        { "etc-net", FLAG, false },    { "stats", FLAG, false },
+	{ "core", FLAG, false },      { "debug", FLAG, false },      { "privuser", FLAG, false },
+	{ "secret", PATH, true },     { "secret-code", NAME, true },
 };
 
 /* The string after `s`, NULL at the end. Only after check_strings. */

@@ -182,7 +182,7 @@ static uint64_t bytes_of(const struct vma *v, uint32_t filter, char *text)
 /* ---- writing ---- */
 
 struct out {
-	struct file *file;
+	struct file *file; /* NULL: to the host */
 	uint64_t at, limit;
 	char *page;
 };
@@ -196,7 +196,8 @@ static bool write_out(struct out *o, const void *data, size_t len)
 	if (len > o->limit - o->at)
 		return false;
 	uio_kernel(&u, (void *)data, len);
-	if (file_pwrite(o->file, o->at, &u, &done) != OK || done != len)
+	if (o->file == NULL ? !core_host_put(o->at, data, len)
+			    : file_pwrite(o->file, o->at, &u, &done) != OK || done != len)
 		return false;
 	o->at += len;
 	return true;
@@ -298,7 +299,9 @@ static void write_core(struct out *o, const struct core_buf *notes)
 	for (struct vma *v = aspace_first(current_task->mm); whole && v != NULL; v = aspace_next(v))
 		whole = write_area(o, v, bytes_of(v, current_task->core_filter, o->page));
 	/* Holes at the end have no bytes of their own. */
-	if (whole && file_truncate(o->file, o->at) != OK)
+	if (o->file == NULL)
+		whole &= core_host_end(o->at);
+	else if (whole && file_truncate(o->file, o->at) != OK)
 		whole = false;
 	if (!whole)
 		log_info("core file of %s[%d] is cut off", current->comm, current_task->pid);
@@ -316,10 +319,12 @@ static err_t open_core(const char *name, struct file **out)
 	return vfs_open(AT_FDCWD, name, flags, 0600, LOOK_FOLLOW, out);
 }
 
-/* True: the program's end is reported as "core dumped". */
-static bool dump_to(struct file *f, int sig, const siginfo_t *info)
+/*
+ * To a file, or (NULL) the host. True: the program's end is reported as "core dumped".
+ */
+static bool dump_to(struct file *f, uint64_t limit, int sig, const siginfo_t *info)
 {
-	struct out o = { .file = f, .limit = current_task->rlimit[RLIMIT_CORE].rlim_cur };
+	struct out o = { .file = f, .limit = limit };
 	struct core_buf notes = { 0 };
 
 	o.page = kmem_alloc(PAGE_SIZE);
@@ -333,7 +338,7 @@ static bool dump_to(struct file *f, int sig, const siginfo_t *info)
 	return !notes.failed;
 }
 
-bool core_dump(int sig, const siginfo_t *info)
+static bool dump_to_file(int sig, const siginfo_t *info)
 {
 	struct task *t = current_task;
 	char name[CORE_PATTERN_MAX + 128];
@@ -341,7 +346,7 @@ bool core_dump(int sig, const siginfo_t *info)
 	bool dumped;
 	err_t err;
 
-	if (t->rlimit[RLIMIT_CORE].rlim_cur < PAGE_SIZE || !t->dumpable || t->mm == NULL)
+	if (t->rlimit[RLIMIT_CORE].rlim_cur < PAGE_SIZE)
 		return false;
 	err = core_name(core_pattern, sig, name, sizeof(name));
 	if (err == E_OPNOTSUPP)
@@ -352,8 +357,20 @@ bool core_dump(int sig, const siginfo_t *info)
 		log_info("core file of %s[%d]: %s", current->comm, t->pid, err_text(err));
 		return false;
 	}
-	thread_save_bases();
-	dumped = dump_to(f, sig, info);
+	dumped = dump_to(f, t->rlimit[RLIMIT_CORE].rlim_cur, sig, info);
 	file_put(f);
 	return dumped;
+}
+
+bool core_dump(int sig, const siginfo_t *info)
+{
+	struct task *t = current_task;
+	bool dumped = false;
+
+	if (!t->dumpable || t->mm == NULL)
+		return false;
+	thread_save_bases();
+	if (core_to_host())
+		dumped = core_host_begin() && dump_to(NULL, UINT64_MAX, sig, info);
+	return dump_to_file(sig, info) || dumped;
 }

@@ -15,7 +15,10 @@ extern bool core_uses_pid;
  */
 err_t core_name(const char *pattern, int sig, char *out, size_t size) MUST_CHECK;
 
-/* Write the current task's core file, if it is to have one. True when it has. MAY_SWITCH */
+/*
+ * Write the current task's core file, if it is to have one, into the file system, to the host, or
+ * both. True when it has. MAY_SWITCH
+ */
 bool core_dump(int sig, const siginfo_t *info);
 
 /* Bits of /proc/PID/coredump_filter: which areas are written. */
@@ -24,6 +27,15 @@ bool core_dump(int sig, const siginfo_t *info);
 #define CORE_MAPPED_PRIVATE 4u
 #define CORE_MAPPED_SHARED  8u
 #define CORE_ELF_HEADERS    16u
+
+/* ---- core_host.c: each is false when the host takes nothing any more ---- */
+
+/* Does the host want core files? */
+bool core_to_host(void);
+bool core_host_begin(void);
+/* Bytes at an offset; what is never sent is zero. */
+bool core_host_put(uint64_t at, const void *data, size_t len);
+bool core_host_end(uint64_t size);
 
 /* ---- core_notes.c ---- */
 

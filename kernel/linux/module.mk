@@ -7,5 +7,5 @@ SRCS += sys_ipc.c session.c
 SRCS += sys_mq.c
 SRCS += debug.c crash.c
 SRCS += sys_splice.c
-SRCS += sys_ptrace.c ptrace_regs.c sys_seccomp.c core.c core_notes.c
+SRCS += sys_ptrace.c ptrace_regs.c sys_seccomp.c core.c core_host.c core_notes.c
 SRCS += sys_admin.c sys_ns.c

@@ -176,6 +176,66 @@ def a_crash_is_reported_with_place_and_symbols():
         expect(word in err, "no %s in:\n%s" % (word, err))
 
 
+CORE = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static char ring[1 << 20] = "kept";
+static void *other(void *arg) { for (;;) pause(); return arg; }
+static int broken(int level) { return level == 0 ? *(volatile int *)(long)level : broken(level - 1) + 1; }
+int main(int argc, char **argv)
+{
+	pthread_t t;
+	memset(ring + 4096, 7, 300000);
+	if (argc > 1 && fork() == 0)
+		return broken(atoi(argv[1]));
+	wait(NULL);
+	pthread_create(&t, NULL, other, NULL);
+	return broken(3);
+}
+"""
+
+
+def gdb(program, core, *commands):
+    line = ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off"]
+    for c in commands:
+        line += ["-ex", c]
+    return subprocess.run(line + [program, core], capture_output=True, cwd=FOLDER).stdout.decode()
+
+
+@test
+def a_core_file_comes_to_the_host():
+    crash = compile_c("dumps", CORE, "-O0", "-g", "-pthread")
+    p = ringfence("run", "--core", "core.here", crash)
+    equal(p.returncode, 139)
+    expect("core file of process 1: gdb %s %s/core.here" % (crash, FOLDER) in p.stderr.decode(), p.stderr[-500:])
+    equal(os.stat(FOLDER + "/core.here").st_mode & 0o777, 0o600)
+    said = gdb(crash, "core.here", "print &ring[0]", "print (int)ring[200000]", "bt", "info threads", "print $_siginfo.si_signo")
+    for word in ('"kept', "$2 = 7", "broken (level=0)", "broken (level=3)", "in main", "2    Thread", "$3 = 11"):
+        expect(word in said, "no %s in:\n%s" % (word, said))
+
+
+@test
+def the_core_file_is_of_the_first_that_crashes():
+    p = ringfence("run", "--core", FOLDER + "/core.first", FOLDER + "/dumps", "5")
+    err = p.stderr.decode()
+    equal(p.returncode, 139)
+    expect("process 1 crashed, too; its core file is not kept" in err, err[-500:])
+    expect("broken (level=5)" in gdb(FOLDER + "/dumps", "core.first", "bt"), "the child's stack")
+    # Nothing is written when nothing crashes, and where nothing can be written that is said at once.
+    equal(ringfence("run", "--core", "core.none", "/bin/true").returncode, 0)
+    expect(not os.path.exists(FOLDER + "/core.none"), "a core file without a crash")
+    p = ringfence("run", "--core", "/nowhere/core", "/bin/true")
+    equal(p.returncode, 125)
+    expect(b"/nowhere" in p.stderr and b"next step" in p.stderr, p.stderr)
+    os.mkdir(FOLDER + "/core.folder")
+    p = ringfence("run", "--core", "core.folder", FOLDER + "/dumps")
+    equal(p.returncode, 139)
+    expect(b"cannot be written" in p.stderr, p.stderr[-500:])
+
+
 def start(*args, **kw):
     return subprocess.Popen([TOOL, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER, **kw)
 

@@ -2,6 +2,7 @@
 """What the suites share: running on the host and in a machine, listed differences, TAP, the table in the documentation."""
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -45,9 +46,16 @@ def listed(name):
     return out
 
 
+def as_at_a_terminal():
+    """What a shell in the background has switched off for us, and cases look at."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def run(argv, timeout, **kw):
     try:
-        p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, start_new_session=True, **kw)
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, start_new_session=True,
+                           preexec_fn=as_at_a_terminal, **kw)
         return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
     except subprocess.TimeoutExpired as e:
         return "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr or b"").decode(errors="replace")

@@ -147,8 +147,48 @@ static void control_lines(void **state)
 		control_feed(&r, text + i, 1, hear, &pieces);
 	assert_string_equal(whole.text, pieces.text);
 	assert_string_equal(whole.text,
-			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;13:0:exit=x;"
-			    "13:0:exit=70000;13:0:what;");
+			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;16:0:exit=x;"
+			    "16:0:exit=70000;16:0:what;");
+}
+
+struct core_heard {
+	char data[64];
+	uint64_t size;
+	unsigned begun, unknown;
+};
+
+static void hear_core(void *ctx, const struct control_event *e)
+{
+	struct core_heard *h = ctx;
+
+	if (e->kind == CONTROL_CORE)
+		memcpy(h->data + e->at, e->data, e->len);
+	else if (e->kind == CONTROL_CORE_END)
+		h->size = e->at;
+	else
+		*(e->kind == CONTROL_CORE_BEGIN ? &h->begun : &h->unknown) += 1;
+}
+
+static void core_file_in_pieces(void **state)
+{
+	static const char text[] = "core-begin=7\ncore=3 5\na\nbcdcore=20 2\nxycore-end=4096\n"
+				   "core=1\ncore=0 99999999\ncore-end=-1\ncore-what=1\n";
+
+	(void)state;
+	for (size_t piece = 1; piece < sizeof(text); piece++) {
+		struct control_reader r = { 0 };
+		struct core_heard h = { 0 };
+
+		for (size_t i = 0; i < sizeof(text) - 1; i += piece)
+			control_feed(&r, text + i,
+				     piece < sizeof(text) - 1 - i ? piece : sizeof(text) - 1 - i,
+				     hear_core, &h);
+		assert_memory_equal(h.data + 3, "a\nbcd", 5);
+		assert_memory_equal(h.data + 20, "xy", 2);
+		assert_int_equal(h.size, 4096);
+		assert_int_equal(h.begun, 1);
+		assert_int_equal(h.unknown, 4);
+	}
 }
 
 static void overlong_control_line_is_cut(void **state)
@@ -193,6 +233,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(control_lines),
+		cmocka_unit_test(core_file_in_pieces),
 		cmocka_unit_test(overlong_control_line_is_cut),
 		cmocka_unit_test(known_checksums),
 	};
