@@ -94,11 +94,14 @@ PROG_BINS := $(foreach m,$(MODULES),$(addprefix $(O)/prog/$m/,$(basename $(M_PRO
 
 # ---- targets ----
 
-.PHONY: all kernel ktest tool unit-bins progs
-all: kernel tool
+.PHONY: all kernel ktest tool demo unit-bins progs
+all: kernel tool demo
 kernel: $(O)/kernel.elf
 ktest: $(O)/kernel-test.elf
 tool: $(O)/ringfence $(PRIV_CC)
+# What `ringfence demo` and `run --secret` need.
+DEMO_PROGS := $(addprefix $(O)/prog/user/demo/heartbleed/,server attack)
+demo: $(O)/ringfence.so $(DEMO_PROGS)
 unit-bins: $(UNIT_BINS)
 progs: $(PROG_BINS)
 
@@ -312,6 +315,9 @@ debug: $(O)/kernel.elf
 install: all
 	install -D -m 755 $(O)/ringfence $(DESTDIR)$(PREFIX)/bin/ringfence
 	install -D -m 644 $(O)/kernel.elf $(DESTDIR)$(PREFIX)/lib/ringfence/kernel.elf
+	install -m 755 $(O)/ringfence.so $(DESTDIR)$(PREFIX)/lib/ringfence/ringfence.so
+	install -d $(DESTDIR)$(PREFIX)/lib/ringfence/demo/heartbleed
+	install -m 755 $(DEMO_PROGS) $(DESTDIR)$(PREFIX)/lib/ringfence/demo/heartbleed
 	install -d $(DESTDIR)$(PREFIX)/share/ringfence/catalog
 	$(if $(wildcard catalog/*.yaml),install -m 644 catalog/*.yaml $(DESTDIR)$(PREFIX)/share/ringfence/catalog)
 	$(if $(wildcard tool/ringfence.1),install -D -m 644 tool/ringfence.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence.1)

@@ -28,9 +28,9 @@ run   dpkg-dev             unpacks sources of lwIP
 run   debian-archive-keyring  verifies them
 run   python3              the demonstration runs it in the machine
 run   nginx-light          the demonstration serves with it
+run   libssl-dev           OpenSSL provider of keys in ring 2; HeartBleed, replayed
 test  perl                 prove; perl programs in the machine
 test  libcmocka-dev        unit tests
-test  libssl-dev           provider of keys in ring 2; HeartBleed, replayed
 test  clang                second compiler, fuzzing
 test  libclang-rt-14-dev   sanitisers and libFuzzer for clang
 test  clang-format         style
@@ -120,8 +120,8 @@ for name in "${names[@]}"; do
 done
 fetch_sources() {
 	build-tools/fetch-source.sh lwip deps/lwip # TCP/IP
+	build-tools/fetch-source.sh bearssl deps/bearssl # cryptography in ring 2
 	[ "$group" = run ] && return
-	build-tools/fetch-source.sh bearssl deps/bearssl              # cryptography in ring 2
 	build-tools/fetch-source.sh posixtestsuite deps/posixtestsuite # runs in the machine
 	build-tools/fetch-source.sh busybox deps/busybox               # its tests do
 }

@@ -54,7 +54,7 @@ void bundle_release(struct bundle *b);
 /* Its kernel as a memory file. */
 int bundle_kernel(const struct bundle *b);
 /*
- * One with secrets is for the user's eyes only. Write `b` to `path`: root file system from
- * image_fd, kernel from kernel_path. Whole or not at all.
+ * Write `b` to `path`: root file system from image_fd, kernel from kernel_path. Whole or not at
+ * all; with secrets, for its owner only.
  */
 void bundle_write(const char *path, const struct bundle *b, int image_fd, const char *kernel_path);

@@ -6,6 +6,7 @@
 int cli_run(int argc, char **argv);
 int cli_build(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
+int cli_demo(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 
 /* Commands about machines that run or ran (cli_vms.c). */

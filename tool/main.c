@@ -16,6 +16,7 @@ static const char usage[] =
 	"  build     write a program and all it needs into one file\n"
 	"  inspect   say what a program needs, and what of that the kernel lacks\n"
 	"  doctor    check what this host must have\n"
+	"  demo      see an attack fail: ringfence demo heartbleed\n"
 	"\n"
 	"  ps        list the machines\n"
 	"  logs      show the output of a machine in the background\n"
@@ -47,6 +48,7 @@ static const struct {
 	{ "build", "ringfence build", cli_build },
 	{ "inspect", "ringfence inspect", cli_inspect },
 	{ "doctor", "ringfence doctor", cli_doctor },
+	{ "demo", "ringfence demo", cli_demo },
 	{ "ps", "ringfence ps", cli_ps },
 	{ "logs", "ringfence logs", cli_logs },
 	{ "exec", "ringfence exec", cli_exec },

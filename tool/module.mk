@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-SRCS := main.c cli.c cli_vms.c run.c launch.c detach.c vms.c exec.c inspect.c doctor.c spec.c pack.c secret.c keyfile.c needle.c base64.c sslconf.c closure.c words.c catalog.c yaml.c libs.c elf_info.c \
+SRCS := main.c cli.c cli_vms.c run.c launch.c detach.c vms.c exec.c inspect.c demo.c doctor.c spec.c pack.c secret.c keyfile.c needle.c base64.c sslconf.c closure.c words.c catalog.c yaml.c libs.c elf_info.c \
 	elf_check.c syscalls.c rootfs.c stage.c image.c cache.c bundle.c runcfg.c vm.c backlog.c accel.c probe_guest.c bridge.c \
 	flow.c outbuf.c control.c corefile.c server.c link.c state.c statejson.c near.c net.c netcheck.c holder.c stats.c debug.c term.c places.c report.c symbols.c util.c
 DEPS := abi base linux user/lib/priv

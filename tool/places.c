@@ -69,6 +69,29 @@ char *places_provider(void)
 	return path;
 }
 
+char *places_demo(const char *name)
+{
+	char *built = xasprintf("prog/user/demo/%s", name);
+	char *installed = xasprintf("../lib/ringfence/demo/%s", name);
+	char *path = beside(built, installed);
+
+	if (path == NULL)
+		die(EXIT_TOOL, "build it with: make demo (it needs the package libssl-dev)",
+		    "the demonstration's program %s is not built or not installed", name);
+	free(built);
+	free(installed);
+	return path;
+}
+
+char *places_tool(void)
+{
+	char *path = realpath("/proc/self/exe", NULL);
+
+	if (path == NULL)
+		die(EXIT_TOOL, "is /proc mounted?", "/proc/self/exe cannot be read");
+	return path;
+}
+
 char *places_find_catalog(void)
 {
 	const char *path = from_env("RINGFENCE_CATALOG");

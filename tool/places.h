@@ -21,6 +21,10 @@ char *places_kernel(const char *chosen);
  * hint. Caller frees.
  */
 char *places_provider(void);
+/* A program of a demonstration, like "heartbleed/server". Dies with a hint. Caller frees. */
+char *places_demo(const char *name);
+/* The tool itself. Caller frees. */
+char *places_tool(void);
 /*
  * $RINGFENCE_CATALOG, ../catalog beside the build folder, PREFIX/share/ringfence/catalog; NULL.
  * Caller frees.

