@@ -373,6 +373,9 @@ static void add_arguments(struct closure *c, const struct strv *args, const char
 		/* --file=PATH, if=PATH, -fPATH is not looked into */
 		if (value != NULL && value[1] != '\0' && strchr(arg, '\n') == NULL)
 			add_argument_path(c, value + 1, cwd, WORDS_NO);
+		/* curl, gcc, ar and others read what is behind it from a file */
+		if (arg[0] == '@')
+			add_argument_path(c, arg + 1, cwd, WORDS_NO);
 		closure_add_named(c, arg,
 				  words == WORDS_QUOTED && strpbrk(arg, "'\"`") == NULL ? WORDS_NO
 											: words);

@@ -10,6 +10,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/dgram.h"
+#include "kernel/net/tcp_sock.h"
 
 #define BUCKETS   1024u /* UDP sockets by their local port */
 #define ENONET_   64
@@ -463,6 +464,18 @@ static void tell_udp(const struct packet *k, struct blamed *b, const struct sock
 			    (uint16_t)(b->off + sizeof(h)));
 }
 
+static void tell_tcp(const struct packet *k, const struct blamed *b, uint8_t error)
+{
+	struct {
+		uint16_t source, dest;
+		uint32_t seq;
+	} h; /* this much of it is always there */
+
+	if (error != 90 && pbuf_copy_partial(k->p, &h, sizeof(h), b->off) == sizeof(h))
+		tcp_blamed(&b->k.dst, lwip_ntohs(h.source), &b->k.src, lwip_ntohs(h.dest),
+			   lwip_ntohl(h.seq), (err_t)-error);
+}
+
 static void tell_ping(const struct packet *k, const struct blamed *b,
 		      const struct sock_extended_err *ee, bool fatal)
 {
@@ -502,6 +515,8 @@ static void error_arrived(const struct packet *k)
 				   : lwip_ntohs(h.seqno);
 	if (b.protocol == IPPROTO_UDP || b.protocol == IPPROTO_UDPLITE)
 		tell_udp(k, &b, &ee, m.fatal);
+	else if (b.protocol == IPPROTO_TCP)
+		tell_tcp(k, &b, m.error);
 	else
 		tell_ping(k, &b, &ee, m.fatal);
 }

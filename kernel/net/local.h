@@ -14,6 +14,13 @@ extern struct net_loop_stats net_loop_stats;
 /* Hand over what was sent to ourselves, and what that causes in turn. In a bracket. */
 void net_loop_deliver(void);
 
+/* ---- unreach.c ---- */
+/* Once a second: entries of neighbours age; what waited for those that do not answer is given up,
+ * and its senders are told. In a bracket. */
+void net_neighbour_timers(void);
+/* In the place of pbuf_free() in the files of ARP and neighbour discovery. */
+u8_t net_give_up(struct pbuf *p);
+
 /* ---- inet_port.c ---- */
 struct inet_port {
 	struct inet_port *next; /* in its bucket */

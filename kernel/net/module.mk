@@ -4,7 +4,7 @@ DEPS := abi base kernel/x86 kernel/core kernel/mem kernel/task kernel/vfs comp/d
 SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
 SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c report.c
-SRCS += net.c loop.c inet.c inet_port.c inet_opt.c lwip/port.c
+SRCS += net.c loop.c unreach.c inet.c inet_port.c inet_opt.c lwip/port.c
 SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
 SRCS += tcp_sock.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c
 KTESTS := test/k_tcp.c
@@ -22,9 +22,10 @@ EXT_CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -Ikernel/net/lwip/lib
 	-Wno-unused-parameter -Wno-unused-but-set-variable -Wno-address \
 	$(if $(filter clang,$(COMPILER)),-Wno-tautological-constant-out-of-range-compare)
 # A division there becomes "0f 01 c1" at clang's -O2, which the scan forbids.
-CFLAGS_nd6.c := $(if $(filter clang,$(COMPILER)),-O1)
+CFLAGS_nd6.c := $(if $(filter clang,$(COMPILER)),-O1) -Dpbuf_free=net_give_up
 CFLAGS_init.c := -DTCP_WND_IS_NUMBER
-# Ours stand in between: tcp_demux.c, tcp_send.c.
+# Ours stand in between: tcp_demux.c, tcp_send.c, unreach.c.
+CFLAGS_etharp.c := -Dpbuf_free=net_give_up
 CFLAGS_ip4.c := -Dtcp_input=net_tcp_input -Dip4_frag=net_ip4_frag
 CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag
 CFLAGS_tcp.c := -Dtcp_split_unsent_seg=net_tcp_split

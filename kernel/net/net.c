@@ -147,8 +147,7 @@ static void run_groups(void)
 
 static void run_seconds(void)
 {
-	etharp_tmr();
-	nd6_tmr();
+	net_neighbour_timers();
 	ip_reass_tmr();
 	ip6_reass_tmr();
 }

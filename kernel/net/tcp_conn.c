@@ -37,7 +37,7 @@ static err_t error_of(const struct tcp_sock *t, lwip_err_t e)
 		if (t->state == TS_SYN_SENT)
 			return E_CONNREFUSED;
 		return t->pcb->state == CLOSE_WAIT ? E_PIPE : E_CONNRESET;
-	default: return E_TIMEDOUT;
+	default: return t->soft_error != OK ? t->soft_error : E_TIMEDOUT;
 	}
 }
 
@@ -114,6 +114,23 @@ void tcp_ended(struct tcp_sock *t, err_t err)
 	socket_wake(&t->i.s.wq);
 }
 
+void tcp_blamed(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote,
+		uint16_t remote_port, uint32_t seq, err_t error)
+{
+	struct tcp_pcb *pcb = tcp_find(local, local_port, remote, remote_port);
+	struct tcp_sock *t = pcb != NULL ? pcb->callback_arg : NULL;
+
+	if (t == NULL || t->pcb != pcb || !TCP_SEQ_BETWEEN(seq, pcb->lastack, pcb->snd_nxt))
+		return;
+	if (t->state != TS_SYN_SENT) {
+		t->soft_error = error;
+		return;
+	}
+	tcp_detach(t);
+	tcp_abandon(pcb, 0);
+	tcp_ended(t, error);
+}
+
 void tcp_sock_free(struct tcp_sock *t)
 {
 	BUG_ON(t->pcb != NULL || t->lpcb != NULL);
@@ -137,6 +154,7 @@ void tcp_disconnect(struct tcp_sock *t)
 	tcp_rx_drop(t);
 	t->state = TS_CLOSE;
 	t->connecting = t->connected = false;
+	t->soft_error = OK;
 	t->rx_credit = 0;
 	t->rx_fin = t->tx_fin = t->fin_given = t->ended_told = t->cwnd_set = t->tx_small = false;
 	t->i.s.shut = 0;

@@ -520,6 +520,7 @@ lwip_err_t tcp_got_ack(void *arg, struct tcp_pcb *pcb, u16_t len)
 	tx_gone(t, len);
 	t->bytes_acked += len;
 	t->stuck_since_ns = 0;
+	t->soft_error = OK;
 	if (t->tx_full && tcp_writable(t)) {
 		t->tx_full = false;
 		socket_wake(&t->i.s.wq);

@@ -35,6 +35,7 @@ struct tcp_sock {
 	bool connecting, connected;
 	bool orphan;         /* closed by the program */
 	bool auto_port;      /* connect() chose the port */
+	err_t soft_error;    /* the reason if it times out; an acknowledgement clears it */
 	struct tcp_pcb *pcb; /* of SYN_SENT and OPEN; NULL: lwIP has none (any more) */
 
 	/* listening */
@@ -106,6 +107,12 @@ void tcp_attach(struct tcp_sock *t, struct tcp_pcb *pcb);
 void tcp_detach(struct tcp_sock *t);
 /* The connection is over, with an error or without: everybody who waits is told. */
 void tcp_ended(struct tcp_sock *t, err_t err);
+/*
+ * An error message about a packet from local to remote came: an attempt to connect ends with it, as
+ * in Linux; what is open remembers it as the reason for which it may time out. In a bracket.
+ */
+void tcp_blamed(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote,
+		uint16_t remote_port, uint32_t seq, err_t error);
 /* Options that lwIP has to know. */
 void tcp_push_options(struct tcp_sock *t);
 err_t tcp_op_connect(struct socket *s, const struct sock_addr *a, bool nonblock);

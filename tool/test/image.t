@@ -50,6 +50,10 @@ ok 'env, shell and what it starts are in the image'
 run --include data:/srv/www true
 unpack
 is '--include HOST:GUEST' "$(cat x/srv/www/sub/file)" two
+echo spec >listed
+run true @listed
+unpack
+is 'an argument @FILE' "$(cat "x$work/listed")" spec
 mkdir site && echo mine >site/inner.txt
 run --include site/inner.txt:"$work/data/sub/file" --include data true
 unpack

@@ -34,6 +34,8 @@
 #define LWIP_CHECKSUM_CTRL_PER_NETIF   1
 #define ARP_TABLE_SIZE                 64
 #define ETHARP_SUPPORT_STATIC_ENTRIES  1
+#define ARP_QUEUEING                   1 /* what waits for an address: each packet */
+#define ARP_QUEUE_LEN                  64
 #define LWIP_ARP                       1
 #define LWIP_IPV4                      1
 #define IP_REASS_MAX_PBUFS             256
