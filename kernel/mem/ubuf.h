@@ -47,6 +47,12 @@ err_t user_string(char *dst, uaddr_t src, size_t size) MUST_CHECK;
 err_t user_strdup(char **out, uaddr_t src, size_t max) MUST_CHECK;
 
 #define UIO_MAX_SEGS 1024
+/* A piece of kernel memory, maybe of a frame that is held for it by a reference. */
+struct uio_piece {
+	char *at;
+	size_t len;   /* not 0 */
+	paddr_t held; /* PADDR_NONE: it stays by itself */
+};
 struct uio {
 	struct ubuf one;        /* storage for the common single range */
 	const struct ubuf *seg; /* segments not yet done, program memory; NULL: kernel memory */
@@ -54,6 +60,10 @@ struct uio {
 	size_t seg_off; /* done within seg[0] */
 	char *kbuf;     /* kernel memory instead of segments */
 	size_t left;    /* bytes not yet transferred */
+	/* kernel memory only: what is left at kbuf, and pieces behind it */
+	size_t piece_left;
+	const struct uio_piece *piece;
+	unsigned npieces;
 };
 #define UIO_MAX_BYTES 0x7ffff000u /* as Linux: one call moves no more */
 /* One range of the program's. E_FAULT: nothing can be moved. (Inline: on the way of every read.) */
@@ -80,6 +90,8 @@ static inline MUST_CHECK err_t uio_user(struct uio *u, uaddr_t base, size_t len)
  */
 err_t uio_iovec(struct uio *u, uaddr_t iov, unsigned n, struct ubuf **alloc) MUST_CHECK;
 void uio_kernel(struct uio *u, void *buf, size_t len);
+/* n >= 1 pieces, to be read from; they must stay as long as the uio. */
+void uio_pieces(struct uio *u, const struct uio_piece *pieces, unsigned n);
 /*
  * Transfer min(len, left) bytes and advance; what was moved is ADDED to *done (may be NULL).
  * E_FAULT after a partial transfer too.

@@ -15,7 +15,28 @@ _Static_assert(sizeof(struct ubuf) == sizeof(struct iovec), "iovecs are copied i
 
 void uio_kernel(struct uio *u, void *buf, size_t len)
 {
-	*u = (struct uio){ .kbuf = buf, .left = len };
+	*u = (struct uio){ .kbuf = buf, .left = len, .piece_left = len };
+}
+
+void uio_pieces(struct uio *u, const struct uio_piece *pieces, unsigned n)
+{
+	uio_kernel(u, pieces->at, pieces->len);
+	u->piece = pieces + 1;
+	u->npieces = n - 1;
+	for (unsigned i = 1; i < n; i++)
+		u->left += pieces[i].len;
+}
+
+static void advance_kernel(struct uio *u, size_t n)
+{
+	u->kbuf += n;
+	u->piece_left -= n;
+	if (u->piece_left > 0 || u->npieces == 0)
+		return;
+	u->kbuf = u->piece->at;
+	u->piece_left = u->piece->len;
+	u->piece++;
+	u->npieces--;
 }
 
 /* Check the segments, and cut off what one call may not move. */
@@ -67,7 +88,7 @@ static void advance(struct uio *u, size_t n)
 {
 	u->left -= n;
 	if (u->kbuf != NULL) {
-		u->kbuf += n;
+		advance_kernel(u, n);
 		return;
 	}
 	u->seg_off += n;
@@ -112,6 +133,8 @@ static err_t transfer(struct uio *u, enum direction d, char *mem, size_t len, si
 		size_t n = len - moved;
 
 		if (u->kbuf != NULL) {
+			if (n > u->piece_left)
+				n = u->piece_left;
 			move_kernel(d, u->kbuf, at, n);
 		} else {
 			if (n > u->seg->len - u->seg_off)

@@ -2,7 +2,9 @@
 /*
  * TCP sockets over lwIP's raw API.
  *
- * Sending: what a program writes is copied once, into chunks (or straight into a segment), and
+ * Sending: what a program writes, or sendfile() takes from a file's own pages, is copied once, into
+ * chunks (or straight into a segment): it may change before it is acknowledged, and what is sent
+ * again must be what was sent. It
  * waits in the socket. Segments are made of it only when they can leave at once, as large as the
  * peer's window, the congestion window and the interface allow: tcp_output(), which lwIP calls
  * after everything that could have opened a window, is ours and does that first. A segment is a

@@ -10,6 +10,7 @@
 #include "base/fmt.h"
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/mem/frame.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/vfs/async.h"
 #include "kernel/vfs/inotify.h"
@@ -20,6 +21,7 @@
 
 #define FILE_POS_MAX ((uint64_t)INT64_MAX)
 #define COPY_CHUNK   65536u
+#define COPY_PIECES  16u
 #define READ_PART    (1u << 20)
 
 static uint64_t last_anon_ino = 1000;
@@ -288,27 +290,80 @@ static err_t copy_chunk(struct file *in, uint64_t *in_off, struct file *out, uin
 	return err;
 }
 
+/* What can be taken from where it lies. Not into the same file, where it may move meanwhile. */
+static unsigned copy_pieces(struct file *in, uint64_t off, const struct file *out, size_t len,
+			    struct uio_piece *pieces)
+{
+	struct inode *i = in->inode;
+
+	if (in->ops != NULL || i == NULL || !S_ISREG(i->mode) || i->ops->pieces == NULL ||
+	    i == out->inode)
+		return 0;
+	return i->ops->pieces(i, off, len, pieces, COPY_PIECES);
+}
+
+/* *moved < *taken: the target does not take more now. */
+static err_t copy_in_place(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off,
+			   const struct uio_piece *pieces, unsigned n, size_t *taken, size_t *moved)
+{
+	struct uio from;
+	err_t err;
+
+	*moved = 0;
+	uio_pieces(&from, pieces, n);
+	*taken = from.left;
+	err = out_off != NULL ? file_pwrite(out, *out_off, &from, moved)
+			      : file_write(out, &from, moved);
+	for (unsigned k = 0; k < n; k++)
+		if (!paddr_is_none(pieces[k].held))
+			frame_put(pieces[k].held);
+	if (in_off != NULL)
+		*in_off += *moved;
+	else
+		in->pos += *moved;
+	if (out_off != NULL)
+		*out_off += *moved;
+	if ((in->flags & O_NOATIME) == 0)
+		path_accessed(&in->path, in->inode);
+	if (*moved > 0)
+		notify_path(&in->path, IN_ACCESS);
+	return err;
+}
+
+/* *buf: made when it is first needed. */
+static err_t copy_some(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off,
+		       char **buf, size_t len, size_t *taken, size_t *moved)
+{
+	struct uio_piece pieces[COPY_PIECES];
+	unsigned n = copy_pieces(in, in_off != NULL ? *in_off : in->pos, out, len, pieces);
+
+	*taken = len < COPY_CHUNK ? len : COPY_CHUNK;
+	*moved = 0;
+	if (n > 0)
+		return copy_in_place(in, in_off, out, out_off, pieces, n, taken, moved);
+	if (*buf == NULL)
+		*buf = kmem_alloc(*taken);
+	if (*buf == NULL)
+		return E_NOMEM;
+	return copy_chunk(in, in_off, out, out_off, *buf, *taken, moved);
+}
+
 err_t file_copy(struct file *in, uint64_t *in_off, struct file *out, uint64_t *out_off, size_t len,
 		size_t *done)
 {
-	size_t room = len < COPY_CHUNK ? len : COPY_CHUNK, moved;
-	char *buf;
+	char *buf = NULL;
 	err_t err = OK;
 
 	*done = 0;
 	if (!file_readable(in) || !file_writable(out))
 		return E_BADF;
-	if (len == 0)
-		return OK;
-	buf = kmem_alloc(room);
-	if (buf == NULL)
-		return E_NOMEM;
 	while (*done < len) {
-		size_t want = len - *done < room ? len - *done : room;
+		size_t taken, moved, want = len - *done;
 
-		err = copy_chunk(in, in_off, out, out_off, buf, want, &moved);
+		err = copy_some(in, in_off, out, out_off, &buf, want < READ_PART ? want : READ_PART,
+				&taken, &moved);
 		*done += moved;
-		if (err != OK || moved < want || (*done < len && sched_breathe()))
+		if (err != OK || moved < taken || (*done < len && sched_breathe()))
 			break;
 	}
 	kmem_free(buf);

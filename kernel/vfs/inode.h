@@ -70,6 +70,14 @@ struct inode_ops {
 	err_t (*readdir)(struct inode *dir, uint64_t pos, dir_emit emit, void *ctx);
 	/* regular files */
 	err_t (*read)(struct inode *i, uint64_t off, struct uio *to, size_t *done);
+	/*
+	 * Where up to len bytes (1 or more) at off lie in kernel memory, in at most `max` pieces,
+	 * each with a reference for the caller on the frame it names. 0: they must be read. What is
+	 * written to the file later may show in them; what is cut off stays till the reference
+	 * goes. NULL: never.
+	 */
+	unsigned (*pieces)(struct inode *i, uint64_t off, size_t len, struct uio_piece *out,
+			   unsigned max);
 	err_t (*write)(struct inode *i, uint64_t off, struct uio *from, size_t *done);
 	err_t (*allocate)(struct inode *i, int mode, uint64_t off,
 			  uint64_t len); /* fallocate; NULL: E_OPNOTSUPP */

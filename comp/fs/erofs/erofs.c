@@ -64,6 +64,7 @@ static const struct inode_ops erofs_inode_ops = {
 	.lookup = dir_lookup,
 	.readdir = dir_read,
 	.read = erofs_read,
+	.pieces = erofs_pieces,
 	.object = erofs_object,
 	.readlink = link_read,
 	.getxattr = erofs_getxattr,

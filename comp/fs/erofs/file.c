@@ -22,6 +22,27 @@ err_t erofs_read(struct inode *vi, uint64_t off, struct uio *to, size_t *done)
 	return OK;
 }
 
+unsigned erofs_pieces(struct inode *vi, uint64_t off, size_t len, struct uio_piece *out,
+		      unsigned max)
+{
+	struct erofs_inode *i = erofs_inode_of(vi);
+	unsigned n = 0;
+
+	while (len > 0 && n < max && off < vi->size) {
+		uint64_t avail;
+		const uint8_t *p = erofs_data(erofs_image_of(vi), i, off, &avail);
+
+		if (p == NULL)
+			break; /* reading tells why */
+		if (avail > len)
+			avail = len;
+		out[n++] = (struct uio_piece){ (char *)(uintptr_t)p, avail, PADDR_NONE };
+		off += avail;
+		len -= avail;
+	}
+	return n;
+}
+
 /* Copy what there is of page `index` into a fresh frame; the rest is zero. */
 static err_t copy_page(struct erofs_inode *i, uint64_t index, paddr_t *out)
 {

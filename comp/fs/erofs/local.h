@@ -70,6 +70,8 @@ err_t erofs_getxattr(struct inode *i, const char *name, void *buf, size_t size, 
 err_t erofs_listxattr(struct inode *i, char *buf, size_t size, size_t *len);
 
 /* ---- file.c ---- */
+unsigned erofs_pieces(struct inode *vi, uint64_t off, size_t len, struct uio_piece *out,
+		      unsigned max);
 err_t erofs_read(struct inode *i, uint64_t off, struct uio *to, size_t *done);
 struct vmobject *erofs_object(struct inode *i);
 void erofs_object_release(struct erofs_inode *i);

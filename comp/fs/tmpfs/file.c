@@ -142,6 +142,40 @@ err_t tfile_read(struct inode *i, uint64_t off, struct uio *to, size_t *done)
 	return OK;
 }
 
+/* The pieces at off that one look at the pages finds: a frame's, or the lower file's. */
+static unsigned pieces_at(struct tnode *n, uint64_t off, uint64_t len, struct uio_piece *out,
+			  unsigned max)
+{
+	uint64_t slot = pages_get(&n->file.pages, off / PAGE_SIZE), in_page = off % PAGE_SIZE;
+
+	if (slot_is_frame(slot)) {
+		frame_get(PADDR(slot));
+		*out = (struct uio_piece){ (char *)frame_va(slot) + in_page,
+					   least(len, PAGE_SIZE - in_page), PADDR(slot) };
+		return 1;
+	}
+	if (slot == SLOT_HOLE || n->lower == NULL || off >= n->file.lower_end ||
+	    n->lower->ops->pieces == NULL)
+		return 0;
+	len = least(least(len, empty_run(n, off)), n->file.lower_end - off);
+	return n->lower->ops->pieces(n->lower, off, len, out, max);
+}
+
+unsigned tfile_pieces(struct inode *i, uint64_t off, size_t len, struct uio_piece *out,
+		      unsigned max)
+{
+	uint64_t end = off < i->size ? off + least(len, i->size - off) : off;
+	unsigned n = 0, got = 1;
+
+	while (off < end && n < max && got > 0) {
+		got = pieces_at(tnode_of(i), off, end - off, out + n, max - n);
+		for (unsigned k = 0; k < got; k++)
+			off += out[n + k].len;
+		n += got;
+	}
+	return n;
+}
+
 /* ---- write ---- */
 
 static err_t write_page(struct tnode *n, uint64_t off, size_t len, struct uio *from, size_t *done)

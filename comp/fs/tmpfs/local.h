@@ -144,6 +144,8 @@ void tentry_forget(struct tentry *e);
 void tdir_clear(struct tnode *dir);
 
 /* ---- file.c ---- */
+unsigned tfile_pieces(struct inode *i, uint64_t off, size_t len, struct uio_piece *out,
+		      unsigned max);
 err_t tfile_read(struct inode *i, uint64_t off, struct uio *to, size_t *done);
 err_t tfile_write(struct inode *i, uint64_t off, struct uio *from, size_t *done);
 err_t tfile_allocate(struct inode *i, int mode, uint64_t off, uint64_t len);

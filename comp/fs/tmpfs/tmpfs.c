@@ -75,6 +75,7 @@ const struct inode_ops tmpfs_inode_ops = {
 	.rename = tdir_rename,
 	.readdir = tdir_read,
 	.read = tfile_read,
+	.pieces = tfile_pieces,
 	.write = tfile_write,
 	.allocate = tfile_allocate,
 	.fsync = node_fsync,

@@ -3,10 +3,12 @@
 #include "test/linux/prog/check.h"
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
@@ -244,6 +246,106 @@ static void copies(void)
 		    a = -1;
 		    sendfile(out, in, &a, 1);
 	    }));
+}
+
+/* A connection over TCP to ourselves: [0] sends, [1] receives. */
+static void connected(int fd[2])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int l = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+
+	MUST(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	MUST(listen(l, 1));
+	MUST(getsockname(l, (struct sockaddr *)&a, &len));
+	fd[0] = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(fd[0], (struct sockaddr *)&a, sizeof(a)));
+	fd[1] = (int)MUST(accept(l, NULL, NULL));
+	close(l);
+}
+
+#define SENT 700001
+
+static char old_byte(size_t i)
+{
+	return (char)('a' + i % 23);
+}
+
+/* 20 pages with nothing written in the middle. */
+static bool in_hole(size_t i)
+{
+	return i >= 40 * 4096 && i < 60 * 4096;
+}
+
+static int file_to_send(void)
+{
+	static char data[SENT];
+	int fd = fresh("sent");
+
+	for (size_t i = 0; i < SENT; i++)
+		data[i] = old_byte(i);
+	MUST(pwrite(fd, data, 40 * 4096, 0));
+	MUST(pwrite(fd, data + 60 * 4096, SENT - 60 * 4096, 60 * 4096));
+	return fd;
+}
+
+/* All that comes from file position `at` on: its length, or -1 when a byte is wrong. */
+static long received(int fd, size_t at, bool rewritten)
+{
+	static char buf[65536];
+	size_t first = at;
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t k = 0; k < n; k++, at++) {
+			char want = in_hole(at) ? 0 : old_byte(at);
+
+			if (buf[k] != want && !(rewritten && (buf[k] == '!' || buf[k] == 0)))
+				return -1;
+		}
+	return n < 0 ? -2 : (long)(at - first);
+}
+
+static void sent_whole(void)
+{
+	int fd = file_to_send(), c[2], status;
+	off_t at = 123;
+	pid_t pid;
+
+	connected(c);
+	pid = (pid_t)MUST(fork());
+	if (pid == 0) {
+		close(c[0]);
+		_exit(received(c[1], 123, false) == SENT - 123 ? 0 : 1);
+	}
+	RET("sendfile of all", sendfile(c[0], fd, &at, SENT));
+	VAL("offset", at);
+	close(c[0]);
+	MUST(waitpid(pid, &status, 0));
+	VAL("not as in the file", status);
+}
+
+/* The file is cut and written anew while parts of it wait in the connection. */
+static void sent_while_cut(void)
+{
+	static char marks[SENT];
+	int fd = file_to_send(), c[2];
+	off_t at = 0;
+	long sum = 0, n;
+
+	memset(marks, '!', sizeof(marks));
+	connected(c);
+	MUST(fcntl(c[0], F_SETFL, O_NONBLOCK));
+	while ((n = sendfile(c[0], fd, &at, SENT)) > 0)
+		sum += n;
+	YES("all or until it is full", sum == SENT || (n == -1 && errno == EAGAIN));
+	YES("offset", at == sum);
+	RET("cut", ftruncate(fd, 5000));
+	RET("written anew", pwrite(fd, marks, SENT, 0));
+	RET("cut to nothing", ftruncate(fd, 0));
+	RET("sendfile behind the end", sendfile(c[0], fd, &at, 10));
+	close(c[0]);
+	YES("what came is old or new", received(c[1], 0, true) == sum);
 }
 
 static void times(void)
@@ -567,6 +669,7 @@ static const struct section sections[] = {
 	{ "offsets", offsets }, { "append", append },         { "sizes", sizes },
 	{ "copies", copies },   { "times", times },           { "locks", locks },
 	{ "limits", limits },   { "attributes", attributes }, { "status", status },
+	{ "sent", sent_whole }, { "cut", sent_while_cut },
 };
 
 int main(int argc, char **argv)
