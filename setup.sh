@@ -83,6 +83,13 @@ test  tmux                 runs in the machine; drives terminals of the tests
 test  libpython3.11-testsuite  runs in the machine: the tests of Python
 test  util-linux           its ipcs, ipcmk, ipcrm, unshare run in tests
 test  redis-server         runs in the machine, and its clients on the host
+test  tcl                  the tests of redis
+test  memcached            runs in the machine
+test  libmemcached-tools   clients of memcached
+test  postgresql-15        runs in the machine, and its clients on the host
+test  dropbear-bin         runs in the machine
+test  openssh-server       runs in the machine
+test  openssh-client       client of both
 test  stress-ng            runs in the machine: all that stresses an operating system
 bench linux-image-cloud-amd64  the kernel we are compared with
 bench cpio                 its initramfs
@@ -124,6 +131,7 @@ fetch_sources() {
 	[ "$group" = run ] && return
 	build-tools/fetch-source.sh posixtestsuite deps/posixtestsuite # runs in the machine
 	build-tools/fetch-source.sh busybox deps/busybox               # its tests do
+	build-tools/fetch-source.sh redis deps/redis                   # its tests use the machine
 }
 
 if [ ${#missing[@]} -eq 0 ]; then

@@ -458,6 +458,20 @@ static void add_secrets(struct pack *pack, const struct run_spec *spec, const st
 	strv_release(&wanted);
 }
 
+/*
+ * What the program is called by: as the user did, but by its whole path if PATH does not lead to
+ * it, since some look for themselves there.
+ */
+static const char *called_by(const struct pack *pack, const char *program)
+{
+	char *found = strchr(program, '/') == NULL ? find_in_path(program, pack->files.path_list)
+						   : xstrdup(program);
+	const char *name = found != NULL ? program : pack->exe;
+
+	free(found);
+	return name;
+}
+
 void pack_make(struct pack *pack, const struct run_spec *spec, const struct catalog *catalog)
 {
 	struct closure *c = &pack->files;
@@ -470,7 +484,7 @@ void pack_make(struct pack *pack, const struct run_spec *spec, const struct cata
 	if (library_path != NULL)
 		libs_set_library_path(&c->libs, library_path);
 	pack->exe = pack_find_program(spec->program, c->path_list);
-	strv_add(&pack->argv, spec->program);
+	strv_add(&pack->argv, called_by(pack, spec->program));
 	pack->cwd = spec->workdir != NULL ? xstrdup(spec->workdir) : getcwd(NULL, 0);
 	if (pack->cwd == NULL)
 		pack->cwd = xstrdup("/");

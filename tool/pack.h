@@ -9,7 +9,7 @@
 struct pack {
 	struct closure files;
 	char *exe;                         /* absolute path in the guest */
-	struct strv argv;                  /* argv[0] as the user called it, then the arguments */
+	struct strv argv;                  /* argv[0] and the arguments */
 	char *cwd;                         /* working folder in the guest */
 	const struct catalog_entry *entry; /* the program's own; NULL: none */
 	struct secrets secrets;
