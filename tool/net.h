@@ -45,5 +45,6 @@ void net_release(struct net_spec *net);
 void net_settle(struct net_spec *net);
 /* Every port of the host is free; dies with the port and, if it can be found, who has it. */
 void net_check_ports(const struct net_spec *net);
-/* If QEMU's complaint is about a port: the message for it, else NULL. Caller frees. */
+/* If QEMU's complaint is about a port or the tap device: the message for it, else NULL. Caller
+ * frees. */
 char *net_explain(const struct net_spec *net, const char *complaint);

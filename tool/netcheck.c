@@ -131,8 +131,27 @@ void net_check_ports(const struct net_spec *net)
 	}
 }
 
+/* Why QEMU could not have the tap device. */
+static char *tap_text(const struct net_spec *net, const char *complaint)
+{
+	const char *why = strstr(complaint, "could not configure /dev/net/tun");
+
+	if (net->kind != NET_TAP || (why == NULL && strstr(complaint, "/dev/net/tun") == NULL))
+		return NULL;
+	if (why != NULL && strstr(why, strerror(EBUSY)) != NULL)
+		return xasprintf("the tap device %s is in use, by another machine perhaps",
+				 net->tap);
+	if (why != NULL && strstr(why, strerror(EINVAL)) != NULL)
+		return xasprintf("the network device %s is no tap device", net->tap);
+	return xasprintf("the tap device %s cannot be used: may this user open it?", net->tap);
+}
+
 char *net_explain(const struct net_spec *net, const char *complaint)
 {
+	char *tap = tap_text(net, complaint);
+
+	if (tap != NULL)
+		return tap;
 	if (strstr(complaint, "could not set up host forwarding rule") == NULL &&
 	    strstr(complaint, "Could not set up host forwarding rule") == NULL)
 		return NULL;

@@ -79,11 +79,13 @@ static int explain_failure(const struct bridge_result *r, const struct bridge_co
 
 	if (!cfg->show_log && value != BOOT_EXIT_NOMEM)
 		show_log(r->log);
-	char *port = net_explain(net, r->complaints);
+	char *why = net_explain(net, r->complaints);
 
-	if (port != NULL) {
-		error_note("use another port with -p", "%s", port);
-		free(port);
+	if (why != NULL) {
+		error_note(net->kind == NET_TAP ? "ip tuntap lists the tap devices"
+						: "use another port with -p",
+			   "%s", why);
+		free(why);
 		return EXIT_TOOL;
 	}
 	if (*r->complaints != '\0')
