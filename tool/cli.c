@@ -351,6 +351,7 @@ int cli_build(int argc, char **argv)
 
 struct inspect_line {
 	char *program;
+	struct run_spec spec; /* only its secrets */
 	bool json;
 };
 
@@ -365,6 +366,7 @@ static error_t parse_inspect(int key, char *arg, struct argp_state *state)
 		in->json = strcmp(arg, "json") == 0;
 		return 0;
 	case 'v': report_set_verbose(true); return 0;
+	case OPT_SECRET: secret(&in->spec, arg); return 0;
 	case ARGP_KEY_ARG:
 		if (in->program != NULL)
 			argp_error(state, "only one program can be inspected at a time");
@@ -379,11 +381,13 @@ int cli_inspect(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{ "output", 'o', "text|json", 0, "Form of the report", 0 },
+		{ "secret", OPT_SECRET, "HOST[:GUEST]", 0,
+		  "Look whether this key can be kept in ring 2, as run --secret would", 0 },
 		{ "verbose", 'v', NULL, 0, "Say what is left out and why", 0 },
 		{ 0 }
 	};
 	static const char doc[] =
-		"Say what a program needs: interpreter, libraries, catalog entry, and the system "
+		"Say what a program, or a built image, needs: interpreter, libraries, catalog entry, and the system "
 		"calls that "
 		"its code can make, with those that the kernel does not serve.\v"
 		"The system calls are an upper bound: code that is there need not run. Exit code "
@@ -391,15 +395,19 @@ int cli_inspect(int argc, char **argv)
 		"library is missing.\n\n"
 		"Examples:\n"
 		"  ringfence inspect python3\n"
+		"  ringfence inspect --secret /etc/ssl/private/site.key nginx\n"
+		"  ringfence inspect service.img\n"
 		"  ringfence inspect -o json /usr/bin/sqlite3\n";
-	static const struct argp argp = {
-		options, parse_inspect, "PROGRAM", doc, NULL, NULL, NULL
-	};
+	static const struct argp argp = { options, parse_inspect, "PROGRAM\nIMAGE", doc, NULL,
+					  NULL,    NULL };
 	struct inspect_line in = { 0 };
 
 	argp_err_exit_status = EXIT_TOOL;
 	argp_parse(&argp, argc, argv, 0, NULL, &in);
-	return command_inspect(in.program, in.json);
+	int code = command_inspect(in.program, &in.spec.secrets, in.json);
+
+	run_spec_release(&in.spec);
+	return code;
 }
 
 static error_t parse_doctor(int key, char *arg, struct argp_state *state)

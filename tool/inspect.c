@@ -2,7 +2,9 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "tool/bundle.h"
 #include "tool/pack.h"
 #include "tool/places.h"
 #include "tool/report.h"
@@ -14,13 +16,29 @@ struct findings {
 	struct pack pack;
 	struct catalog catalog;
 	struct syscall_scan scan;
-	const char *interp; /* dynamic loader, or NULL */
+	struct secrets secrets; /* of the catalog and the command line */
+	bool openssl;           /* it uses OpenSSL 3, and can have secrets */
+	const char *interp;     /* dynamic loader, or NULL */
 	char *script_interp;
 	size_t missing_libs;
 	unsigned made, lacking;
 };
 
-static void gather(struct findings *f, const char *program)
+/* The secrets that it would have, checked. */
+static void gather_secrets(struct findings *f, const struct strv *asked)
+{
+	const struct closure *c = &f->pack.files;
+	struct strv wanted = { 0 };
+
+	strv_add_all(&wanted, &c->secrets);
+	strv_add_all(&wanted, asked);
+	secrets_read(&f->secrets, &wanted);
+	for (size_t i = 0; i < c->found_count; i++)
+		f->openssl = f->openssl || strcmp(c->found[i].name, "libcrypto.so.3") == 0;
+	strv_release(&wanted);
+}
+
+static void gather(struct findings *f, const char *program, const struct strv *secrets)
 {
 	char *catalog_dir = places_catalog();
 	struct closure *c = &f->pack.files;
@@ -41,6 +59,7 @@ static void gather(struct findings *f, const char *program)
 			f->interp = c->found[i].name;
 		f->missing_libs += c->found[i].path == NULL;
 	}
+	gather_secrets(f, secrets);
 	for (size_t i = 0; i < c->programs.n; i++)
 		syscall_scan_file(&f->scan, c->programs.v[i]);
 	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++) {
@@ -112,6 +131,21 @@ static void print_entry(const struct catalog_entry *e)
 	print_list("Hints", e->hints, e->hints_count);
 }
 
+static void print_secrets(const struct findings *f)
+{
+	for (size_t i = 0; i < f->secrets.n; i++) {
+		const struct secret *s = &f->secrets.list[i];
+
+		printf("%-13s %s (%s, %u bits), in the machine at %s\n", i == 0 ? "Secrets" : "",
+		       s->guest, s->key.kind, s->key.bits, s->place);
+	}
+	if (f->secrets.n > 0 && !f->openssl)
+		printf("              but it does not use OpenSSL 3 (libcrypto.so.3): no use for them\n");
+	else if (f->openssl && f->secrets.n == 0)
+		printf("Secrets       none; it uses OpenSSL 3: --secret FILE keeps a private key in "
+		       "ring 2\n");
+}
+
 static void print_text(const struct findings *f)
 {
 	const struct closure *c = &f->pack.files;
@@ -129,6 +163,7 @@ static void print_text(const struct findings *f)
 	for (size_t i = 0; i < c->notes.n; i++)
 		printf("Catalog       %s\n", c->notes.v[i]);
 	print_entry(f->pack.entry);
+	print_secrets(f);
 	printf("Files         %zu, %s (without arguments and basic files)\n", c->fs.n,
 	       format_size(c->fs.bytes, size));
 	printf("System calls  %u that its code and libraries can make; the kernel serves %u\n",
@@ -160,6 +195,23 @@ static cJSON *strings_json(char *const *list, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		cJSON_AddItemToArray(array, cJSON_CreateString(list[i]));
 	return array;
+}
+
+static cJSON *secrets_json(const struct findings *f)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < f->secrets.n; i++) {
+		const struct secret *s = &f->secrets.list[i];
+		cJSON *one = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(one, "path", s->guest);
+		cJSON_AddStringToObject(one, "kind", s->key.kind);
+		cJSON_AddNumberToObject(one, "bits", s->key.bits);
+		cJSON_AddStringToObject(one, "place", s->place);
+		cJSON_AddItemToArray(list, one);
+	}
+	return list;
 }
 
 static void print_json(const struct findings *f)
@@ -198,6 +250,7 @@ static void print_json(const struct findings *f)
 		cJSON_AddItemToObject(root, "ports", strings_json(e->ports, e->ports_count));
 		cJSON_AddItemToObject(root, "hints", strings_json(e->hints, e->hints_count));
 	}
+	cJSON_AddItemToObject(root, "secrets", secrets_json(f));
 	cJSON_AddNumberToObject(root, "files", (double)c->fs.n);
 	cJSON_AddNumberToObject(root, "bytes", (double)c->fs.bytes);
 	cJSON_AddItemToObject(root, "syscalls", names_json(f, false));
@@ -210,11 +263,61 @@ static void print_json(const struct findings *f)
 	cJSON_Delete(root);
 }
 
-int command_inspect(const char *program, bool json)
+/* ---- built images ---- */
+
+static void print_image(const struct bundle *b)
+{
+	char size[32];
+
+	printf("Program       %s\n", b->exe);
+	print_list("Arguments", b->argv.v + 1, (unsigned)b->argv.n - 1);
+	printf("Folder        %s\n", b->cwd);
+	print_list("Environment", b->env.v, (unsigned)b->env.n);
+	print_list("Secrets", b->secrets.v, (unsigned)b->secrets.n);
+	if (b->secret_code != NULL)
+		printf("              only for the private part with the digest %s\n",
+		       b->secret_code);
+	printf("Files         %s\n", format_size(b->size, size));
+}
+
+static void print_image_json(const struct bundle *b)
+{
+	cJSON *root = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(root, "program", b->exe);
+	cJSON_AddItemToObject(root, "argv", strings_json(b->argv.v, (unsigned)b->argv.n));
+	cJSON_AddStringToObject(root, "cwd", b->cwd);
+	cJSON_AddItemToObject(root, "env", strings_json(b->env.v, (unsigned)b->env.n));
+	cJSON_AddItemToObject(root, "secrets", strings_json(b->secrets.v, (unsigned)b->secrets.n));
+	cJSON_AddNumberToObject(root, "bytes", (double)b->size);
+	char *text = cJSON_Print(root);
+
+	printf("%s\n", text != NULL ? text : "{}");
+	cJSON_free(text);
+	cJSON_Delete(root);
+}
+
+static int inspect_image(const char *path, bool json)
+{
+	struct bundle b;
+
+	bundle_open(path, &b);
+	if (json)
+		print_image_json(&b);
+	else
+		print_image(&b);
+	close(b.fd);
+	bundle_release(&b);
+	return 0;
+}
+
+int command_inspect(const char *program, const struct strv *secrets, bool json)
 {
 	struct findings f = { 0 };
 
-	gather(&f, program);
+	if (bundle_is(program))
+		return inspect_image(program, json);
+	gather(&f, program, secrets);
 	if (json)
 		print_json(&f);
 	else
@@ -222,6 +325,7 @@ int command_inspect(const char *program, bool json)
 	int code = f.missing_libs != 0 ? 1 : 0;
 
 	free(f.script_interp);
+	secrets_release(&f.secrets);
 	pack_release(&f.pack);
 	catalog_release(&f.catalog);
 	return code;

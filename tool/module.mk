@@ -12,10 +12,11 @@ endif
 # A double for QEMU, for the tests of the tool itself.
 PROGS := test/fake_qemu.c
 
-UNIT := test/u_tool_net.c test/u_tool_text.c test/u_tool_files.c test/u_tool_elf.c
+UNIT := test/u_tool_net.c test/u_tool_text.c test/u_tool_files.c test/u_tool_elf.c test/u_tool_secret.c
 UNIT_SRCS_u_tool_net := net.c near.c control.c util.c report.c
 UNIT_SRCS_u_tool_text := words.c control.c util.c report.c
 UNIT_SRCS_u_tool_files := rootfs.c libs.c catalog.c net.c yaml.c cache.c util.c report.c
 UNIT_LIBS_u_tool_files := -lcyaml -lyaml
 UNIT_SRCS_u_tool_elf := elf_info.c elf_check.c syscalls.c util.c report.c
 UNIT_LIBS_u_tool_elf := -lelf -lcapstone
+UNIT_SRCS_u_tool_secret := base64.c needle.c sslconf.c keyfile.c util.c report.c

@@ -11,6 +11,6 @@ int command_build(const struct run_spec *spec, const char *output);
 /* Say what a program consists of and needs. */
 /* HeartBleed, replayed. */
 int command_demo_heartbleed(void);
-int command_inspect(const char *program, bool json);
+int command_inspect(const char *program, const struct strv *secrets, bool json);
 /* Check the host. */
 int command_doctor(void);

@@ -302,17 +302,22 @@ static void check_words(const struct secrets *s, const struct strv *words, const
 	}
 }
 
+void secrets_read(struct secrets *s, const struct strv *wanted)
+{
+	*s = (struct secrets){ 0 };
+	needles_init(&s->needles);
+	for (size_t i = 0; i < wanted->n; i++)
+		read_key(s, wanted->v[i]);
+}
+
 void secrets_apply(struct secrets *s, struct closure *c, const struct strv *wanted,
 		   const struct strv *env, const struct strv *args)
 {
 	struct strv libraries = { 0 };
 
-	*s = (struct secrets){ 0 };
-	needles_init(&s->needles);
-	if (wanted->n == 0)
+	secrets_read(s, wanted);
+	if (s->n == 0)
 		return;
-	for (size_t i = 0; i < wanted->n; i++)
-		read_key(s, wanted->v[i]);
 	check_words(s, args, "argument");
 	check_words(s, env, "variable");
 	find_openssl(c, &libraries);

@@ -29,6 +29,8 @@ struct secrets {
 	struct needles needles;
 };
 
+/* Only read and check the keys (HOST or HOST:GUEST). Dies with cause and hint. */
+void secrets_read(struct secrets *s, const struct strv *wanted);
 /*
  * Set all of this up for `wanted` (HOST or HOST:GUEST, host paths absolute), when everything else
  * is in `c`. `env` and `args` (NAME=VALUE; words) are what the user gives the program: they must

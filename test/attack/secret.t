@@ -200,6 +200,8 @@ def an_image_holds_the_key_once_and_runs():
     for line in text.split(b"\n")[2:-2]:
         equal(data.count(line), 1)
     expect(not any(p in data for p in parts_of(key)), "binary parts")
+    p = rf("inspect", image)
+    expect(p.returncode == 0 and b"Secrets       /etc/ringfence/secret/0\n" in p.stdout, p)
     script = ("cat %s/hard.key %s/soft.key; echo text >/tmp/m; openssl dgst -sha256 -sign %s -out /tmp/s /tmp/m && "
               "openssl pkey -in %s -pubout -out /tmp/p && openssl dgst -sha256 -verify /tmp/p -signature /tmp/s /tmp/m"
               % (linked, linked, key, key))
@@ -247,6 +249,25 @@ def a_file_with_key_and_certificate():
     p = rf("run", "--secret", both, "--also", "openssl", "--", "/bin/sh", "-c",
            "openssl x509 -in %s -noout -subject && openssl pkey -in %s -noout -check 2>&1; openssl list -providers" % (both, both))
     expect(b"CN = site" in p.stdout and b"Ringfence" in p.stdout, p)
+
+
+@test
+def inspect_tells_what_would_be_kept():
+    p = rf("inspect", "--secret", keys()[0][0], "--secret", keys()[1][0], "openssl")
+    for says in ("%s (RSA, 2048 bits), in the machine at /etc/ringfence/secret/0" % keys()[0][0], "(P-256, 256 bits)"):
+        expect(says.encode() in p.stdout, p.stdout)
+    expect(b"keeps a private key in ring 2" in rf("inspect", "openssl").stdout, "the hint")
+
+
+@test
+def a_catalog_entry_names_keys():
+    key = keys()[0][0]
+    catalog = os.path.join(FOLDER, "catalog")
+    file_with("catalog/openssl.yaml", "name: openssl\nmatch: [openssl]\nsecrets: [%s/si*.key, /none/*.key]\n" % FOLDER)
+    p = rf("run", "openssl", "pkey", "-in", key, "-text", env=dict(os.environ, RINGFENCE_CATALOG=catalog))
+    expect(b"prime" not in p.stdout and not holds(p.stdout, key), p)
+    p = rf("run", "--also", "cat", "openssl", "version", env=dict(os.environ, RINGFENCE_CATALOG=catalog))
+    expect(p.returncode == 0, p)
 
 
 # ---- what cannot be kept ----
