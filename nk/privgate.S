@@ -19,6 +19,11 @@
 
 #define SAVED   80
 #define NOT_CALL (-38)
+/*
+ * AC, TF, DF, NT: clear. IF is not ring 1's to change, but QEMU (7.2) takes what a call gate has
+ * entered for ring 0: with IF clear here, interrupts would stay off in rings 2 and 3.
+ */
+#define FLAGS    0x202
 
 	.text
 
@@ -36,8 +41,8 @@ nk_priv_enter:
 	movq priv_stack, %r11           /* of this thread; 0: it has none */
 	testq %r11, %r11
 	jz 2f
-	pushq $2
-	popfq                           /* AC, TF, DF, NT: clear */
+	pushq $FLAGS
+	popfq
 	movq %rdi, 0(%r11)
 	movq %rsi, 8(%r11)
 	movq %rdx, 16(%r11)
@@ -71,7 +76,7 @@ nk_priv_exit:
 	xorl %r9d, %r9d
 	xorl %r10d, %r10d
 	xorl %r11d, %r11d
-	pushq $2
+	pushq $FLAGS
 	popfq
 	popq %rbp
 	popq %rbx

@@ -20,6 +20,10 @@ struct privuser { /* of an address space; ends with it */
 	paddr_t ldt;
 	uint32_t threads, max_threads;
 	uint64_t *slots; /* bitmap of the stacks in use */
+	bool wanted;     /* a thread has none for lack of stacks */
+	/* Forks that are being made; they wait in `leaving`, threads that are held in `held`. */
+	uint32_t forks;
+	struct waitq leaving, held;
 	struct file *files[PRIVUSER_FILES];
 };
 

@@ -12,10 +12,11 @@
 #define VEC_GP 13
 #define VEC_PF 14
 
-#define RFLAGS_TF (1ull << 8)
-#define RFLAGS_RF (1ull << 16)
-#define RFLAGS_AC (1ull << 18)
-#define INT_LEN   2u /* bytes of INT n */
+#define RFLAGS_ALWAYS 2ull /* IF is set on the way back */
+#define RFLAGS_TF     (1ull << 8)
+#define RFLAGS_RF     (1ull << 16)
+#define RFLAGS_AC     (1ull << 18)
+#define INT_LEN       2u /* bytes of INT n */
 
 static const char *exception_name(uint64_t vector)
 {
@@ -97,6 +98,26 @@ static void take_caller(struct trapframe *tf)
 	tf->ss = priv_gate[PRIV_GATE_SS];
 	BUG_ON((tf->cs & 3) != 3);
 	tf->orig_rax = UINT64_MAX;
+}
+
+/*
+ * The processor's four words lie above the copy, and are whole all the time: only a call from ring
+ * 2 would overwrite them. rbx and rbp are the caller's at each instruction of this way.
+ */
+void privuser_refuse(struct trapframe *tf)
+{
+	const uint64_t *pushed = &priv_gate[PRIV_GATE_SS + 1];
+
+	BUG_ON(priv_stack != 0);
+	clear_scratch(tf);
+	tf->rax = priv_error;
+	tf->rip = pushed[0];
+	tf->cs = pushed[1];
+	tf->rsp = pushed[2];
+	tf->ss = pushed[3];
+	tf->rflags = RFLAGS_ALWAYS;
+	tf->orig_rax = UINT64_MAX;
+	BUG_ON((tf->cs & 3) != 3);
 }
 
 /* ---- system calls ---- */

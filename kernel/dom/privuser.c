@@ -27,6 +27,8 @@ struct privuser *privuser_alloc(uint32_t max_threads)
 		return NULL;
 	p->ldt = PADDR_NONE;
 	p->max_threads = max_threads;
+	waitq_init(&p->leaving);
+	waitq_init(&p->held);
 	p->slots = kmem_zalloc(BITMAP_WORDS(max_threads) * sizeof(uint64_t));
 	if (p->slots != NULL)
 		return p;
@@ -125,14 +127,36 @@ void privuser_thread_start(struct thread *t)
 	if (p == NULL || p->state != PRIVUSER_LOCKED || t->priv != NULL)
 		return;
 	slot = bitmap_find_clear(p->slots, 0, p->max_threads);
-	if (slot == BITMAP_NONE)
+	if (slot == BITMAP_NONE) {
+		p->wanted = true;
 		return;
+	}
 	t->priv = kmem_zalloc(sizeof(*t->priv));
 	if (t->priv == NULL)
 		return;
 	t->priv->slot = (uint32_t)slot;
 	bitmap_set(p->slots, slot);
 	p->threads++;
+}
+
+/* A stack has become free: a thread that found none gets it. */
+static void serve_next(const struct aspace *a, const struct thread *leaving)
+{
+	LIST_FOR_EACH(l, &all_tasks) {
+		struct task *task = list_entry(l, struct task, all);
+
+		if (task->mm != a)
+			continue;
+		LIST_FOR_EACH(n, &task->threads) {
+			struct thread *t = list_entry(n, struct thread, in_task);
+
+			if (t == leaving || t->priv != NULL || t->killed)
+				continue;
+			privuser_thread_start(t);
+			return;
+		}
+	}
+	a->priv->wanted = false;
 }
 
 void privuser_thread_end(struct thread *t)
@@ -147,6 +171,9 @@ void privuser_thread_end(struct thread *t)
 	bitmap_clear(a->priv->slots, pt->slot);
 	a->priv->threads--;
 	kmem_free(pt);
+	wake_all(&a->priv->leaving);
+	if (a->priv->wanted)
+		serve_next(a, t);
 	if (t == current) {
 		memset(priv_gate, 0, sizeof(priv_gate));
 		privuser_switch_in(t);
@@ -199,39 +226,78 @@ void privuser_switch_out(struct thread *t)
 
 /* ---- fork ---- */
 
-#define WAIT_ROUNDS 1000u
+#define INSIDE_MAX_NS 10000000000ull
 
+/*
+ * Is a thread of this space but the current one inside PrivUser? All of them have to come by
+ * privuser_hold() before they run in ring 3 again.
+ */
 static bool others_inside(const struct aspace *a)
 {
+	bool inside = false;
+
 	LIST_FOR_EACH(l, &all_tasks) {
 		struct task *task = list_entry(l, struct task, all);
 
 		if (task->mm != a)
 			continue;
 		LIST_FOR_EACH(n, &task->threads) {
-			const struct thread *t = list_entry(n, struct thread, in_task);
+			struct thread *t = list_entry(n, struct thread, in_task);
 
-			if (t != current && privuser_is_inside(t->regs))
-				return true;
+			if (t == current)
+				continue;
+			thread_add_work(t, USER_WORK_HOLD);
+			inside |= t->priv != NULL && privuser_is_inside(t->regs);
 		}
 	}
-	return false;
+	return inside;
 }
 
-err_t privuser_wait_idle(void)
+/* Those whose PrivUser a fork copies. */
+static struct privuser *copied(void)
 {
-	const struct aspace *a = current_task->mm;
+	struct privuser *p = current_task->mm->priv;
 
-	if (a->priv == NULL || a->priv->state != PRIVUSER_LOCKED || !a->priv->fork_copy)
+	return p != NULL && p->state == PRIVUSER_LOCKED && p->fork_copy ? p : NULL;
+}
+
+err_t privuser_fork_begin(void)
+{
+	struct privuser *p = copied();
+	uint64_t deadline = time_mono_ns() + INSIDE_MAX_NS;
+
+	if (p == NULL)
 		return OK;
-	for (unsigned i = 0; others_inside(a); i++) {
-		if (current->killed)
-			return E_INTR;
-		if (i == WAIT_ROUNDS)
-			return E_AGAIN;
-		sched_yield();
+	p->forks++;
+	while (others_inside(current_task->mm)) {
+		wait_result_t r = wait_on_killable(&p->leaving, deadline);
+
+		if (r == WAIT_WOKEN)
+			continue;
+		privuser_fork_end();
+		return r == WAIT_TIMEOUT ? E_AGAIN : E_INTR;
 	}
 	return OK;
+}
+
+void privuser_fork_end(void)
+{
+	struct privuser *p = copied();
+
+	if (p != NULL && --p->forks == 0)
+		wake_all(&p->held);
+}
+
+void privuser_hold(void)
+{
+	struct privuser *p = current_task->mm->priv;
+
+	user_work &= ~USER_WORK_HOLD;
+	if (p == NULL)
+		return;
+	wake_all(&p->leaving);
+	while (p->forks != 0 && wait_on_killable(&p->held, WAIT_FOREVER) == WAIT_WOKEN)
+		;
 }
 
 static void copy_files(struct privuser *to, const struct privuser *from)
@@ -254,7 +320,10 @@ err_t privuser_fork(const struct aspace *from, struct aspace *to)
 	slots = p->slots;
 	*p = *parent;
 	p->slots = slots;
-	p->threads = 0;
+	p->threads = p->forks = 0;
+	p->wanted = false;
+	waitq_init(&p->leaving);
+	waitq_init(&p->held);
 	p->ldt = PADDR_NONE;
 	memset(p->files, 0, sizeof(p->files));
 	if (!parent->fork_copy)

@@ -39,12 +39,17 @@ void privuser_thread_start(struct thread *t);
 void privuser_thread_end(struct thread *t);
 
 /*
- * Wait until no other thread of the current task's space is inside PrivUser, so that a fork copies
- * its data whole. E_AGAIN: they keep coming; E_INTR: killed. MAY_SWITCH
+ * A fork of the current task's space begins: wait until no other thread of it is inside PrivUser,
+ * so that its data is copied whole. Whoever comes out, or out of the kernel, meanwhile and until
+ * privuser_fork_end(), is held there. E_AGAIN: one has been inside for 10 s, and nobody is held;
+ * E_INTR: killed. MAY_SWITCH
  */
-err_t privuser_wait_idle(void) MUST_CHECK;
+err_t privuser_fork_begin(void) MUST_CHECK;
 /* `to` was forked from `from`, and gets a copy or an end of what PrivUser that has. E_NOMEM. */
 err_t privuser_fork(const struct aspace *from, struct aspace *to) MUST_CHECK;
+void privuser_fork_end(void);
+/* USER_WORK_HOLD: wait until no fork of the current task's space is under way. MAY_SWITCH */
+void privuser_hold(void);
 
 /* The kernel works for PrivUser of the current thread: a fault of its copies is PrivUser's. */
 static inline bool privuser_is_calling(const struct thread *t)
@@ -56,6 +61,12 @@ static inline bool privuser_is_inside(const struct trapframe *tf)
 {
 	return (tf->cs & 3) != 3;
 }
+/*
+ * A thread without a stack in PrivUser was interrupted in the gates, on its way back with an error:
+ * there is no room to keep what it has on the gate stack. The frame becomes that of ring 3, with
+ * the error.
+ */
+void privuser_refuse(struct trapframe *tf);
 /*
  * With the protection switched off PrivUser runs in ring 3, and its exits and system calls come as
  * exceptions: serve one. False: the exception is a program's own.

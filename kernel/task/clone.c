@@ -85,9 +85,14 @@ static err_t check_limit(void)
 static err_t clone_mm(struct task *t, const struct task *from, uint64_t flags)
 {
 	if (!(flags & CLONE_VM)) {
-		TRY(privuser_wait_idle());
-		TRY(aspace_fork(from->mm, &t->mm));
-		return privuser_fork(from->mm, t->mm);
+		err_t err;
+
+		TRY(privuser_fork_begin());
+		err = aspace_fork(from->mm, &t->mm);
+		if (err == OK)
+			err = privuser_fork(from->mm, t->mm);
+		privuser_fork_end();
+		return err;
 	}
 	aspace_get(from->mm);
 	t->mm = from->mm;

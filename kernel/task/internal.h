@@ -11,8 +11,6 @@
 void sched_init(void);
 /* t waits: make it runnable, wait_on gives it `result`. Nothing happens when it does not wait. */
 void sched_wake(struct thread *t, wait_result_t result);
-/* Bits of user_work for a thread, whether or not it runs now. */
-void thread_add_work(struct thread *t, uint32_t bits);
 /* Let others run if user_work asks for it. MAY_SWITCH */
 void sched_preempt(void);
 /* Time the running thread used up to now goes to its account. */

@@ -65,6 +65,8 @@ void wait_entry_remove(struct wait_entry *e); /* allowed when not queued */
 void wait_prepare(void);
 wait_result_t wait_commit(uint64_t deadline_ns, bool interruptible);
 void thread_wake(struct thread *t);
+/* Bits of user_work for a thread, whether or not it runs now. */
+void thread_add_work(struct thread *t, uint32_t bits);
 /*
  * A sleep that a signal would end ends as by one; nothing happens if it does not sleep like that.
  */

@@ -362,11 +362,16 @@ static void inner_return_work(void)
 
 void user_return_work(struct trapframe *tf)
 {
-	if (privuser_is_inside(tf)) {
+	if (privuser_is_inside(tf) && current->priv != NULL) {
 		inner_return_work();
 		return;
 	}
-	while (user_work & (USER_WORK_SIGNAL | USER_WORK_RESCHED | USER_WORK_RSEQ)) {
+	if (privuser_is_inside(tf))
+		privuser_refuse(tf);
+	while (user_work &
+	       (USER_WORK_SIGNAL | USER_WORK_RESCHED | USER_WORK_RSEQ | USER_WORK_HOLD)) {
+		if (user_work & USER_WORK_HOLD)
+			privuser_hold();
 		if (user_work & USER_WORK_RSEQ)
 			rseq_interrupted(tf);
 		if (user_work & USER_WORK_SIGNAL)

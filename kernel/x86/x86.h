@@ -74,6 +74,8 @@ extern uint8_t recent_calls_at;
 #define USER_WORK_SPECIAL 4u
 /* other threads have run: a restartable sequence must not go on in its middle (task/rseq.c) */
 #define USER_WORK_RSEQ 8u
+/* not into the program while a fork copies its PrivUser */
+#define USER_WORK_HOLD 16u
 
 /* ---- the gates of PrivUser (entry.S for nk/privgate.S): variables of the current thread ---- */
 /*

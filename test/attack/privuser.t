@@ -19,6 +19,8 @@ TIMEOUT = 240
 
 # What attacks.c's children must die of, seen in the kernel's own lines.
 REASONS = ["protection fault at", "page fault at", "invalid instruction", "division error at", "stack overflow at", "abort at"]
+# With the protection off PrivUser runs in ring 3, where a fork does not wait for it.
+LEFT_OUT = [("qemu-off", "crowd")]
 LEAK = re.compile(rb"died in PrivUser[^\n]*\n[^\n]*(rax|rsp) [0-9a-f]{16}")
 
 
@@ -88,10 +90,10 @@ def take(where, name, status, out):
 def main():
     places = sys.argv[1:] or ["qemu-on", "qemu-off", "bochs-on"]
     for where in places:
-        for name in ("attacks", "calls"):
+        for name in ("attacks", "calls", "crowd"):
+            if (where, name) in LEFT_OUT:
+                continue
             if where == "bochs-on":
-                if name == "calls":
-                    continue    # the kernel's part is the same on each processor
                 status, out, err = in_bochs(name)
             else:
                 status, out, err = in_qemu(name, ["--append", "privuser=0"] if where == "qemu-off" else [])

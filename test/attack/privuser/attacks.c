@@ -484,6 +484,7 @@ static void registers(void)
 	ok((r.rcx | r.rdx | r.rsi | r.rdi | r.r8 | r.r9 | r.r10 | r.r11) == 0,
 	   "11: scratch registers are clean");
 	ok((r.flags & (0x40000 | 0x400 | 0x100)) == 0, "11: AC, DF and TF are clear");
+	ok((r.flags & 0x200) != 0, "11: interrupts are on");
 }
 
 static void single_step(void)

@@ -128,6 +128,23 @@ PRIVCALL_DEFINE(heap_work, (uint32_t, rounds))
 	return 0;
 }
 
+/* Opens and reads a file, and may sleep for that. */
+PRIVCALL_DEFINE(read_path, (priv_uaddr, name), (uint32_t, len))
+{
+	char path[64], byte;
+	int file, n;
+
+	if (len == 0 || len > sizeof(path) || priv_copy_in(path, name, len) != 0)
+		return -1;
+	path[len - 1] = '\0';
+	file = priv_open(path);
+	if (file < 0)
+		return file;
+	n = priv_read(file, &byte, 1);
+	(void)priv_close(file);
+	return n;
+}
+
 PRIVCALL_DEFINE(copy_in, (priv_uaddr, from), (uint32_t, bytes))
 {
 	static uint8_t room[4096];
