@@ -299,11 +299,12 @@ run: | setup-run
 
 bench:
 	$(Q)./setup.sh bench
-	+$(Q)$(MAKE) --no-print-directory all progs
+	+$(Q)$(MAKE) --no-print-directory all progs provider
 	bench/run
 	bench/privcall
+	bench/sign
 	bench/work
-	$(Q)if [ "$$(id -u)" = 0 ]; then bench/serve; else echo 'bench: servers are measured by root: sudo bench/serve'; fi
+	$(Q)if [ "$$(id -u)" = 0 ]; then bench/serve && bench/https; else echo 'bench: servers are measured by root: sudo bench/serve, sudo bench/https'; fi
 
 iso: $(O)/kernel.elf
 	$(Q)build-tools/mkiso.sh $(O)/kernel.elf '$(ISO)' '$(ISO_CMDLINE)' $(ISO_IMAGE) $(ISO_RUN)

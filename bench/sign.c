@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a signature costs with BearSSL, in PrivUser (32 bits) or, built with --plain, in ring 3 (64
+ * bits). Prints "name nanoseconds"; under `-icount shift=0` a nanosecond is one instruction.
+ */
+#include <privcall.h>
+#include <stdio.h>
+#include <time.h>
+
+PRIVCALL(sign_load);
+PRIVCALL(sign_rsa_i31);
+PRIVCALL(sign_rsa_i15);
+PRIVCALL(sign_p256_m31);
+PRIVCALL(sign_p256_m15);
+PRIVCALL(sign_p256_prime31);
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The first call brings pages in; the second is measured. */
+#define MEASURE(name)                                                         \
+	do {                                                                  \
+		uint64_t start;                                               \
+		if (privcall(name) != 0)                                      \
+			return 1;                                             \
+		start = now();                                                \
+		if (privcall(name) != 0)                                      \
+			return 1;                                             \
+		printf(#name " %llu\n", (unsigned long long)(now() - start)); \
+	} while (0)
+
+int main(void)
+{
+	const struct priv_options o = { .quiet = 1 };
+
+	if (priv_init(&o) < 0 || privcall(sign_load, "/rsa.der", sizeof("/rsa.der")) != 1)
+		return 1;
+	MEASURE(sign_rsa_i31);
+	MEASURE(sign_rsa_i15);
+	if (privcall(sign_load, "/ec.der", sizeof("/ec.der")) != 2)
+		return 1;
+	MEASURE(sign_p256_m31);
+	MEASURE(sign_p256_m15);
+	MEASURE(sign_p256_prime31);
+	return 0;
+}
