@@ -203,10 +203,13 @@ static void set_barred(const struct thread *t, const struct privuser *p)
 						    p->base, p->end };
 }
 
+bool privuser_loaded;
+
 void privuser_switch_in(struct thread *t)
 {
 	const struct privuser *p = t->task->mm != NULL ? t->task->mm->priv : NULL;
 
+	privuser_loaded = p != NULL;
 	if (p == NULL) {
 		user_barred = (struct user_barred){ 0 };
 		priv_stack = 0;

@@ -27,6 +27,8 @@ struct priv_thread {
 
 /* `t` is about to run, or its address space or PrivUser has changed while it runs. */
 void privuser_switch_in(struct thread *t);
+/* False: what the gates and the checks of user memory look at says that there is no PrivUser. */
+extern bool privuser_loaded;
 /* `t` is about to leave the processor. */
 void privuser_switch_out(struct thread *t);
 

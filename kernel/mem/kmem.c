@@ -6,7 +6,8 @@
  *   order  size class            refs   1 + objects in use
  *   pad    first free object     link   neighbours in the class's list of slabs with room
  *          (alloc_link)
- * A free object holds the number of the next free one. Larger objects are whole blocks.
+ * A free object is named by its offset in the frame; it holds that of the next free one. Larger
+ * objects are whole blocks.
  */
 #include "base/str.h"
 #include "kernel/mem/alloc_ops.h"
@@ -21,18 +22,33 @@ static const uint16_t class_size[] = {
 #define CLASSES       ARRAY_SIZE(class_size)
 #define SLAB_MAX_SIZE 2048u
 
+/* 2^32 / size, rounded up: exact for all offsets in a frame. */
+#define INVERSE(size) (uint32_t)((0x100000000ull + (size)-1) / (size))
+static const uint32_t inverse[] = {
+	INVERSE(16),  INVERSE(32),   INVERSE(48),   INVERSE(64),  INVERSE(96),
+	INVERSE(128), INVERSE(192),  INVERSE(256),  INVERSE(384), INVERSE(512),
+	INVERSE(768), INVERSE(1024), INVERSE(2048),
+};
+_Static_assert(ARRAY_SIZE(inverse) == CLASSES, "one for each class");
+/* Classes by size in steps of 16 bytes, rounded up. */
+static const uint8_t class_of_step[] = {
+	0,  0,  1,  2,  3,  4,  4,  5,  5,  6,  6,  6,  6,  7,  7,  7,  7,  8,  8,  8,  8,  8,
+	8,  8,  8,  9,  9,  9,  9,  9,  9,  9,  9,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+	10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 12,
+	12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12,
+	12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12,
+	12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12,
+};
+_Static_assert(sizeof(class_of_step) == SLAB_MAX_SIZE / 16 + 1, "one for each step");
+
 /* first + 1 of the slabs with room, by class; 0 when there is none (this is .bss). */
 static uint32_t with_room[CLASSES];
 static uint32_t empty_slabs[CLASSES]; /* wholly free ones, kept in stock */
 bool kmem_poison;
 
-static unsigned class_of(size_t size)
+static inline unsigned class_of(size_t size)
 {
-	unsigned c = 0;
-
-	while (class_size[c] < size)
-		c++;
-	return c;
+	return class_of_step[(size + 15) / 16];
 }
 
 static char *slab_memory(uint32_t slab)
@@ -70,10 +86,10 @@ static void slab_format(char *mem, size_t size)
 	if (kmem_poison)
 		memset(mem, POISON, PAGE_SIZE);
 	for (unsigned i = 0; i < n; i++)
-		*(uint16_t *)(mem + i * size) = (uint16_t)(i + 1 < n ? i + 1 : NO_OBJECT);
+		*(uint16_t *)(mem + i * size) = (uint16_t)(i + 1 < n ? (i + 1) * size : NO_OBJECT);
 }
 
-static bool slab_new(unsigned class)
+static __attribute__((noinline)) bool slab_new(unsigned class)
 {
 	paddr_t pa = frame_alloc(0);
 	struct frame *f;
@@ -111,51 +127,74 @@ static void check_poison(const char *obj, size_t size)
 	}
 }
 
-static void *slab_alloc(unsigned class)
+static __attribute__((noinline)) void full(struct frame *f)
 {
-	uint32_t slab;
-	struct frame *f;
-	char *obj;
+	room_del(f);
+}
 
-	if (with_room[class] == 0 && !slab_new(class))
-		return NULL;
-	slab = with_room[class] - 1;
-	f = alloc_frame(slab);
+static inline void *slab_alloc(unsigned class)
+{
+	uint32_t slab = with_room[class] - 1;
+	struct frame *f = alloc_frame(slab);
+	char *obj = slab_memory(slab) + f->pad;
+
 	if (f->refs++ == 1)
 		empty_slabs[class]--;
-	obj = slab_memory(slab) + (size_t)f->pad * class_size[class];
 	f->pad = *(uint16_t *)obj;
 	if (f->pad == NO_OBJECT)
-		room_del(f);
+		full(f);
 	if (kmem_poison)
 		check_poison(obj, class_size[class]);
 	return obj;
 }
 
-static void slab_free(paddr_t pa, struct frame *f, char *obj)
+static __attribute__((noinline)) void *slab_new_alloc(unsigned class)
 {
-	unsigned class = f->order;
-	size_t index = (pa.v & PAGE_MASK) / class_size[class];
-	uint32_t slab = (uint32_t)PAGES(pa.v);
-
-	BUG_ON((pa.v & PAGE_MASK) % class_size[class] != 0 || f->refs < 2);
-	if (kmem_poison)
-		memset(obj, POISON, class_size[class]);
-	*(uint16_t *)obj = f->pad;
-	if (f->pad == NO_OBJECT)
-		room_add(slab, f);
-	f->pad = (uint16_t)index;
-	if (--f->refs > 1)
-		return;
-	if (++empty_slabs[class] > 1) /* one stays, against going to and fro */
-		slab_release(slab, f);
+	return slab_new(class) ? slab_alloc(class) : NULL;
 }
 
-static void *block_alloc(size_t size)
+/* Is this a multiple of the class's size? 2^32 / size, rounded up, stands in for a division. */
+static bool is_object(size_t offset, unsigned class)
+{
+	uint32_t size = class_size[class];
+
+	return (uint32_t)(offset * inverse[class] >> 32) * size == offset;
+}
+
+/* The slab had no room, or has no object in use any more. */
+static __attribute__((noinline)) void room_again(paddr_t pa, struct frame *f)
+{
+	room_add((uint32_t)PAGES(pa.v), f);
+}
+
+static __attribute__((noinline)) void empty(paddr_t pa, struct frame *f)
+{
+	if (++empty_slabs[f->order] > 1) /* one stays, against going to and fro */
+		slab_release((uint32_t)PAGES(pa.v), f);
+}
+
+static inline void slab_free(paddr_t pa, struct frame *f, char *obj)
+{
+	size_t offset = pa.v & PAGE_MASK;
+
+	BUG_ON(!is_object(offset, f->order) || f->refs < 2);
+	if (kmem_poison)
+		memset(obj, POISON, class_size[f->order]);
+	*(uint16_t *)obj = f->pad;
+	if (f->pad == NO_OBJECT)
+		room_again(pa, f);
+	f->pad = (uint16_t)offset;
+	if (--f->refs == 1)
+		empty(pa, f);
+}
+
+static __attribute__((noinline)) void *block_alloc(size_t size)
 {
 	unsigned order = 0;
 	paddr_t pa;
 
+	if (size > KMEM_MAX)
+		return NULL;
 	while ((PAGE_SIZE << order) < size)
 		order++;
 	pa = frame_alloc_order(order, 0);
@@ -168,13 +207,14 @@ static void *block_alloc(size_t size)
 
 void *kmem_alloc(size_t size)
 {
-	if (size > KMEM_MAX)
-		return NULL;
+	unsigned class;
+
 	if (size > SLAB_MAX_SIZE)
 		return block_alloc(size);
-	if (mem_inject_failure())
+	if (kmem_fail_every != 0 && mem_inject_failure())
 		return NULL;
-	return slab_alloc(class_of(size));
+	class = class_of(size);
+	return with_room[class] != 0 ? slab_alloc(class) : slab_new_alloc(class);
 }
 
 void *kmem_zalloc(size_t size)
@@ -206,6 +246,14 @@ static size_t object_capacity(const struct frame *f)
 	return PAGE_SIZE << f->order;
 }
 
+static __attribute__((noinline)) void block_free(paddr_t pa, struct frame *f)
+{
+	BUG_ON((f->flags & FRAME_IS_BLOCK) == 0 || (pa.v & PAGE_MASK) != 0);
+	f->flags &= (uint8_t)~FRAME_IS_BLOCK;
+	mem_account.heap_frames -= 1u << f->order;
+	frame_put(pa);
+}
+
 void kmem_free(void *p)
 {
 	paddr_t pa;
@@ -215,14 +263,10 @@ void kmem_free(void *p)
 		return;
 	pa = dm_paddr(p);
 	f = frame_of(pa);
-	if ((f->flags & FRAME_IS_SLAB) != 0) {
+	if ((f->flags & FRAME_IS_SLAB) != 0)
 		slab_free(pa, f, p);
-		return;
-	}
-	BUG_ON((f->flags & FRAME_IS_BLOCK) == 0 || (pa.v & PAGE_MASK) != 0);
-	f->flags &= (uint8_t)~FRAME_IS_BLOCK;
-	mem_account.heap_frames -= 1u << f->order;
-	frame_put(pa);
+	else
+		block_free(pa, f);
 }
 
 void *kmem_realloc(void *p, size_t size)

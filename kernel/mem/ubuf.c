@@ -12,14 +12,6 @@ static bool is_user_range(uint64_t addr, size_t len)
 	return range_inside(addr, len, 0, USER_END);
 }
 
-err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len)
-{
-	if (!is_user_range(base.v, len))
-		return E_FAULT;
-	*out = (struct ubuf){ base, len };
-	return OK;
-}
-
 err_t ubuf_in(void *dst, const struct ubuf *src, size_t off, size_t len)
 {
 	BUG_ON(off > src->len || len > src->len - off);

@@ -21,7 +21,14 @@ struct ubuf {
  * Check [base, +len) for the calling program. E_FAULT when it leaves the program's half or wraps.
  * len 0 is fine.
  */
-err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len) MUST_CHECK;
+static inline MUST_CHECK err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len)
+{
+	if (!range_inside(base.v, len, 0, USER_END))
+		return E_FAULT;
+	out->base = base;
+	out->len = len;
+	return OK;
+}
 /*
  * Copy len bytes at offset off. E_FAULT when memory is not there (part may have been copied). BUG
  * if outside the ubuf.

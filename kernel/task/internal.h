@@ -23,7 +23,13 @@ void sched_prepare(struct thread *t);
 /* ---- timer.c ---- */
 void timer_init(void);
 /* The interrupt must come at `deadline_ns` or before. */
-void timer_need(uint64_t deadline_ns);
+extern uint64_t timer_programmed; /* it will come then */
+void timer_program(uint64_t deadline_ns);
+static inline void timer_need(uint64_t deadline_ns)
+{
+	if (deadline_ns < timer_programmed)
+		timer_program(deadline_ns);
+}
 
 /* ---- wait.c ---- */
 void wait_init(void);
@@ -52,9 +58,6 @@ struct thread *task_first_thread(const struct task *t);
 	     t##_l_ = t##_l_->next)
 
 /* ---- ptrace.c ---- */
-/* Inside signal.c: must the thread join its process's stop, or stop for its tracer? */
-bool ptrace_stop_due(const struct thread *t);
-bool ptrace_trap_due(const struct thread *t);
 void ptrace_join_stop(void); /* MAY_SWITCH */
 void ptrace_trap(void);      /* MAY_SWITCH */
 /*

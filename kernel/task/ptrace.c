@@ -357,18 +357,6 @@ bool ptrace_event(unsigned event, uint64_t message)
 
 /* ---- group stops ---- */
 
-bool ptrace_stop_due(const struct thread *t)
-{
-	if (!t->task->stopped)
-		return false;
-	return !ptraced(t) || !t->trace->stop_seen;
-}
-
-bool ptrace_trap_due(const struct thread *t)
-{
-	return ptraced(t) && (t->trace->trap || t->trace->notify);
-}
-
 /* The process stops, or PTRACE_INTERRUPT and the like ask for a stop. */
 static void trap(struct task *t)
 {

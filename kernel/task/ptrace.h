@@ -52,6 +52,16 @@ static inline bool ptraced(const struct thread *t)
 	return t->trace != NULL && t->trace->tracer != NULL;
 }
 
+/* Inside signal.c: must the thread join its process's stop, or stop for its tracer? */
+static inline bool ptrace_stop_due(const struct thread *t)
+{
+	return t->task->stopped && (!ptraced(t) || !t->trace->stop_seen);
+}
+static inline bool ptrace_trap_due(const struct thread *t)
+{
+	return ptraced(t) && (t->trace->trap || t->trace->notify);
+}
+
 /* ---- the tracer's side ---- */
 
 /* ptrace(PTRACE_TRACEME): the parent becomes tracer. E_PERM, E_NOMEM. */

@@ -136,6 +136,7 @@ static err_t put_fpu(uint64_t at)
 	return user_out(UADDR(at + fpu_size()), &magic2, sizeof(magic2));
 }
 
+/* Each member by itself: all of it is written, and none twice. */
 static void fill_context(struct ucontext *uc, const struct trapframe *tf, const struct place *p,
 			 sigmask_t mask)
 {
@@ -144,38 +145,40 @@ static void fill_context(struct ucontext *uc, const struct trapframe *tf, const 
 
 	uc->uc_flags = (boot_info.cpu.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS |
 		       UC_STRICT_RESTORE_SS;
+	uc->uc_link = NULL;
+	__builtin_memset(&uc->uc_stack, 0, sizeof(uc->uc_stack)); /* it has a hole */
 	uc->uc_stack.ss_sp = (void *)t->altstack_sp;
 	uc->uc_stack.ss_size = t->altstack_size;
 	uc->uc_stack.ss_flags = (int)(sigframe_altstack_state(t, tf->rsp) |
 				      (t->altstack_flags & SS_AUTODISARM));
 	uc->uc_sigmask = mask;
-	*c = (struct sigcontext){
-		.r8 = tf->r8,
-		.r9 = tf->r9,
-		.r10 = tf->r10,
-		.r11 = tf->r11,
-		.r12 = tf->r12,
-		.r13 = tf->r13,
-		.r14 = tf->r14,
-		.r15 = tf->r15,
-		.rdi = tf->rdi,
-		.rsi = tf->rsi,
-		.rbp = tf->rbp,
-		.rbx = tf->rbx,
-		.rdx = tf->rdx,
-		.rax = tf->rax,
-		.rcx = tf->rcx,
-		.rsp = tf->rsp,
-		.rip = tf->rip,
-		.eflags = tf->rflags,
-		.cs = (uint16_t)tf->cs,
-		.ss = (uint16_t)tf->ss,
-		.err = t->trap_error,
-		.trapno = t->trap_no,
-		.oldmask = mask,
-		.cr2 = t->trap_addr,
-		.fpstate = (struct _fpstate *)p->fp,
-	};
+	c->r8 = tf->r8;
+	c->r9 = tf->r9;
+	c->r10 = tf->r10;
+	c->r11 = tf->r11;
+	c->r12 = tf->r12;
+	c->r13 = tf->r13;
+	c->r14 = tf->r14;
+	c->r15 = tf->r15;
+	c->rdi = tf->rdi;
+	c->rsi = tf->rsi;
+	c->rbp = tf->rbp;
+	c->rbx = tf->rbx;
+	c->rdx = tf->rdx;
+	c->rax = tf->rax;
+	c->rcx = tf->rcx;
+	c->rsp = tf->rsp;
+	c->rip = tf->rip;
+	c->eflags = tf->rflags;
+	c->cs = (uint16_t)tf->cs;
+	c->ss = (uint16_t)tf->ss;
+	c->err = t->trap_error;
+	c->trapno = t->trap_no;
+	c->oldmask = mask;
+	c->cr2 = t->trap_addr;
+	c->fpstate = (struct _fpstate *)p->fp;
+	c->gs = c->fs = 0;
+	__builtin_memset(c->reserved1, 0, sizeof(c->reserved1));
 }
 
 static void enter_handler(struct trapframe *tf, int sig, const struct sig_action *a, uint64_t frame)
@@ -209,9 +212,8 @@ bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const s
 
 	if (!(a->flags & SA_RESTORER) || !find_place(tf, a, &p))
 		return false;
-	memset(&f, 0, sizeof(f));
 	f.pretcode = a->restorer;
-	f.info = *info;
+	memcpy(&f.info, info, sizeof(f.info));
 	fill_context(&f.uc, tf, &p, mask);
 	if (put_fpu(p.fp) != OK || user_out(UADDR(p.frame), &f, sizeof(f)) != OK)
 		return false;

@@ -9,7 +9,7 @@
 #include "kernel/task/internal.h"
 
 static struct tree timers;
-static uint64_t programmed = UINT64_MAX; /* the interrupt will come then */
+uint64_t timer_programmed = UINT64_MAX;
 
 static bool timer_less(const struct tree_node *a, const struct tree_node *b)
 {
@@ -29,11 +29,9 @@ uint64_t timer_next_deadline(void)
 	return t == NULL ? UINT64_MAX : t->deadline_ns;
 }
 
-void timer_need(uint64_t deadline_ns)
+void timer_program(uint64_t deadline_ns)
 {
-	if (deadline_ns >= programmed)
-		return;
-	programmed = deadline_ns;
+	timer_programmed = deadline_ns;
 	timer_arm(deadline_ns);
 }
 
@@ -69,7 +67,7 @@ static void fire_due(uint64_t now)
 
 static void timer_interrupted(void)
 {
-	programmed = UINT64_MAX;
+	timer_programmed = UINT64_MAX;
 	fire_due(time_mono_ns());
 	if (current != NULL)
 		account_tick();

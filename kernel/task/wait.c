@@ -37,7 +37,8 @@ static wait_result_t sleep(struct thread *t, uint64_t deadline_ns, struct wait_h
 	t->wait_killable = how.killable;
 	t->wait_result = WAIT_WOKEN;
 	sched_block();
-	timer_cancel(&t->wait_timer);
+	if (t->wait_timer.armed)
+		timer_cancel(&t->wait_timer);
 	return t->wait_result;
 }
 

@@ -63,9 +63,10 @@ static const struct file_ops epoll_ops;
 
 /* ---- readiness ---- */
 
-static uint32_t item_look(const struct item *it)
+static inline uint32_t item_look(const struct item *it)
 {
-	return file_poll(it->file, NULL) & it->events & ~PRIVATE;
+	/* Only files that can be polled come into a set. */
+	return it->file->ops->poll(it->file, NULL) & it->events & ~PRIVATE;
 }
 
 static void item_ready(struct item *it)
@@ -105,23 +106,27 @@ static bool any_ready(struct epoll *ep)
  */
 static unsigned collect(struct epoll *ep, struct epoll_event *ev, unsigned max)
 {
-	const struct list *last = ep->ready.prev;
+	const struct list *last = ep->ready.prev, *node = &ep->ready;
 	unsigned n = 0;
-	bool more = !list_empty(&ep->ready);
 
-	while (more && n < max) {
-		struct list *node = list_pop_front(&ep->ready);
-		struct item *it = list_entry(node, struct item, in_ready);
+	while (node != last && n < max) {
+		struct item *it = list_entry(ep->ready.next, struct item, in_ready);
 		uint32_t events = item_look(it);
 
-		more = node != last;
-		if (events == 0)
-			continue;
-		ev[n++] = (struct epoll_event){ .events = events, .data = it->data };
-		if (it->events & EPOLLONESHOT)
-			it->events &= PRIVATE;
-		else if ((it->events & EPOLLET) == 0)
-			list_push_back(&ep->ready, &it->in_ready);
+		node = &it->in_ready;
+		if (events != 0) {
+			ev[n].events = events;
+			ev[n++].data = it->data;
+			if ((it->events & (EPOLLONESHOT | EPOLLET)) == 0) {
+				/* The only one is the last already. */
+				if (ep->ready.prev != node)
+					list_push_back(&ep->ready, list_pop_front(&ep->ready));
+				continue;
+			}
+			if (it->events & EPOLLONESHOT)
+				it->events &= PRIVATE;
+		}
+		list_remove(&it->in_ready);
 	}
 	return n;
 }

@@ -115,7 +115,8 @@ static void pipe_unref(struct pipe *p)
 /* ---- reading and writing ---- */
 
 /* Move n bytes, which are there, to `to`. What a fault left out stays in the pipe. */
-static err_t pipe_drain(struct pipe *p, struct uio *to, uint32_t n, size_t *done)
+static inline __attribute__((always_inline)) err_t pipe_drain(struct pipe *p, struct uio *to,
+							      uint32_t n, size_t *done)
 {
 	err_t err = OK;
 
@@ -136,7 +137,8 @@ static err_t pipe_drain(struct pipe *p, struct uio *to, uint32_t n, size_t *done
 	return err;
 }
 
-err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *done)
+static inline __attribute__((always_inline)) err_t fill(struct pipe *p, struct uio *from,
+							uint32_t n, size_t *done)
 {
 	err_t err = OK;
 
@@ -159,6 +161,11 @@ err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *done)
 	}
 	p->copying = false;
 	return err;
+}
+
+err_t pipe_fill(struct pipe *p, struct uio *from, uint32_t n, size_t *done)
+{
+	return fill(p, from, n, done);
 }
 
 static err_t pipe_wait(struct waitq *q, bool nonblock)
@@ -267,9 +274,10 @@ static err_t pipe_write(struct file *f, uint64_t off, struct uio *from, size_t *
 	while (from->left > 0 && err == OK) {
 		uint32_t space;
 
-		TRY(pipe_wait_room(p, whole, nonblock));
+		if (p->readers == 0 || pipe_space(p) < whole)
+			TRY(pipe_wait_room(p, whole, nonblock));
 		space = pipe_space(p);
-		err = pipe_fill(p, from, from->left < space ? (uint32_t)from->left : space, done);
+		err = fill(p, from, from->left < space ? (uint32_t)from->left : space, done);
 		wake_waiters(&p->rq);
 	}
 	return err;

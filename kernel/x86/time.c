@@ -30,24 +30,19 @@ static const uint64_t refine_after_ns[] = { 50000000, 1000000000, 10000000000 };
 
 void (*time_changed)(void);
 
-static struct time_params now_p; /* mult 0: not measured yet */
+struct time_params clock_params; /* mult 0: not measured yet */
 static uint64_t inverse;         /* TSC ticks per ns, 32.32 */
 static const char *source = "none";
 static bool measuring; /* this core finds out by itself */
 static bool cpuid_checked;
 static bool apic_is_reference;
-static bool measured;    /* the clock runs, and the timer can be armed */
+bool clock_runs;         /* the clock runs, and the timer can be armed */
 static unsigned refined; /* steps of refine_after_ns done */
 static struct pit_sample pit_first;
 static bool pit_there;
 static uint64_t apic_first_tsc;
 static uint64_t armed_ns = UINT64_MAX;
 static struct vdso_time *page;
-
-static uint64_t mul_shift32(uint64_t a, uint64_t b)
-{
-	return (uint64_t)(((unsigned __int128)a * b) >> 32);
-}
 
 /*
  * (a << 32) / b for a result that fits 64 bits. The compiler would call a library for the 128-bit
@@ -59,15 +54,6 @@ static uint64_t div_shift32(uint64_t a, uint64_t b)
 
 	__asm__("divq %4" : "=a"(q), "=d"(rest) : "a"(a << 32), "d"(a >> 32), "rm"(b) : "cc");
 	return q;
-}
-
-static uint64_t mono_at(uint64_t tsc)
-{
-	int64_t delta = (int64_t)(tsc - now_p.tsc_base);
-
-	if (delta < 0)
-		return now_p.mono_base - mul_shift32((uint64_t)-delta, now_p.mult);
-	return now_p.mono_base + mul_shift32((uint64_t)delta, now_p.mult);
 }
 
 /* ---- the page of the vDSO ---- */
@@ -85,10 +71,10 @@ static void page_write(void)
 	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->cpu = boot_info.core;
-	page->tsc_base = now_p.tsc_base;
-	page->mono_base = now_p.mono_base;
-	page->mult = now_p.mult;
-	page->real_offset = now_p.real_offset;
+	page->tsc_base = clock_params.tsc_base;
+	page->mono_base = clock_params.mono_base;
+	page->mult = clock_params.mult;
+	page->real_offset = clock_params.real_offset;
 	__atomic_store_n(&page->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
@@ -112,12 +98,12 @@ static void set_rate(uint64_t mult)
 {
 	uint64_t tsc = rdtsc();
 
-	if (now_p.mult != 0)
-		now_p.mono_base = mono_at(tsc);
+	if (clock_params.mult != 0)
+		clock_params.mono_base = time_at(tsc);
 	else
-		now_p.mono_base = mul_shift32(tsc - boot_info.entry_tsc, mult);
-	now_p.tsc_base = tsc;
-	now_p.mult = mult;
+		clock_params.mono_base = time_mul(tsc - boot_info.entry_tsc, mult);
+	clock_params.tsc_base = tsc;
+	clock_params.mult = mult;
 	inverse = div_shift32(1ull << 32, mult);
 	page_write();
 	if (time_changed != NULL)
@@ -242,7 +228,7 @@ static void measure_by_apic(const char *name)
 		apic_sample(&tsc, &ticks);
 	while (ticks < MIN_APIC_US * (EMULATED_APIC_HZ / 1000000));
 	source = name;
-	now_p.lapic_mult = 1ull << 32;
+	clock_params.lapic_mult = 1ull << 32;
 	set_rate(div_shift32(ticks, tsc));
 }
 
@@ -278,9 +264,9 @@ static void measure_apic(void)
 {
 	uint64_t tsc, ticks;
 
-	if (now_p.lapic_mult == 0) {
+	if (clock_params.lapic_mult == 0) {
 		apic_sample(&tsc, &ticks);
-		now_p.lapic_mult = div_shift32(ticks, mul_shift32(tsc, now_p.mult));
+		clock_params.lapic_mult = div_shift32(ticks, time_mul(tsc, clock_params.mult));
 	}
 	if (boot_info.cpu.tsc_deadline)
 		apic_timer_use_deadline();
@@ -288,14 +274,14 @@ static void measure_apic(void)
 
 static void measure(void)
 {
-	if (now_p.mult == 0) {
+	if (clock_params.mult == 0) {
 		if (apic_is_reference)
 			measure_by_apic("apic");
 		else if (!measure_by_pit())
 			measure_by_apic("guess"); /* hypervisors without PIT: 1 GHz is usual */
 	}
 	measure_apic();
-	measured = true;
+	clock_runs = true;
 }
 
 /*
@@ -323,14 +309,14 @@ static void check_cpuid(void)
 		return;
 	cpuid_checked = true;
 	uint64_t mult = div_shift32(pit_ns(passed), s.tsc - pit_first.tsc);
-	uint64_t tolerance = now_p.mult / 16;
+	uint64_t tolerance = clock_params.mult / 16;
 
-	if (mult > now_p.mult - tolerance && mult < now_p.mult + tolerance)
+	if (mult > clock_params.mult - tolerance && mult < clock_params.mult + tolerance)
 		return;
 	source = "pit";
-	uint64_t apic = now_p.lapic_mult;
+	uint64_t apic = clock_params.lapic_mult;
 
-	now_p.lapic_mult = mul_shift32(apic, div_shift32(now_p.mult, mult));
+	clock_params.lapic_mult = time_mul(apic, div_shift32(clock_params.mult, mult));
 	set_rate(mult);
 }
 
@@ -348,17 +334,17 @@ static void refine(uint64_t mono)
 	if (!pit_there || strcmp(source, "cpuid") == 0 || !pit_sample_good(&s))
 		return;
 	uint64_t tsc = s.tsc - pit_first.tsc;
-	uint64_t expect = mul_shift32(mul_shift32(tsc, now_p.mult),
-				      ((uint64_t)PIT_HZ << 32) / NS_PER_S);
+	uint64_t expect = time_mul(time_mul(tsc, clock_params.mult),
+				   ((uint64_t)PIT_HZ << 32) / NS_PER_S);
 	uint64_t ticks = (uint16_t)(s.passed - pit_first.passed);
 
 	if (expect > ticks)
 		ticks += (expect - ticks + 0x8000) & ~0xffffull;
 	uint64_t better = div_shift32(pit_ns(ticks), tsc);
-	uint64_t tolerance = now_p.mult / 128;
+	uint64_t tolerance = clock_params.mult / 128;
 
 	/* Further off than any first measurement: the samples were disturbed. */
-	if (better > now_p.mult - tolerance && better < now_p.mult + tolerance)
+	if (better > clock_params.mult - tolerance && better < clock_params.mult + tolerance)
 		set_rate(better);
 }
 
@@ -366,22 +352,22 @@ static void refine(uint64_t mono)
 
 uint64_t time_mono_ns(void)
 {
-	if (!measured) {
+	if (!clock_runs) {
 		if (!measuring)
 			return 0;
 		measure();
 	}
-	return mono_at(rdtsc());
+	return time_running_ns();
 }
 
 uint64_t time_real_ns(void)
 {
-	return time_mono_ns() + (uint64_t)now_p.real_offset;
+	return time_mono_ns() + (uint64_t)clock_params.real_offset;
 }
 
 void time_set_real_ns(uint64_t ns)
 {
-	now_p.real_offset = (int64_t)(ns - time_mono_ns());
+	clock_params.real_offset = (int64_t)(ns - time_mono_ns());
 	page_write();
 	if (time_changed != NULL)
 		time_changed();
@@ -390,13 +376,13 @@ void time_set_real_ns(uint64_t ns)
 uint64_t time_of_tsc(uint64_t tsc)
 {
 	time_mono_ns();
-	return now_p.mult != 0 ? mono_at(tsc) : 0;
+	return clock_params.mult != 0 ? time_at(tsc) : 0;
 }
 
 uint64_t tsc_khz(void)
 {
 	time_mono_ns();
-	return now_p.mult != 0 ? div_shift32(1000000, now_p.mult) : 0;
+	return clock_params.mult != 0 ? div_shift32(1000000, clock_params.mult) : 0;
 }
 
 const char *time_source(void)
@@ -406,22 +392,22 @@ const char *time_source(void)
 
 bool time_params_get(struct time_params *p)
 {
-	*p = now_p;
-	return now_p.mult != 0;
+	*p = clock_params;
+	return clock_params.mult != 0;
 }
 
 void time_params_set(const struct time_params *p)
 {
 	uint64_t tsc = rdtsc();
-	uint64_t before = now_p.mult != 0 ? mono_at(tsc) : 0;
+	uint64_t before = clock_params.mult != 0 ? time_at(tsc) : 0;
 
-	now_p = *p;
-	uint64_t after = mono_at(tsc);
+	clock_params = *p;
+	uint64_t after = time_at(tsc);
 
-	now_p.tsc_base = tsc;
-	now_p.mono_base = after > before ? after : before; /* never backwards */
-	inverse = div_shift32(1ull << 32, now_p.mult);
-	measured = true;
+	clock_params.tsc_base = tsc;
+	clock_params.mono_base = after > before ? after : before; /* never backwards */
+	inverse = div_shift32(1ull << 32, clock_params.mult);
+	clock_runs = true;
 	source = "core 0";
 	page_write();
 	if (armed_ns != UINT64_MAX)
@@ -435,11 +421,11 @@ static void arm(uint64_t mono_ns, uint64_t now)
 	uint64_t ahead = mono_ns > now ? mono_ns - now : 0;
 
 	if (boot_info.cpu.tsc_deadline) {
-		apic_timer_deadline(rdtsc() + mul_shift32(ahead, inverse) + 1);
+		apic_timer_deadline(rdtsc() + time_mul(ahead, inverse) + 1);
 		return;
 	}
 	/* Longer than the counter reaches: it rings early and is armed again. */
-	uint64_t ticks = ahead < NS_PER_S * 1000 ? mul_shift32(ahead, now_p.lapic_mult) + 1
+	uint64_t ticks = ahead < NS_PER_S * 1000 ? time_mul(ahead, clock_params.lapic_mult) + 1
 						 : APIC_COUNT_MAX;
 
 	apic_timer_start(ticks < APIC_COUNT_MAX ? (uint32_t)ticks : APIC_COUNT_MAX, true);
@@ -457,7 +443,7 @@ void timer_arm(uint64_t mono_ns)
 	}
 	uint64_t now = time_mono_ns();
 
-	if (!measured) /* when the clock is known: time_params_set */
+	if (!clock_runs) /* when the clock is known: time_params_set */
 		return;
 	check_cpuid();
 	refine(now);
@@ -470,7 +456,7 @@ void timer_interrupt(void)
 
 	check_cpuid();
 	refine(now);
-	if (armed_ns == UINT64_MAX || !measured)
+	if (armed_ns == UINT64_MAX || !clock_runs)
 		return;
 	if (now < armed_ns) {
 		arm(armed_ns, now);

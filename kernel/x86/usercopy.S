@@ -109,38 +109,54 @@ all_refused:				/* no byte was moved */
 	ret
 
 /*
- * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first; where one faults,
- * the rest goes byte by byte, so that the answer is exact.
+ * rdi = to, rsi = from, rdx = bytes; answers the bytes left. Whole words first, then a half; where
+ * one faults, the rest goes byte by byte, so that the answer is exact.
  */
 	.type	copy_body, @function
 copy_body:
 	cmpq	$64, %rdx
 	ja	copy_long
-1:	subq	$8, %rdx
-	jb	copy_tail
+	movl	%edx, %ecx
+	andl	$7, %edx
+	andl	$-8, %ecx
+	je	copy_tail
+	addq	%rcx, %rsi
+	addq	%rcx, %rdi
+	negq	%rcx
+1:	MAY_FAULT copy_word_refused
+	movq	(%rsi,%rcx), %rax
 	MAY_FAULT copy_word_refused
-	movq	(%rsi), %rax
-	MAY_FAULT copy_word_refused
-	movq	%rax, (%rdi)
-	addq	$8, %rsi
-	addq	$8, %rdi
-	jmp	1b
-copy_word_refused:
+	movq	%rax, (%rdi,%rcx)
+	addq	$8, %rcx
+	jne	1b
 copy_tail:
-	addq	$8, %rdx
+	cmpq	$4, %rdx
+	jb	copy_bytes
+	MAY_FAULT copy_bytes
+	movl	(%rsi), %eax
+	MAY_FAULT copy_bytes
+	movl	%eax, (%rdi)
+	addq	$4, %rsi
+	addq	$4, %rdi
+	subq	$4, %rdx
 copy_bytes:
 	testq	%rdx, %rdx
 	je	2f
-	MAY_FAULT 2f
+1:	MAY_FAULT 2f
 	movb	(%rsi), %al
 	MAY_FAULT 2f
 	movb	%al, (%rdi)
 	incq	%rsi
 	incq	%rdi
 	decq	%rdx
-	jmp	copy_bytes
+	jne	1b
 2:	movq	%rdx, %rax
 	ret
+copy_word_refused:
+	addq	%rcx, %rsi
+	addq	%rcx, %rdi
+	subq	%rcx, %rdx
+	jmp	copy_bytes
 
 copy_long:
 	movq	%rdx, %rcx

@@ -178,6 +178,33 @@ struct time_params {
 	uint64_t tsc_base, mono_base, mult, lapic_mult;
 	int64_t real_offset;
 };
+static inline uint64_t rdtsc(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return lo | (uint64_t)hi << 32;
+}
+extern struct time_params clock_params; /* mult 0: not measured yet */
+extern bool clock_runs;
+/* a * b in 32.32 */
+static inline uint64_t time_mul(uint64_t a, uint64_t b)
+{
+	return (uint64_t)(((unsigned __int128)a * b) >> 32);
+}
+static inline uint64_t time_at(uint64_t tsc)
+{
+	int64_t delta = (int64_t)(tsc - clock_params.tsc_base);
+
+	if (delta < 0)
+		return clock_params.mono_base - time_mul((uint64_t)-delta, clock_params.mult);
+	return clock_params.mono_base + time_mul((uint64_t)delta, clock_params.mult);
+}
+/* time_mono_ns() for those who know that clock_runs. */
+static inline uint64_t time_running_ns(void)
+{
+	return time_at(rdtsc());
+}
 /* False as long as nothing was measured. Does not measure. */
 bool time_params_get(struct time_params *p);
 void time_params_set(const struct time_params *p);
@@ -195,18 +222,11 @@ bool rtc_read_ns(uint64_t *out);
  */
 paddr_t vdso_time_frame(void);
 
-static inline uint64_t rdtsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return lo | (uint64_t)hi << 32;
-}
-
 /* ---- FPU (fpu.c): the kernel itself never uses it ---- */
 /* boot_info.cpu.xsave_size bytes, 64-byte aligned; allocate with fpu_alloc */
 struct fpu_area;
-struct fpu_area *fpu_alloc(void); /* initial state; NULL when out of memory */
+/* NULL when out of memory. Holds nothing before fpu_copy or fpu_reset. */
+struct fpu_area *fpu_alloc(void);
 void fpu_free(struct fpu_area *a);
 void fpu_copy(struct fpu_area *to, const struct fpu_area *from);
 void fpu_reset(struct fpu_area *a);
@@ -233,7 +253,10 @@ void fpu_sync(struct fpu_area *a);
 /* Forget that the CPU holds `a` (its memory was changed, or is to be freed). */
 void fpu_drop(struct fpu_area *a);
 void *fpu_data(struct fpu_area *a); /* the XSAVE/FXSAVE image */
-uint32_t fpu_size(void);
+static inline uint32_t fpu_size(void)
+{
+	return boot_info.cpu.xsave_size; /* of FXSAVE, without XSAVE */
+}
 /*
  * fpu_size() bytes as XSAVE or FXSAVE lay them out, with initial values where the CPU left them
  * out. The area is in memory (fpu_sync).

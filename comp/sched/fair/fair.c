@@ -108,17 +108,22 @@ static void rt_remove(struct thread *t)
 	rt_count--;
 }
 
-static void shares_insert(struct thread *t)
+static __attribute__((noinline)) void shares_insert_among(struct thread *t)
 {
-	if (lone == NULL && tree_empty(&shares)) {
-		lone = t;
-		return;
-	}
 	if (lone != NULL) {
 		tree_insert(&shares, &lone->run_tree, less);
 		lone = NULL;
 	}
 	tree_insert(&shares, &t->run_tree, less);
+}
+
+static inline void shares_insert(struct thread *t)
+{
+	if (lone == NULL && tree_empty(&shares)) {
+		lone = t;
+		return;
+	}
+	shares_insert_among(t);
 }
 
 static void shares_remove(struct thread *t)
@@ -166,7 +171,7 @@ static void place(struct thread *t, enum sched_why why)
 	}
 }
 
-static void fair_enqueue(struct thread *t, enum sched_why why)
+__attribute__((flatten)) static void fair_enqueue(struct thread *t, enum sched_why why)
 {
 	if (realtime(t)) {
 		rt_enqueue(t, why);

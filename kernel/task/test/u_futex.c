@@ -23,17 +23,11 @@ static uaddr_t addr(unsigned word)
 	return UADDR(0x1000 + word * 4);
 }
 
-err_t ubuf_make(struct ubuf *out, uaddr_t base, size_t len)
-{
-	*out = (struct ubuf){ base, len };
-	return base.v < 0x1000 || base.v >= 0x1000 + sizeof(words) ? E_FAULT : OK;
-}
-
 err_t aspace_futex_key(struct aspace *a, uint64_t at, bool shared, struct futex_key *out)
 {
 	(void)a;
 	*out = (struct futex_key){ shared ? words : NULL, at };
-	return OK;
+	return at < 0x1000 || at >= 0x1000 + sizeof(words) ? E_FAULT : OK;
 }
 
 bool x86_user_load32(uint64_t at, uint32_t *out)

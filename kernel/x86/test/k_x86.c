@@ -183,6 +183,8 @@ KTEST(x86_fpu_follows_its_owner)
 	EXPECT(a != NULL && b != NULL);
 	if (a == NULL || b == NULL)
 		return;
+	fpu_reset(a);
+	fpu_reset(b);
 	fpu_switch(a);
 	cw = 0x027f;
 	__asm__ volatile("fldcw %0" ::"m"(cw));
