@@ -425,10 +425,10 @@ long sys_prctl(int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_NO_NEW_PRIVS:
 		if (a != 1 || b != 0 || c != 0 || d != 0)
 			return E_INVAL;
-		t->cred.no_new_privs = true;
+		current->no_new_privs = true;
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return a != 0 || b != 0 || c != 0 || d != 0 ? E_INVAL : t->cred.no_new_privs;
+		return a != 0 || b != 0 || c != 0 || d != 0 ? E_INVAL : current->no_new_privs;
 	case PR_SET_CHILD_SUBREAPER: t->is_subreaper = a != 0; return 0;
 	case PR_GET_CHILD_SUBREAPER: value = t->is_subreaper; return USER_OUT(UADDR(a), &value);
 	case PR_CAPBSET_READ:

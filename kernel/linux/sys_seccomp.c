@@ -27,7 +27,7 @@ static err_t load_filter(struct seccomp_filter **out, uaddr_t from)
 	if (u.n == 0 || u.n > BPF_MAXINSNS)
 		return E_INVAL;
 	/* Otherwise a set-user-ID program could be confused by it. */
-	if (!c->no_new_privs && !(c->cap_effective >> CAP_SYS_ADMIN & 1))
+	if (!current->no_new_privs && !(c->cap_effective >> CAP_SYS_ADMIN & 1))
 		return E_ACCES;
 	return seccomp_filter_load(out, u.insns, u.n);
 }

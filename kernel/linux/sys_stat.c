@@ -480,6 +480,8 @@ static err_t xattr_allowed(const struct inode *i, const char *name, bool change)
 		return S_ISREG(i->mode) || S_ISDIR(i->mode) ? OK : refused;
 	if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0)
 		return admin ? OK : refused;
+	if (change && strcmp(name, XATTR_NAME_CAPS) == 0)
+		return current_task->cred.cap_effective & 1ull << CAP_SETFCAP ? OK : E_PERM;
 	if (strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN) == 0)
 		return admin || !change ? OK : E_PERM;
 	return E_OPNOTSUPP;
@@ -504,7 +506,7 @@ static long xattr_set(struct inode *i, uaddr_t uname, uaddr_t uval, size_t size,
 	if (err == OK)
 		err = user_in(buf, uval, size);
 	if (err == OK)
-		err = i->ops->setxattr(i, name, buf, size, flags);
+		err = inode_setxattr(i, name, buf, size, flags);
 	kmem_free(buf);
 	inode_put(i);
 	return err;

@@ -206,6 +206,7 @@ static void copy_thread(struct thread *t, const struct trapframe *tf, const stru
 	t->policy = me->policy;
 	t->rt_priority = me->rt_priority;
 	t->ioprio = me->ioprio;
+	t->no_new_privs = me->no_new_privs;
 	t->vruntime = me->vruntime;
 	t->blocked = me->blocked;
 	if (a->flags & CLONE_CHILD_CLEARTID)

@@ -11,6 +11,7 @@
 #include <linux/securebits.h>
 #include <linux/signal.h>
 #include <linux/stat.h>
+#include <linux/xattr.h>
 
 #include "base/fmt.h"
 #include "base/str.h"
@@ -22,6 +23,7 @@
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 
+#define CAP_ALL         ((1ull << (CAP_LAST_CAP + 1)) - 1)
 #define SCRIPT_DEPTH    5 /* as Linux: a script's script's ... interpreter */
 #define PIE_BASE        0x555555554000ull
 #define RND_PAGES       (1ull << 28) /* for mmap and PIE, as Linux */
@@ -104,7 +106,7 @@ struct exec {
 	struct exec_image image;
 	uint64_t sp;
 	struct cred cred;
-	bool secure;
+	bool secure, undumpable;
 	struct sighand *sighand; /* instead of a shared one */
 	struct fdtable *files;
 };
@@ -251,12 +253,12 @@ static bool may_gain(void)
 	       (current->trace->tracer->task->cred.cap_effective >> CAP_SYS_PTRACE & 1);
 }
 
-static void new_ids(struct exec *x, const struct inode *i, bool nosuid)
+static void new_ids(struct exec *x, const struct inode *i, bool may_gain_ids)
 {
 	struct cred *c = &x->cred;
 
 	*c = current_task->cred;
-	if (!nosuid && !c->no_new_privs && may_gain()) {
+	if (may_gain_ids) {
 		if (i->mode & S_ISUID)
 			c->euid = i->uid;
 		if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -267,31 +269,96 @@ static void new_ids(struct exec *x, const struct inode *i, bool nosuid)
 	c->keep_caps = false;
 }
 
-/* capabilities(7), with no capabilities on files. */
-static void new_capabilities(struct cred *c, const struct cred *old)
-{
-	bool changed = c->euid != old->euid || c->egid != old->egid;
+struct file_caps {
+	bool there, effective;
+	uint64_t permitted, inheritable;
+};
 
-	if (changed)
-		c->cap_ambient = 0;
-	c->cap_permitted = c->cap_ambient;
-	c->cap_effective = c->cap_ambient;
-	if (c->securebits & SECBIT_NOROOT)
-		return;
-	if (c->uid == 0 || c->euid == 0)
-		c->cap_permitted = c->cap_bounding | c->cap_inheritable;
-	if (c->euid == 0)
-		c->cap_effective = c->cap_permitted;
+static uint64_t cap_word(const struct vfs_ns_cap_data *d, bool inheritable)
+{
+	return inheritable ? d->data[0].inheritable | (uint64_t)d->data[1].inheritable << 32
+			   : d->data[0].permitted | (uint64_t)d->data[1].permitted << 32;
 }
 
-static void new_cred(struct exec *x)
+/* The capabilities of a program's file. What cannot be understood is as if it were not there. */
+static err_t read_file_caps(struct inode *i, struct file_caps *out)
 {
-	const struct path *p = &x->file->path;
+	struct vfs_ns_cap_data d = { 0 };
+	uint32_t revision;
+	size_t len = 0;
+	err_t err;
 
-	new_ids(x, x->file->inode, p->mnt != NULL && (p->mnt->flags & MS_NOSUID));
-	new_capabilities(&x->cred, &current_task->cred);
-	x->secure = x->cred.euid != x->cred.uid || x->cred.egid != x->cred.gid;
+	*out = (struct file_caps){ 0 };
+	if (i->ops->getxattr == NULL)
+		return OK;
+	err = i->ops->getxattr(i, XATTR_NAME_CAPS, &d, sizeof(d), &len);
+	if (err != OK)
+		return err == E_NOMEM ? err : OK;
+	revision = d.magic_etc & VFS_CAP_REVISION_MASK;
+	/* Of the third revision those of another user name space do not count; there is one. */
+	if (!(revision == VFS_CAP_REVISION_2 && len == XATTR_CAPS_SZ_2) &&
+	    !(revision == VFS_CAP_REVISION_3 && len == XATTR_CAPS_SZ_3 && d.rootid == 0))
+		return OK;
+	out->there = true;
+	out->effective = (d.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0;
+	out->permitted = cap_word(&d, false) & CAP_ALL;
+	out->inheritable = cap_word(&d, true) & CAP_ALL;
+	return OK;
+}
+
+/*
+ * capabilities(7), "Transformation of capabilities during execve()". E_PERM: the file wants more
+ * than the bounding set leaves.
+ */
+static err_t new_capabilities(struct cred *c, const struct cred *old, const struct file_caps *f,
+			      bool *effective)
+{
+	bool by_root = !(c->securebits & SECBIT_NOROOT);
+
+	c->cap_permitted = 0;
+	*effective = false;
+	if (f->there) {
+		c->cap_permitted = (c->cap_bounding & f->permitted) |
+				   (c->cap_inheritable & f->inheritable);
+		*effective = f->effective;
+		if (f->effective && (f->permitted & ~c->cap_permitted))
+			return E_PERM;
+	}
+	/* A set-user-ID root program with capabilities of its own gets those only. */
+	if (by_root && !(f->there && c->uid != 0 && c->euid == 0)) {
+		if (c->uid == 0 || c->euid == 0)
+			c->cap_permitted = c->cap_bounding | c->cap_inheritable;
+		if (c->euid == 0)
+			*effective = true;
+	}
+	if (f->there || c->euid != old->uid || c->egid != old->gid)
+		c->cap_ambient = 0;
+	return OK;
+}
+
+static err_t new_cred(struct exec *x)
+{
+	const struct cred *old = &current_task->cred;
+	const struct path *p = &x->file->path;
+	bool nosuid = p->mnt != NULL && (p->mnt->flags & MS_NOSUID) != 0;
+	bool may_get_more = !current->no_new_privs && may_gain(), effective;
+	struct file_caps f = { 0 };
+	struct cred *c = &x->cred;
+
+	new_ids(x, x->file->inode, may_get_more && !nosuid);
+	if (!nosuid)
+		TRY(read_file_caps(x->file->inode, &f));
+	TRY(new_capabilities(c, old, &f, &effective));
+	if (!may_get_more)
+		c->cap_permitted &= old->cap_permitted;
+	c->cap_permitted |= c->cap_ambient;
+	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
+	x->secure = c->euid != c->uid || c->egid != c->gid ||
+		    (c->uid != 0 && (effective || (c->cap_permitted & ~c->cap_ambient) != 0));
 	x->image.secure = x->secure;
+	x->undumpable = c->euid != c->uid || c->egid != c->gid || c->euid != old->euid ||
+			c->egid != old->egid || (c->cap_permitted & ~old->cap_permitted) != 0;
+	return OK;
 }
 
 /* ---- the new address space ---- */
@@ -503,7 +570,7 @@ static void take_identity(struct exec *x)
 
 	x->cred.groups = t->cred.groups; /* another thread may have set them meanwhile */
 	t->cred = x->cred;
-	t->dumpable = !x->secure;
+	t->dumpable = !x->undumpable;
 	if (changed)
 		t->pdeath_signal = 0;
 	if (x->secure)
@@ -557,7 +624,7 @@ static err_t prepare(struct exec *x, int dirfd, const char *path, unsigned at_fl
 	TRY(find_program(x, path[0] != '/' && dirfd != AT_FDCWD && fd_get_cloexec(dirfd) > 0));
 	TRY(exec_args_check(&x->args, current_task->rlimit[RLIMIT_STACK].rlim_cur));
 	TRY(open_elf(x));
-	new_cred(x);
+	TRY(new_cred(x));
 	TRY(unshare(x));
 	path_of_exe(x);
 	return build_space(x);

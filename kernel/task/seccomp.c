@@ -140,8 +140,11 @@ long seccomp_install(struct seccomp_filter *f, bool all_threads)
 	if (!all_threads)
 		return 0;
 	TASK_FOR_EACH_THREAD(th, current_task)
-	if (th != current && !th->exiting)
+	if (th != current && !th->exiting) {
+		/* As Linux: what let this thread install it holds for the others. */
+		th->no_new_privs |= current->no_new_privs;
 		give(th, f, SECCOMP_MODE_FILTER);
+	}
 	return 0;
 }
 

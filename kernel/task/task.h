@@ -89,7 +89,7 @@ struct cred {
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	struct group_list *groups; /* supplementary ones; NULL: none. One reference */
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
-	bool no_new_privs, keep_caps;
+	bool keep_caps;
 	uint8_t securebits; /* SECBIT_*, but for KEEP_CAPS */
 };
 
@@ -212,6 +212,7 @@ struct thread {
 	struct ptrace *trace;           /* NULL: never traced */
 	struct seccomp_filter *filters; /* the newest (seccomp.h), or NULL */
 	uint8_t seccomp_mode;           /* SECCOMP_MODE_* */
+	bool no_new_privs;              /* execve gives it no rights */
 	uint8_t watched;                /* WATCH_*: its system calls go through syscall_dispatch */
 	const char *waiting_in;         /* name of the system call, for reports */
 	/* inside kernel/task */

@@ -193,6 +193,8 @@ static err_t xattr_rule(const struct path *p, const char *name, bool write)
 		TRY(path_writable(p));
 	if (str_starts(name, "trusted."))
 		return task_capable(CAP_SYS_ADMIN) ? OK : write ? E_PERM : E_NODATA;
+	if (write && strcmp(name, XATTR_NAME_CAPS) == 0)
+		return task_capable(CAP_SETFCAP) ? OK : E_PERM;
 	if (str_starts(name, "security."))
 		return !write || task_capable(CAP_SYS_ADMIN) ? OK : E_PERM;
 	if (!str_starts(name, "user."))
@@ -212,6 +214,27 @@ err_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t siz
 	return i->ops->getxattr != NULL ? i->ops->getxattr(i, name, buf, size, len) : E_OPNOTSUPP;
 }
 
+/* As Linux stores them: of the second revision, with nothing unknown in the first word. */
+static err_t caps_valid(const void *buf, size_t size)
+{
+	struct vfs_cap_data d;
+
+	if (size != XATTR_CAPS_SZ_2)
+		return E_INVAL;
+	memcpy(&d, buf, sizeof(d));
+	return (d.magic_etc & ~(uint32_t)VFS_CAP_FLAGS_EFFECTIVE) == VFS_CAP_REVISION_2 ? OK
+											: E_INVAL;
+}
+
+err_t inode_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags)
+{
+	if (strcmp(name, XATTR_NAME_CAPS) == 0) {
+		TRY(caps_valid(buf, size));
+		i->may_have_caps = true;
+	}
+	return i->ops->setxattr(i, name, buf, size, flags);
+}
+
 err_t vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size, int flags)
 {
 	struct inode *i = p->dentry->inode;
@@ -223,7 +246,7 @@ err_t vfs_setxattr(const struct path *p, const char *name, const void *buf, size
 	TRY(xattr_rule(p, name, true));
 	if (i->ops->setxattr == NULL)
 		return E_OPNOTSUPP;
-	TRY(i->ops->setxattr(i, name, buf, size, flags));
+	TRY(inode_setxattr(i, name, buf, size, flags));
 	notify_path(p, IN_ATTRIB);
 	return OK;
 }

@@ -120,6 +120,7 @@ struct inode {
 	void *bound;          /* the AF_UNIX socket that has this name, or NULL (kernel/net) */
 	bool linkable;        /* O_TMPFILE without O_EXCL: link() may give it a first name */
 	bool secret;          /* only PrivUser opens it: vfs_make_secret() */
+	bool may_have_caps;   /* the attribute security.capability was set */
 	uint32_t seals;       /* F_SEAL_*; F_SEAL_SEAL alone where there can be none */
 };
 

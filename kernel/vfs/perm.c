@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who may do what: modes, groups, capabilities, read-only mounts. */
+#include <linux/xattr.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
 
@@ -183,6 +184,13 @@ err_t inode_drop_privileges(struct inode *i)
 {
 	struct attr_change c = { .valid = ATTR_MODE, .mode = i->mode };
 
+	if (i->may_have_caps) {
+		err_t err = i->ops->setxattr(i, XATTR_NAME_CAPS, NULL, 0, XATTR_REPLACE);
+
+		if (err != OK && err != E_NODATA)
+			return err;
+		i->may_have_caps = false;
+	}
 	if (!S_ISREG(i->mode) || (i->mode & (S_ISUID | S_ISGID)) == 0 || task_capable(CAP_FSETID))
 		return OK;
 	c.mode &= ~(uint32_t)S_ISUID;

@@ -55,6 +55,7 @@ err_t proc_may_inspect(const struct proc_ref *r, struct task **out) MUST_CHECK;
 struct proc_rss {
 	uint64_t anon, file, shmem;
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty, referenced;
+	uint64_t pss, pss_dirty; /* in parts of a byte (maps.c) */
 };
 void proc_rss_of(struct aspace *a, struct proc_rss *out);
 

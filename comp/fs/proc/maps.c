@@ -10,6 +10,7 @@
 
 #define NAME_COLUMN 73u
 #define KB_PER_PAGE 4u
+#define PSS_PARTS   4096u /* of a byte, so that small shares add up */
 
 struct area_name {
 	char *buf; /* PAGE_SIZE bytes */
@@ -58,6 +59,18 @@ static void area_line(struct text *t, const struct aspace *a, const struct vma *
 
 /* ---- what is in memory ---- */
 
+/* A page counts by its share: one divided by the mappings of its frame. Those of the image are not
+ * counted; they count as if each were ours alone. */
+static void add_share(struct proc_rss *r, paddr_t pa, bool ours, bool dirty)
+{
+	uint32_t maps = ours ? nk_frame(pa)->maps : 1;
+	uint64_t share = PAGE_SIZE * PSS_PARTS / (maps != 0 ? maps : 1);
+
+	r->pss += share;
+	if (dirty)
+		r->pss_dirty += share;
+}
+
 static void count_entry(const struct vma *v, uint64_t entry, struct proc_rss *r)
 {
 	paddr_t pa = PADDR(entry & NK_PTE_ADDR);
@@ -78,6 +91,7 @@ static void count_entry(const struct vma *v, uint64_t entry, struct proc_rss *r)
 		dirty ? r->private_dirty++ : r->private_clean++;
 	if ((entry & NK_PTE_A) != 0)
 		r->referenced++;
+	add_share(r, pa, ours, dirty);
 }
 
 static void count_area(const struct aspace *a, const struct vma *v, struct proc_rss *r)
@@ -115,6 +129,11 @@ static uint64_t rss_pages(const struct proc_rss *r)
 	return r->anon + r->file + r->shmem;
 }
 
+static uint64_t pss_kb(uint64_t parts)
+{
+	return parts / (1024u * PSS_PARTS);
+}
+
 static void rss_lines(struct text *t, const struct proc_rss *r)
 {
 	const struct {
@@ -122,9 +141,6 @@ static void rss_lines(struct text *t, const struct proc_rss *r)
 		uint64_t pages;
 	} lines[] = {
 		{ "Rss:", rss_pages(r) },
-		/* Shares of pages are not weighed by the number of sharers: a page counts fully. */
-		{ "Pss:", rss_pages(r) },
-		{ "Pss_Dirty:", r->private_dirty + r->shared_dirty },
 		{ "Shared_Clean:", r->shared_clean },
 		{ "Shared_Dirty:", r->shared_dirty },
 		{ "Private_Clean:", r->private_clean },
@@ -142,8 +158,12 @@ static void rss_lines(struct text *t, const struct proc_rss *r)
 		{ "Locked:", 0 },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		text_printf(t, "%-16s%8lu kB\n", lines[i].name, lines[i].pages * KB_PER_PAGE);
+		if (i == 0)
+			text_printf(t, "%-16s%8lu kB\n%-16s%8lu kB\n", "Pss:", pss_kb(r->pss),
+				    "Pss_Dirty:", pss_kb(r->pss_dirty));
+	}
 }
 
 static void flag_line(struct text *t, const struct vma *v)

@@ -145,8 +145,9 @@ static void status_caps(struct text *t, const struct cred *c, const struct threa
 		"CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
 		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
 		c->cap_ambient);
-	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", c->no_new_privs,
-		    th != NULL ? th->seccomp_mode : 0, th != NULL ? seccomp_filter_count(th) : 0);
+	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
+		    th != NULL && th->no_new_privs, th != NULL ? th->seccomp_mode : 0,
+		    th != NULL ? seccomp_filter_count(th) : 0);
 }
 
 static int parent_pid(const struct task *task)

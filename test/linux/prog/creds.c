@@ -3,9 +3,12 @@
 #include "test/linux/prog/check.h"
 #include <grp.h>
 #include <linux/capability.h>
+#include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 
 #define NOBODY 65534
 
@@ -368,6 +371,114 @@ static void setuid_exec(void)
 		   }));
 }
 
+static void copy_self(const char *to)
+{
+	char buf[65536];
+	int in = (int)MUST(open("/proc/self/exe", O_RDONLY)),
+	    out = (int)MUST(open(to, O_CREAT | O_WRONLY, 0755));
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		MUST(write(out, buf, (size_t)n));
+	close(in);
+	close(out);
+}
+
+static long give_caps(const char *file, uint32_t permitted, uint32_t inheritable, bool effective)
+{
+	struct vfs_cap_data d = { .magic_etc = VFS_CAP_REVISION_2 | effective,
+				  .data[0] = { permitted, inheritable } };
+
+	return setxattr(file, "security.capability", &d, sizeof(d), 0);
+}
+
+static void run_with(const char *what, uid_t uid, const char *program)
+{
+	char *argv[] = { "creds", "--caps", NULL };
+
+	say_status(what, CHILD({
+			   if (uid != 0)
+				   as(uid, uid);
+			   execv(program, argv);
+			   say("execve: %s", error_name(errno));
+		   }));
+}
+
+#define KILL 32u
+
+/* Capabilities of a program's file. */
+static void file_caps(void)
+{
+	struct vfs_cap_data d = { .magic_etc = 0x07000000 };
+	int fd;
+
+	chmod(".", 0755);
+	copy_self("prog");
+	run_with("none", 1000, "./prog");
+	RET("give", give_caps("prog", KILL, 0, true));
+	run_with("effective", 1000, "./prog");
+	run_with("root", 0, "./prog");
+	RET("give", give_caps("prog", KILL, 0, false));
+	run_with("permitted only", 1000, "./prog");
+	RET("give", give_caps("prog", 0, KILL, true));
+	run_with("inheritable, which we have not", 1000, "./prog");
+	RET("give", give_caps("prog", KILL, 0, true));
+	say_status("with no_new_privs", CHILD({
+			   as(1000, 1000);
+			   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+			   execl("./prog", "creds", "--caps", NULL);
+		   }));
+	say_status("not in the bounding set", CHILD({
+			   MUST(prctl(PR_CAPBSET_DROP, 5, 0, 0, 0));
+			   as(1000, 1000);
+			   execl("./prog", "creds", "--caps", NULL);
+			   say("execve: %s", error_name(errno));
+		   }));
+	MUST(chmod("prog", 04755));
+	run_with("set-user-id root, too", 1000, "./prog");
+	RET("has them", getxattr("prog", "security.capability", NULL, 0));
+	fd = (int)MUST(open("prog", O_RDWR));
+	MUST(pread(fd, &d, 1, 0));
+	MUST(pwrite(fd, &d, 1, 0));
+	close(fd);
+	RET("written to", getxattr("prog", "security.capability", NULL, 0));
+	d.magic_etc = 0x07000000;
+	RET("unknown revision", setxattr("prog", "security.capability", &d, sizeof(d), 0));
+	RET("too short", setxattr("prog", "security.capability", &d, 4, 0));
+	say_status("not root", CHILD({
+			   MUST(chown("prog", 1000, 1000));
+			   as(1000, 1000);
+			   RET("give", give_caps("prog", KILL, 0, true));
+		   }));
+}
+
+static void *forbid(void *arg)
+{
+	RET("set", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	VAL("there", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	return arg;
+}
+
+static void *look(void *arg)
+{
+	VAL("a thread made later", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	return arg;
+}
+
+/* It belongs to a thread, and those that it makes. */
+static void no_new_privs(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, forbid, NULL);
+	pthread_join(t, NULL);
+	VAL("here", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	forbid(NULL);
+	pthread_create(&t, NULL, look, NULL);
+	pthread_join(t, NULL);
+	say_status("a child", CHILD(_exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0))));
+}
+
 static void process_limits(void)
 {
 	struct rlimit rl, old;
@@ -411,8 +522,13 @@ static void process_limits(void)
 }
 
 static const struct section sections[] = {
-	{ "setuids", setuids },         { "capabilities", capabilities },     { "files", files },
-	{ "setuid_exec", setuid_exec }, { "process_limits", process_limits },
+	{ "setuids", setuids },
+	{ "capabilities", capabilities },
+	{ "files", files },
+	{ "setuid_exec", setuid_exec },
+	{ "process_limits", process_limits },
+	{ "file_caps", file_caps },
+	{ "no_new_privs", no_new_privs },
 };
 
 int main(int argc, char **argv)
@@ -421,6 +537,13 @@ int main(int argc, char **argv)
 		section_name = "ids";
 		say_ids("in the program");
 		say_caps("in the program");
+		VAL("may be dumped by its user", prctl(PR_GET_DUMPABLE) == 1);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--caps") == 0) {
+		section_name = "caps";
+		say_caps("in the program");
+		VAL("secure", getauxval(AT_SECURE));
 		VAL("may be dumped by its user", prctl(PR_GET_DUMPABLE) == 1);
 		return 0;
 	}

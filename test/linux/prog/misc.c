@@ -233,6 +233,35 @@ static void devices(void)
 	RET("shm_unlink", shm_unlink("/prog-test"));
 }
 
+static long rollup(const char *what)
+{
+	const char *at = strstr(slurp("/proc/self/smaps_rollup"), what);
+
+	return at != NULL ? atol(at + strlen(what)) : -1;
+}
+
+/* Pages that two processes have count half in each. */
+static void shares(void)
+{
+	const size_t size = 8 << 20;
+	char *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct event ready = event_new();
+	long alone, shared;
+	pid_t child;
+
+	memset(m, 1, size);
+	alone = rollup("\nPss:");
+	child = START(event_set(&ready); pause());
+	event_wait(&ready);
+	shared = rollup("\nPss:");
+	YES("Pss not more than Rss", alone <= rollup("\nRss:"));
+	YES("Pss of a fork", shared < alone - 3500 && shared > alone / 3);
+	MUST(kill(child, SIGKILL));
+	wait_for(child);
+	YES("Pss alone again", rollup("\nPss:") > shared + 3500);
+	munmap(m, size);
+}
+
 /* The lines of maps: in order, with right fields, the program, its heap and stack among them. */
 static void maps(void)
 {
@@ -271,6 +300,7 @@ static void maps(void)
 	say("stack %d, program %d, heap %d, vdso %d, own mapping %d", stack, program, heap, vdso,
 	    middle);
 	YES("smaps has more lines", strstr(slurp("/proc/self/smaps"), "Rss:") != NULL);
+	shares();
 	YES("statm", ({
 		    unsigned long a = 0, b = 0;
 		    sscanf(slurp("/proc/self/statm"), "%lu %lu", &a, &b);
