@@ -55,7 +55,8 @@ test  lighttpd-mod-openssl  its TLS
 test  haproxy              runs in the machine
 test  curl                 client of the servers; runs in the machine
 test  wget                 client of the servers; runs in the machine
-test  iproute2             runs in the machine: what netlink says
+test  iproute2             runs in the machine: what netlink says; networks of tests
+test  wrk                  client for nginx
 test  iputils-ping         runs in the machine
 test  libpython3.11-testsuite  tests of Python for sockets
 test  g++                  runs in the machine

@@ -113,6 +113,13 @@ struct inet_bind {
  * Privileged ports are the caller's to check (inet_may_bind).
  */
 err_t inet_bind(struct inet_bind *b, enum inet_proto proto, uint16_t port) MUST_CHECK;
+/*
+ * The same for connect(), which may share the port with others that connect() chose: `fits` says
+ * whether the connection would be the only one between its two ends. E_ADDRNOTAVAIL, E_NOMEM.
+ */
+err_t inet_bind_to_connect(struct inet_bind *b, enum inet_proto proto,
+			   bool (*fits)(const void *ctx, uint16_t port),
+			   const void *ctx) MUST_CHECK;
 /* Give it up; allowed when not bound. */
 void inet_unbind(struct inet_bind *b);
 /* The number, 0 when not bound. */

@@ -110,6 +110,12 @@ static uint16_t pick(enum inet_proto proto, const struct inet_bind *b)
 	return 0;
 }
 
+static void claim(struct inet_bind *b, struct inet_port *p)
+{
+	b->port = p;
+	list_push_back(&p->binds, &b->node);
+}
+
 err_t inet_bind(struct inet_bind *b, enum inet_proto proto, uint16_t port)
 {
 	struct inet_port *p;
@@ -126,9 +132,31 @@ err_t inet_bind(struct inet_bind *b, enum inet_proto proto, uint16_t port)
 		p = make(proto, port);
 	if (p == NULL)
 		return E_NOMEM;
-	b->port = p;
-	list_push_back(&p->binds, &b->node);
+	p->own = true;
+	claim(b, p);
 	return OK;
+}
+
+err_t inet_bind_to_connect(struct inet_bind *b, enum inet_proto proto,
+			   bool (*fits)(const void *ctx, uint16_t port), const void *ctx)
+{
+	unsigned n = FREE_LAST - FREE_FIRST + 1, first = net_rand() % n;
+
+	BUG_ON(b->port != NULL);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t port = (uint16_t)(FREE_FIRST + (first + i) % n);
+		struct inet_port *p = find(proto, port);
+
+		if (p != NULL && (p->own || !fits(ctx, port)))
+			continue;
+		if (p == NULL)
+			p = make(proto, port);
+		if (p == NULL)
+			return E_NOMEM;
+		claim(b, p);
+		return OK;
+	}
+	return E_ADDRNOTAVAIL;
 }
 
 void inet_unbind(struct inet_bind *b)

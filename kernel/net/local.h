@@ -30,6 +30,7 @@ struct inet_port {
 	/* TCP connections with this local port, also those whose sockets are closed; and those of
 	 * them whose sockets had SO_REUSEADDR or SO_REUSEPORT. */
 	unsigned connections, reusable;
+	bool own; /* somebody has bound it; else connect() chose it, perhaps for several */
 };
 /* A connection begins and ends to use the port. */
 void inet_port_hold(struct inet_port *p, bool reusable);

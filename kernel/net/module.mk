@@ -6,7 +6,7 @@ SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c ifa
 SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c report.c
 SRCS += net.c loop.c unreach.c inet.c inet_port.c inet_opt.c lwip/port.c
 SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
-SRCS += tcp_sock.c tcp_conn.c tcp_demux.c tcp_opt.c tcp_recv.c tcp_send.c
+SRCS += tcp_sock.c tcp_conn.c tcp_demux.c tcp_mem.c tcp_opt.c tcp_recv.c tcp_send.c
 KTESTS := test/k_tcp.c
 CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -isystem deps/lwip/src/include
 

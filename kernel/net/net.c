@@ -157,6 +157,8 @@ static void run_tcp(void)
 	tcp_tmr();
 	tcp_after_timer();
 	tcp_check_deferred();
+	if (tcp_lingers)
+		tcp_linger_look();
 }
 
 static void run_dhcp_coarse(void)

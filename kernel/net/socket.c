@@ -181,6 +181,14 @@ static void socket_release(struct file *f)
 }
 
 /* A look at /proc/self/fd/N is fine; opening it is not. */
+static void socket_linger(struct file *f)
+{
+	struct socket *s = f->priv;
+
+	if (socket_option(s, SO_LINGER) && s->ops->linger != NULL)
+		s->ops->linger(s);
+}
+
 static err_t socket_reopen(struct file *old, struct file *f)
 {
 	(void)old;
@@ -198,6 +206,7 @@ static const struct file_ops socket_file_ops = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
+	.linger = socket_linger,
 	.release = socket_release,
 	.reopen = socket_reopen,
 	.name = socket_name,

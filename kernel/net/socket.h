@@ -137,6 +137,11 @@ struct socket_ops {
 	long (*peer_groups)(const struct socket *s, const uint32_t **out);
 	void (*buffers_changed)(struct socket *s); /* NULL: nothing to do */
 	void (*option_changed)(struct socket *s);  /* option_bits; NULL: nothing to do */
+	/*
+	 * The last descriptor is being closed: wait for the end if the program wants it
+	 * (SO_LINGER).
+	 * NULL: never. MAY_SWITCH */
+	void (*linger)(struct socket *s);
 	/* option_bits or bound_if; NULL: nothing to do */
 	void (*options_changed)(struct socket *s);
 	void (*release)(struct socket *s); /* the file is gone; frees s when nobody needs it */

@@ -155,7 +155,7 @@ void tcp_disconnect(struct tcp_sock *t)
 	t->state = TS_CLOSE;
 	t->connecting = t->connected = false;
 	t->soft_error = OK;
-	t->rx_credit = 0;
+	t->rx_credit = t->rx_debt = 0;
 	t->rx_fin = t->tx_fin = t->fin_given = t->ended_told = t->cwnd_set = t->tx_small = false;
 	t->i.s.shut = 0;
 	t->i.remote_port = 0;
@@ -213,14 +213,29 @@ static err_t choose_local(const struct tcp_sock *t, const ip_addr_t *to, ip_addr
 	return OK;
 }
 
-static err_t claim_port(struct tcp_sock *t, const ip_addr_t *from)
+struct ends {
+	const ip_addr_t *from, *to;
+	uint16_t to_port;
+};
+
+static bool no_connection_between(const void *ctx, uint16_t port)
 {
+	const struct ends *e = ctx;
+
+	return tcp_find(e->from, port, e->to, e->to_port) == NULL;
+}
+
+static err_t claim_port(struct tcp_sock *t, const ip_addr_t *from, const ip_addr_t *to,
+			uint16_t to_port)
+{
+	struct ends ends = { from, to, to_port };
+
 	if (t->i.bind.port != NULL)
 		return OK;
 	t->i.bind.ip = *from;
 	t->i.bind.reuse_addr = socket_option(&t->i.s, SO_REUSEADDR);
 	t->i.bind.reuse_port = socket_option(&t->i.s, SO_REUSEPORT);
-	TRY(inet_bind(&t->i.bind, INET_TCP, 0));
+	TRY(inet_bind_to_connect(&t->i.bind, INET_TCP, no_connection_between, &ends));
 	t->i.local_port = inet_bound_port(&t->i.bind);
 	t->auto_port = true;
 	return OK;
@@ -249,7 +264,7 @@ static err_t start_connect(struct tcp_sock *t, const ip_addr_t *to, uint16_t por
 	lwip_err_t e;
 
 	TRY(choose_local(t, to, &from));
-	TRY(claim_port(t, &from));
+	TRY(claim_port(t, &from, to, port));
 	pcb = tcp_find(&from, t->i.local_port, to, port);
 	if (pcb != NULL) {
 		if (pcb->state != TIME_WAIT)

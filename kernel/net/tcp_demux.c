@@ -20,6 +20,7 @@
 #define LISTEN_BUCKETS 64u
 #define HALF_OPEN_MAX  1024u
 #define TIME_WAIT_MAX  4096u
+#define HEADER_MAX     60u
 
 _Static_assert(TCP_EXT_COUNT == LWIP_TCP_PCB_NUM_EXT_ARGS, "lwipopts.h");
 
@@ -244,6 +245,7 @@ static void pcb_freed(u8_t id, void *data)
 
 	(void)id;
 	tcp_pcb_established(pcb);
+	tcp_orphan_gone(pcb);
 	if (list != NULL) { /* by the slow timer */
 		hash_remove(pcb);
 		unlinked = true;
@@ -428,7 +430,7 @@ static void input_syn(struct pbuf *p, struct netif *in, const struct tcp_hdr *h)
 		input_hidden(p, in, NULL); /* a reset, unless it is one */
 		return;
 	}
-	if (accepts_full(l) || tcp_queued_bytes > tcp_queued_max()) {
+	if (accepts_full(l) || tcp_memory_gone()) {
 		pbuf_free(p);
 		return;
 	}
@@ -470,12 +472,18 @@ static bool no_room(const struct tcp_pcb *pcb, const struct tcp_hdr *h)
 	return accepts_full(l) || !tcp_can_establish(pcb);
 }
 
-/* Data for a socket that has some already, while memory is short: it is sent again later. */
-static bool no_memory(const struct tcp_pcb *pcb, const struct pbuf *p)
+/*
+ * Memory is short, and this is not the one segment that everybody may have: it is sent again later.
+ * That one is small, for the next in order, and for a socket that has nothing to read.
+ */
+static bool no_memory(const struct tcp_pcb *pcb, const struct pbuf *p, const struct tcp_hdr *h)
 {
 	const struct tcp_sock *t = pcb->callback_arg;
 
-	return t != NULL && t->rx_len > 0 && p->tot_len > 60 && tcp_queued_bytes > tcp_queued_max();
+	if (t == NULL || p->tot_len <= HEADER_MAX || !tcp_memory_short())
+		return false;
+	return t->rx_len > 0 || p->tot_len > pcb->mss + HEADER_MAX ||
+	       lwip_ntohl(h->seqno) != pcb->rcv_nxt;
 }
 
 /* In the place of lwIP's tcp_input(). */
@@ -495,10 +503,12 @@ void net_tcp_input(struct pbuf *p, struct netif *in)
 		input_syn(p, in, h);
 	} else if (pcb->state == TIME_WAIT) {
 		input_time_wait(pcb, p, in, h);
-	} else if ((pcb->state == SYN_RCVD && no_room(pcb, h)) || no_memory(pcb, p)) {
+	} else if ((pcb->state == SYN_RCVD && no_room(pcb, h)) || no_memory(pcb, p, h)) {
 		pbuf_free(p);
 	} else {
 		to_front(pcb);
 		tcp_input(p, in);
+		if (tcp_lingers)
+			tcp_linger_look();
 	}
 }

@@ -121,6 +121,38 @@ lwip_err_t tcp_got_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, lwip_err
 
 /* ---- the window ---- */
 
+/* lwIP's upper bound. */
+static void set_limit(const struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t size)
+{
+	TCP_EXT(pcb, TCP_EXT_WND) = (void *)(uintptr_t)(size + t->rx_debt);
+}
+
+static void note_read(struct tcp_sock *t, uint32_t n)
+{
+	uint32_t pays = n < t->rx_debt ? n : t->rx_debt;
+
+	t->rx_credit += n - pays;
+	if (pays == 0)
+		return;
+	t->rx_debt -= pays;
+	if (t->pcb != NULL)
+		set_limit(t, t->pcb, t->rx_window);
+}
+
+/*
+ * What was promised to the peer stays: what is on its way, unread, or read and not told yet. A
+ * smaller window begins when so much has been read.
+ */
+static void resize(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t size)
+{
+	uint32_t now = pcb->rcv_wnd + t->rx_len + t->rx_credit;
+
+	t->rx_debt = now > size ? now - size : 0;
+	if (size > t->rx_window && now < size)
+		t->rx_credit += size - now;
+	set_limit(t, pcb, size);
+}
+
 void tcp_set_window(struct tcp_sock *t)
 {
 	uint32_t size = t->i.s.rcvbuf == TCP_RCVBUF_DEF ? TCP_WND_DEFAULT : t->i.s.rcvbuf;
@@ -129,12 +161,8 @@ void tcp_set_window(struct tcp_sock *t)
 		size = WINDOW_MIN;
 	if (size > WINDOW_MAX)
 		size = WINDOW_MAX;
-	if (t->pcb != NULL) {
-		if (size <= t->rx_window)
-			return; /* what was promised to the peer stays */
-		TCP_EXT(t->pcb, TCP_EXT_WND) = (void *)(uintptr_t)size;
-		t->rx_credit += size - t->rx_window;
-	}
+	if (t->pcb != NULL)
+		resize(t, t->pcb, size);
 	t->rx_window = size;
 }
 
@@ -208,7 +236,7 @@ static void take(struct tcp_sock *t, size_t n)
 	p->payload = (char *)p->payload + n;
 	p->len = (u16_t)(p->len - n);
 	t->rx_len -= (uint32_t)n;
-	t->rx_credit += (uint32_t)n;
+	note_read(t, (uint32_t)n);
 	if (p->len == 0)
 		drop_first(t);
 }

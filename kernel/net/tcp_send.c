@@ -4,7 +4,6 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/tcp_sock.h"
-#include "kernel/mem/frame.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
 
@@ -27,21 +26,6 @@ struct chunk_pbuf {
 	struct pbuf_custom custom; /* first */
 	struct tcp_chunk *chunk;
 };
-
-uint64_t tcp_queued_bytes;
-
-uint64_t tcp_queued_max(void)
-{
-	static uint64_t max;
-
-	if (max == 0) {
-		struct mem_stats m;
-
-		mem_stats(&m);
-		max = m.total / 4;
-	}
-	return max;
-}
 
 /* ---- chunks ---- */
 
@@ -298,10 +282,8 @@ static void give_fin(struct tcp_sock *t, struct tcp_pcb *pcb)
 	t->fin_given = true;
 	pcb->tmr = tcp_ticks; /* the time for the rest of the end begins */
 	(void)!tcp_shutdown(pcb, 0, 1);
-	if (t->orphan) {
-		tcp_detach(t);
-		tcp_sock_free(t);
-	}
+	if (t->orphan)
+		tcp_leave_alone(t);
 }
 
 /* lwIP begins with the few segments of RFC 2581. */
@@ -431,8 +413,25 @@ static bool waits(const struct tcp_pcb *pcb)
 {
 	const struct tcp_sock *t = pcb->callback_arg;
 
-	return pcb->unsent != NULL ||
-	       (t != NULL && (t->tx_unsent > 0 || (t->user_timeout_ms > 0 && t->tx_mem > 0)));
+	if (t == NULL)
+		return pcb->unsent != NULL || pcb->unacked != NULL;
+	return pcb->unsent != NULL || t->tx_unsent > 0 || t->tx_starved ||
+	       (t->tx_mem > 0 && (t->user_timeout_ms > 0 || t->orphan));
+}
+
+/* For how long nothing may be acknowledged; 0: as long as lwIP likes. */
+static uint64_t patience_ns(const struct tcp_sock *t)
+{
+	if (t->orphan)
+		return TCP_ORPHAN_MS * NS_PER_MS;
+	return (uint64_t)t->user_timeout_ms * NS_PER_MS;
+}
+
+static lwip_err_t give_up(struct tcp_pcb *pcb)
+{
+	tcp_after_timer();
+	tcp_abort(pcb);
+	return ERR_ABRT;
 }
 
 lwip_err_t tcp_waiting_tick(void *arg, struct tcp_pcb *pcb)
@@ -440,21 +439,25 @@ lwip_err_t tcp_waiting_tick(void *arg, struct tcp_pcb *pcb)
 	struct tcp_sock *t = arg;
 	uint64_t now;
 
-	if (t == NULL || t->tx_mem == 0)
+	if (t == NULL)
+		return tcp_orphan_given_up(pcb) ? give_up(pcb) : ERR_OK;
+	if (t->tx_starved) { /* perhaps there is memory now */
+		t->tx_starved = false;
+		socket_wake(&t->i.s.wq);
+	}
+	if (t->tx_mem == 0)
 		return ERR_OK;
 	if (t->cork_ticks < UINT8_MAX)
 		t->cork_ticks++;
-	if (t->user_timeout_ms == 0)
+	if (patience_ns(t) == 0)
 		return ERR_OK;
 	now = time_mono_ns();
 	if (t->stuck_since_ns == 0)
 		t->stuck_since_ns = now;
-	if (now - t->stuck_since_ns < (uint64_t)t->user_timeout_ms * NS_PER_MS)
+	if (now - t->stuck_since_ns < patience_ns(t))
 		return ERR_OK;
 	tcp_ended(t, E_TIMEDOUT);
-	tcp_after_timer();
-	tcp_abort(pcb);
-	return ERR_ABRT;
+	return give_up(pcb);
 }
 
 /* In the place of lwIP's: called after whatever may allow something to be sent. */
@@ -506,6 +509,8 @@ static uint32_t free_room(const struct tcp_sock *t)
 
 bool tcp_writable(const struct tcp_sock *t)
 {
+	if (t->tx_starved || (t->tx_mem > 0 && tcp_memory_short()))
+		return false;
 	/* As Linux: a third must be free, so that a program does not come for every segment. */
 	return free_room(t) >= t->tx_mem / 2 && t->tx_mem < t->tx_limit;
 }
@@ -514,9 +519,10 @@ lwip_err_t tcp_got_ack(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct tcp_sock *t = arg;
 
-	(void)pcb;
-	if (t == NULL)
-		return ERR_OK; /* lwIP is alone with it */
+	if (t == NULL) { /* lwIP is alone with it */
+		tcp_orphan_acked(pcb, len);
+		return ERR_OK;
+	}
 	tx_gone(t, len);
 	t->bytes_acked += len;
 	t->stuck_since_ns = 0;
@@ -619,6 +625,8 @@ static err_t write_some(struct tcp_sock *t, struct sock_msg *m, size_t *done)
 
 	if (n > WRITE_ROUND)
 		n = WRITE_ROUND;
+	if (n > t->pcb->mss && tcp_memory_short())
+		n = t->pcb->mss; /* everybody gets that far */
 	t->tx_more = more && n == m->data.left;
 	open_window(t, t->pcb);
 	if (direct(t, t->pcb, n, t->tx_more))
@@ -631,7 +639,7 @@ static err_t write_some(struct tcp_sock *t, struct sock_msg *m, size_t *done)
 
 static bool has_room(const struct tcp_sock *t)
 {
-	if (t->tx_mem > 0 && tcp_queued_bytes > tcp_queued_max())
+	if (t->tx_mem > 0 && tcp_memory_short())
 		return false;
 	return free_room(t) > 0;
 }
@@ -650,6 +658,17 @@ static err_t wait_room(struct tcp_sock *t, uint64_t deadline)
 {
 	t->tx_full = true;
 	return socket_sleep(&t->i.s.wq, deadline);
+}
+
+/* An acknowledgement gives some back; where none is awaited the next tick looks again. */
+static err_t wait_memory(struct tcp_sock *t, uint64_t deadline)
+{
+	if (t->tx_mem == 0 && t->pcb != NULL) {
+		t->tx_starved = true;
+		t->pcb->pollinterval = 1;
+		tcp_timer_needed();
+	}
+	return wait_room(t, deadline);
 }
 
 err_t tcp_op_send(struct socket *s, struct sock_msg *m, size_t *done)
@@ -672,7 +691,7 @@ err_t tcp_op_send(struct socket *s, struct sock_msg *m, size_t *done)
 			err = write_some(t, m, done);
 			net_leave();
 			if (err == E_NOBUFS) /* no memory now: as if the buffer was full */
-				err = t->tx_mem > 0 ? wait_room(t, deadline) : E_NOMEM;
+				err = wait_memory(t, deadline);
 		}
 		if (err == OK && m->data.left > 0)
 			err = may_send(t);

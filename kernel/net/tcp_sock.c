@@ -7,6 +7,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/net/tcp_sock.h"
+#include "kernel/x86/x86.h"
 
 #define TX_LIMIT 262144u /* what SO_SNDBUF is when nobody has set it */
 
@@ -173,13 +174,51 @@ static void close_open(struct tcp_sock *t)
 	tcp_timer_needed();
 	t->orphan = true;
 	if (t->fin_given) {
-		tcp_detach(t);
-		tcp_sock_free(t);
+		tcp_leave_alone(t);
 		return;
 	}
 	t->tx_fin = true;
 	inet_unbind(&t->i.bind); /* the connection itself holds the port */
 	tcp_push(t);             /* may free t */
+}
+
+static struct waitq lingering = WAITQ_INIT(lingering);
+bool tcp_lingers;
+
+/* Our end is not acknowledged yet. */
+static bool ending(const struct tcp_sock *t)
+{
+	enum tcp_state now;
+
+	if (t->state != TS_OPEN)
+		return false;
+	if (!t->fin_given)
+		return true;
+	now = t->pcb->state;
+	return now == FIN_WAIT_1 || now == CLOSING || now == LAST_ACK;
+}
+
+void tcp_linger_look(void)
+{
+	tcp_lingers = false;
+	wake_all(&lingering);
+}
+
+void tcp_op_linger(struct socket *s)
+{
+	struct tcp_sock *t = tcp_sock_of(s);
+	uint64_t deadline;
+
+	if (t->state != TS_OPEN || t->rx_len > 0 || !socket_option(s, SO_LINGER) ||
+	    s->linger_s == 0)
+		return;
+	deadline = time_mono_ns() + (uint64_t)(uint32_t)s->linger_s * 1000000000ull;
+	(void)!tcp_shutdown_op(s, SHUT_BOTH);
+	while (ending(t)) {
+		tcp_lingers = true;
+		if (socket_sleep(&lingering, deadline) != OK)
+			return;
+	}
 }
 
 static void tcp_release(struct socket *s)
@@ -213,6 +252,7 @@ const struct socket_ops tcp_ops = {
 	.ioctl = tcp_ioctl,
 	.setsockopt = tcp_op_setsockopt,
 	.getsockopt = tcp_op_getsockopt,
+	.linger = tcp_op_linger,
 	.listening = tcp_listening,
 	.buffers_changed = tcp_buffers_changed,
 	.option_changed = tcp_option_changed,

@@ -59,6 +59,7 @@ struct tcp_sock {
 	uint32_t rx_mem;    /* memory they take */
 	uint32_t rx_credit; /* read, but not yet told to lwIP */
 	uint32_t rx_window; /* what may be on its way and unread */
+	uint32_t rx_debt;   /* more than that was promised: reads pay it first */
 	bool rx_fin;        /* the peer has ended */
 	bool ended_told;    /* an error that ended it has been read: from now on, end of file */
 	char *rx_merge;     /* where the next small piece goes, in rx_last; NULL: nowhere */
@@ -73,6 +74,7 @@ struct tcp_sock {
 	bool tx_small;          /* there was one */
 	bool tx_more;           /* MSG_MORE: something is to follow */
 	bool tx_full;           /* somebody was told that there is no room */
+	bool tx_starved;        /* there was no memory; the slow timer looks again */
 	bool tx_fin, fin_given; /* end after what is queued; lwIP has been told */
 	bool cwnd_set;
 	uint8_t cork_ticks; /* of the slow timer, since data is held back */
@@ -97,9 +99,30 @@ static inline bool seq_after(uint32_t a, uint32_t b)
 }
 
 extern const struct socket_ops tcp_ops;
-/* Memory that data in sockets takes, and how much it may be before packets are dropped. */
+
+/* ---- tcp_mem.c ---- */
+
+/* Memory that data of connections takes. */
 extern uint64_t tcp_queued_bytes;
-uint64_t tcp_queued_max(void);
+/*
+ * Above a quarter of the machine's memory, or when the machine has little left: who has data
+ * already gets no more, in both directions, and others little. Packets are dropped, connections are
+ * not.
+ */
+bool tcp_memory_short(void);
+/* There is next to nothing left: no new connections. */
+bool tcp_memory_gone(void);
+/*
+ * For how long the peer of a closed socket may acknowledge nothing: as long as Linux's eight
+ * attempts take. One that vanished, or never opens its window, would keep the memory of what was
+ * sent for a quarter of an hour.
+ */
+#define TCP_ORPHAN_MS 100000u
+/* Frees t: lwIP goes on alone with what is in segments, and with the end. In a bracket. */
+void tcp_leave_alone(struct tcp_sock *t);
+void tcp_orphan_acked(struct tcp_pcb *pcb, uint32_t n);
+bool tcp_orphan_given_up(const struct tcp_pcb *pcb);
+void tcp_orphan_gone(const struct tcp_pcb *pcb);
 
 /* ---- tcp_conn.c: connections begin and end ---- */
 
@@ -132,6 +155,11 @@ void tcp_ready(struct tcp_sock *t);
 /* Deferred connections that have waited long enough; called now and then. */
 void tcp_check_deferred(void);
 bool tcp_any_deferred(void);
+/* close() with SO_LINGER: wait until the peer has all, at most as long as the program said.
+ * MAY_SWITCH */
+void tcp_op_linger(struct socket *s);
+extern bool tcp_lingers;    /* somebody does: */
+void tcp_linger_look(void); /* let them look whether it is over; after packets and timers */
 /* Before the last packet of a handshake is handled: is there all that accepting it will need? */
 bool tcp_can_establish(const struct tcp_pcb *pcb);
 

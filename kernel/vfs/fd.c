@@ -209,6 +209,14 @@ err_t fd_install_in(struct fdtable *t, struct file *f, int fd, bool cloexec)
 	return OK;
 }
 
+/* The same for a program that goes on: it may have to wait. MAY_SWITCH */
+static void close_and_linger(struct fdtable *t, struct file *f)
+{
+	if (f->refs == 1 && f->ops != NULL && f->ops->linger != NULL)
+		f->ops->linger(f);
+	close_file(t, f);
+}
+
 err_t fd_close(int fd)
 {
 	struct fdtable *t = table_now();
@@ -216,7 +224,7 @@ err_t fd_close(int fd)
 
 	if (f == NULL)
 		return E_BADF;
-	close_file(t, f);
+	close_and_linger(t, f);
 	return OK;
 }
 
@@ -233,7 +241,7 @@ err_t fd_close_range(unsigned first, unsigned last, bool cloexec_only)
 		if (cloexec_only)
 			bitmap_set(t->cloexec, fd);
 		else
-			close_file(t, table_take(t, (uint32_t)fd));
+			close_and_linger(t, table_take(t, (uint32_t)fd));
 	}
 	return OK;
 }

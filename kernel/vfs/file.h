@@ -23,8 +23,13 @@ struct file_ops {
 	err_t (*mmap)(struct file *f, uint64_t pgoff, uint64_t len, uint32_t flags,
 		      struct vmobject **out);
 	long (*seek)(struct file *f, int64_t off,
-		     int whence);        /* NULL: E_SPIPE unless a regular file or directory */
-	void (*flush)(struct file *f);   /* a descriptor was closed */
+		     int whence);      /* NULL: E_SPIPE unless a regular file or directory */
+	void (*flush)(struct file *f); /* a descriptor was closed */
+	/*
+	 * A program closes the last descriptor: release follows. NULL: nothing to wait for.
+	 * MAY_SWITCH
+	 */
+	void (*linger)(struct file *f);
 	void (*release)(struct file *f); /* the last reference is gone */
 	/* Make f, with its flags set, another open file of what `old` (a file without a name) is:
 	 * /proc/self/fd/N is opened. NULL: cannot be done. */

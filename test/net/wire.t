@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What peers do that no socket of the host can be made to do: TCP by hand. Prints TAP."""
 import os
+import re
+import select
+import struct
 import sys
 import time
 
@@ -65,24 +68,98 @@ def byte_half_the_sequence_space_away(cable):
     send(cable, port, seq + 5, their + 4, w.RST)
 
 
-TESTS = [probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
+def connection_goes_on_after_icmp(cable):
+    """An error about a connection that stands may be anybody's guess, or pass."""
+    port, seq = 45002, 11000
+    send(cable, port, seq, 0, w.SYN)
+    their = wait(cable, port, w.SYN | w.ACK)[0] + 1
+    send(cable, port, seq + 1, their, w.ACK | w.PSH, b"x")
+    wait(cable, port, w.ACK, data=True)
+    for code in range(16):
+        cable.send(unreachable(code, w.tcp_back(7, port, their)))
+    lives(cable, 0.2)
+    send(cable, port, seq + 2, their + 1, w.ACK | w.PSH, b"more")
+    expect(wait(cable, port, w.ACK, data=True)[2] == b"more", "no echo afterwards")
+    send(cable, port, seq + 6, their + 5, w.RST)
+
+
+def unreachable(code, packet, kind=3):
+    """The frame of an ICMP error about a packet of the guest."""
+    return w.eth(w.ETH4, w.ip4(1, w.with_sum(struct.pack("!BBHI", kind, code, 0, 0) + packet[:28], 2, b"")))
+
+
+def attempt(answer, to="10.9.0.1"):
+    """What a client's connect() says when its SYN is answered by answer(frame)."""
+    with w.Wire() as cable:
+        def look(f):
+            t = w.parse_tcp(f)
+            if t and t[4] == w.SYN:
+                for a in answer(f):
+                    cable.send(a)
+        cable.seen.append(look)
+        with Machine("-v", "--net", "user", "--", "/bin/busybox", "nc", to, "81",
+                     env={"RF_TEST_NETDEV": cable.netdev(), "RF_TEST_DROP": "net",
+                          "RF_TEST_CONFIG": "net=10.9.0.2/24,10.9.0.1"}) as machine:
+            end = time.monotonic() + 60
+            while "nc: " not in machine.err:
+                machine.drain()
+                cable.take()
+                expect(time.monotonic() < end, "connect() does not end: " + machine.err)
+                select.select([cable.s, machine.p.stderr], [], [], 1)
+            return re.search(r"nc: .*: (.*)", machine.err).group(1)
+
+
+def attempts_end_by_icmp():
+    """As on Linux, whether the error may pass or not."""
+    for code, text in ((0, "Network is unreachable"), (1, "No route to host"), (2, "Protocol not available"),
+                       (3, "Connection refused"), (13, "No route to host")):
+        said = attempt(lambda f, c=code: [unreachable(c, f[14:])])
+        expect(said == text, "code %d: %s" % (code, said))
+
+
+def error_about_another_segment_is_nobodys():
+    def answer(f):
+        seq = struct.unpack("!I", f[38:42])[0]
+        other = f[14:38] + struct.pack("!I", seq + 1000 & 0xffffffff)
+        reset = w.tcp(81, struct.unpack("!H", f[34:36])[0], 0, seq + 1, w.RST | w.ACK)
+        return [unreachable(1, other), w.eth(w.ETH4, w.ip4(6, reset))]
+    expect(attempt(answer) == "Connection refused", "the error was taken")
+
+
+def nobody_has_the_address():
+    """No answer to ARP: three seconds."""
+    expect(attempt(lambda f: [], "10.9.0.77") == "No route to host", "another error")
+
+
+ATTEMPTS = [attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
+TESTS = [connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
+
+
+def with_echo(test):
+    with w.Wire() as cable:
+        with Machine("-v", "--net", "user", "--", ECHO, "7",
+                     env={"RF_TEST_NETDEV": cable.netdev(), "RF_TEST_DROP": "net",
+                          "RF_TEST_CONFIG": "net=10.9.0.2/24,10.9.0.1"}) as machine:
+            try:
+                machine.wait_for("up\n")
+                test(cable)
+            except AssertionError as e:
+                machine.drain()
+                raise AssertionError("%s\n%s" % (e, machine.err[-1500:])) from e
 
 
 def main():
-    print("1..%d" % len(TESTS), flush=True)
-    for number, t in enumerate(TESTS, 1):
-        with w.Wire() as cable:
-            with Machine("-v", "--net", "user", "--", ECHO, "7",
-                         env={"RF_TEST_NETDEV": cable.netdev(), "RF_TEST_DROP": "net",
-                              "RF_TEST_CONFIG": "net=10.9.0.2/24,10.9.0.1"}) as machine:
-                try:
-                    machine.wait_for("up\n")
-                    t(cable)
-                    print("ok %d - %s" % (number, t.__name__.replace("_", " ")), flush=True)
-                except AssertionError as e:
-                    machine.drain()
-                    print("not ok %d - %s\n# %s\n# %s" % (number, t.__name__.replace("_", " "), e,
-                                                          machine.err[-1500:].replace("\n", "\n# ")), flush=True)
+    print("1..%d" % (len(TESTS) + len(ATTEMPTS)))
+    for number, t in enumerate(TESTS + ATTEMPTS, 1):
+        name = t.__name__.replace("_", " ")
+        try:
+            if t in TESTS:
+                with_echo(t)
+            else:
+                t()
+            print("ok %d - %s" % (number, name), flush=True)
+        except AssertionError as e:
+            print("not ok %d - %s\n# %s" % (number, name, str(e).replace("\n", "\n# ")), flush=True)
 
 
 main()

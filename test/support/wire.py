@@ -61,6 +61,12 @@ def tcp(sport, dport, seq, ack, flags, data=b"", options=b"", window=65535):
     return with_sum(d, 16, pseudo4(6, len(d)))
 
 
+def tcp_back(sport, dport, seq):
+    """The beginning of a segment of the guest's, as an ICMP error brings it back."""
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + GUEST_IP + OUR_IP
+    return head + struct.pack("!HHI", sport, dport, seq & 0xffffffff)
+
+
 def icmp6(data, to=GUEST_IP6):
     return ip6(58, with_sum(data, 2, pseudo6(58, len(data), to)), to)
 

@@ -84,7 +84,7 @@
 #define TCP_SYNMAXRTX                  6
 #define TCP_TMR_INTERVAL               100 /* ms; twice that: retransmissions */
 #define TCP_MSL                        30000UL
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      8 /* TCP_EXT_COUNT of override/ */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS      9 /* TCP_EXT_COUNT of override/ */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about options that do nothing here */
 
 /* ---- figures: those of MIB-II, for /proc/net ---- */

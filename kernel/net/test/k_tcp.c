@@ -71,7 +71,7 @@ static struct socket *make_listener(uint16_t *port)
 	return s;
 }
 
-static struct socket *connect_to(uint16_t port)
+static struct socket *connect_for(uint16_t port, err_t other)
 {
 	struct sock_addr a;
 	struct socket *s;
@@ -81,11 +81,16 @@ static struct socket *connect_to(uint16_t port)
 		return NULL;
 	loop_address(&a, port);
 	err = s->ops->connect(s, &a, true);
-	EXPECT(err == E_INPROGRESS || err == E_NOMEM || err == E_NOBUFS);
+	EXPECT(err == E_INPROGRESS || err == E_NOMEM || err == E_NOBUFS || err == other);
 	if (err == E_INPROGRESS)
 		return s;
 	s->ops->release(s);
 	return NULL;
+}
+
+static struct socket *connect_to(uint16_t port)
+{
+	return connect_for(port, E_INPROGRESS);
 }
 
 static struct socket *accept_from(struct socket *l)
@@ -109,7 +114,7 @@ static bool step(struct socket *from, struct socket *to, size_t *sent, size_t *g
 		buf[i] = pattern(*sent + i);
 	uio_kernel(&m.data, buf, n);
 	err = n > 0 ? from->ops->send(from, &m, sent) : OK;
-	if (err != OK && err != E_AGAIN && err != E_NOMEM)
+	if (err != OK && err != E_AGAIN)
 		return false;
 	uio_kernel(&m.data, buf, sizeof(buf));
 	err = to->ops->recv(to, &m, &done);
@@ -229,4 +234,108 @@ static void flooded(void *arg)
 KTEST(tcp_syn_flood)
 {
 	in_thread(flooded, NULL);
+}
+
+/* ---- a peer that vanishes ---- */
+
+static lwip_err_t lose4(struct netif *n, struct pbuf *p, const ip4_addr_t *to)
+{
+	(void)n;
+	(void)p;
+	(void)to;
+	return ERR_OK;
+}
+
+static unsigned ticks_until_quiet(void)
+{
+	unsigned n = 0;
+
+	while (n < 10 * TICKS_MAX && (tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL)) {
+		tick();
+		n++;
+	}
+	return n;
+}
+
+static void left_alone(void *arg)
+{
+	netif_output_fn output = net_loopback.output;
+	struct socket *l, *c, *a;
+	size_t sent = 0, got = 0;
+	uint16_t port;
+	unsigned n;
+
+	(void)arg;
+	l = make_listener(&port);
+	c = connect_to(port);
+	a = accept_from(l);
+	EXPECT(c != NULL && a != NULL);
+	net_loopback.output = lose4;
+	for (unsigned i = 0; i < 4; i++) /* what is in segments, and what still waits */
+		EXPECT(step(a, c, &sent, &got));
+	EXPECT(tcp_queued_bytes == sent && sent > 0 && got == 0);
+	a->ops->release(a);
+	EXPECT_EQ(tcp_queued_bytes, sent);
+	c->ops->release(c);
+	l->ops->release(l);
+	n = ticks_until_quiet();
+	ktest_note("given up after %u ms", n * TCP_TMR_INTERVAL);
+	EXPECT(n * TCP_TMR_INTERVAL >= TCP_ORPHAN_MS);
+	EXPECT(n * TCP_TMR_INTERVAL < TCP_ORPHAN_MS + 10000);
+	EXPECT_EQ(tcp_queued_bytes, 0);
+	net_loopback.output = output;
+}
+
+/* Closed connections do not keep what was sent for as long as lwIP would try. */
+KTEST(tcp_orphans)
+{
+	in_thread(left_alone, NULL);
+}
+
+/* ---- ports that connect() chooses ---- */
+
+#define PORTS 28232u /* of the range for that */
+
+/* All but one are taken: two connections share it, if they lead to different places. */
+static void shared_port(void *arg)
+{
+	struct inet_bind *all[PORTS / 1000 + 1] = { NULL }, *taken;
+	struct socket *l[2], *c[3];
+	uint16_t port[2];
+	unsigned n = 0;
+
+	(void)arg;
+	for (unsigned i = 0; i < 2; i++)
+		l[i] = make_listener(&port[i]);
+	while (n < PORTS - 3) {
+		if (n % 1000 == 0)
+			all[n / 1000] = kmem_alloc(sizeof(*taken) * 1000);
+		taken = &all[n / 1000][n % 1000];
+		*taken = (struct inet_bind){ 0 };
+		ip_addr_set_any(false, &taken->ip);
+		if (inet_bind(taken, INET_TCP, 0) != OK)
+			break;
+		n++;
+	}
+	EXPECT_EQ(n, PORTS - 3);
+	for (unsigned i = 0; i < 2; i++)
+		c[i] = connect_to(port[i]);
+	EXPECT(c[0] != NULL && c[1] != NULL);
+	EXPECT(tcp_sock_of(c[0])->i.local_port == tcp_sock_of(c[1])->i.local_port);
+	c[2] = connect_for(port[0], E_ADDRNOTAVAIL);
+	EXPECT(c[2] == NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		c[i]->ops->release(c[i]);
+		l[i]->ops->release(l[i]);
+	}
+	while (n-- > 0)
+		inet_unbind(&all[n / 1000][n % 1000]);
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		kmem_free(all[i]);
+	(void)ticks_until_quiet();
+}
+
+KTEST(tcp_ports_are_shared)
+{
+	in_thread(shared_port, NULL);
 }

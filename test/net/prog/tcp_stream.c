@@ -2,6 +2,9 @@
 /* TCP over the loop: names, connecting, accepting, ending. */
 #include "test/net/prog/tcp.h"
 
+#include <sched.h>
+#include <sys/mman.h>
+
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -464,7 +467,92 @@ static void sends_file(void)
 	unlink("/tmp/tcp_file");
 }
 
+/* close() with SO_LINGER waits for the peer, or as long as it may. */
+static void lingers(void)
+{
+	static char text[100000];
+	int *reads = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct linger l = { 1, 30 };
+	struct timespec from, to;
+	size_t sent = 0;
+	int p[2], st;
+	ssize_t n;
+
+	tcp_pair(p);
+	nonblock(p[0]);
+	while ((n = send(p[0], text, sizeof(text), 0)) > 0)
+		sent += (size_t)n;
+	MUST(setsockopt(p[0], SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	pid_t pid = START(size_t got = 0; close(p[0]); reads[1] = 1; wait_state(getppid(), 'S');
+			  *reads = 1;
+			  while ((n = recv(p[1], text, sizeof(text), 0)) > 0) got += (size_t)n;
+			  _exit(got == sent ? 0 : 1));
+
+	MUST(close(p[1]));
+	while (((volatile int *)reads)[1] == 0)
+		sched_yield(); /* ours is the last */
+	RET("close", close(p[0]));
+	VAL("not before it was read", *reads);
+	st = wait_for(pid);
+	say_status("reader", st);
+
+	l.l_linger = 1;
+	tcp_pair(p);
+	nonblock(p[0]);
+	while (send(p[0], text, sizeof(text), 0) > 0)
+		;
+	MUST(setsockopt(p[0], SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	RET("close", close(p[0]));
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	YES("a second",
+	    (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 990);
+	n = recv(p[1], text, 1, 0);
+	VAL("data is there", n);
+}
+
+/* Sends 100,000 bytes if they go, reads all of it; what there was to read at most. */
+static int exchange_all(const int p[2])
+{
+	static char text[100000];
+	int queued = 0, most = 0, rest = 1;
+
+	MUST(send(p[0], text, sizeof(text), 0));
+	while (rest > 0) {
+		MUST(ioctl(p[1], FIONREAD, &queued));
+		if (queued > most)
+			most = queued;
+		while (recv(p[1], text, sizeof(text), 0) > 0)
+			;
+		MUST(ioctl(p[0], TIOCOUTQ, &rest));
+	}
+	return most;
+}
+
+/* A receive buffer made smaller counts for what was not promised yet. */
+static void smaller_buffer(void)
+{
+	int p[2], l = tcp(AF_INET), most;
+
+	set_option(l, SOL_SOCKET, SO_RCVBUF, 200000);
+	MUST(inet_bind(l, "127.0.0.1", 0));
+	MUST(listen(l, 1));
+	p[0] = tcp(AF_INET);
+	MUST(inet_connect(p[0], "127.0.0.1", inet_port(l)));
+	p[1] = (int)MUST(accept(l, NULL, NULL));
+	nonblock(p[0]);
+	nonblock(p[1]);
+	most = exchange_all(p);
+	YES("much fits", most > 50000);
+	set_option(p[1], SOL_SOCKET, SO_RCVBUF, 8192);
+	for (int i = 0; i < 8 && most > 50000; i++) /* what was promised stays */
+		most = exchange_all(p);
+	YES("little fits", most > 0 && most <= 50000);
+}
+
 static const struct section sections[] = {
+	{ "lingers", lingers },
+	{ "smaller_buffer", smaller_buffer },
 	{ "makes", makes },
 	{ "names4", names4 },
 	{ "names6", names6 },

@@ -18,6 +18,7 @@ enum tcp_ext {
 	TCP_EXT_WND,       /* receive window as a number; 0: TCP_WND_DEFAULT */
 	TCP_EXT_HALF_NEXT, /* half-open connections in the order they came */
 	TCP_EXT_HALF_PREV,
+	TCP_EXT_ORPHAN, /* no socket any more: struct tcp_orphan as a number (tcp_send.c) */
 	TCP_EXT_COUNT
 };
 #define TCP_EXT(pcb, slot) ((pcb)->ext_args[slot].data)
