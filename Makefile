@@ -327,6 +327,8 @@ install: all
 	install -m 644 user/lib/priv/*.* $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv
 	install -m 644 user/lib/priv/include/*.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/priv/include
 	install -m 644 abi/privuser.h $(DESTDIR)$(PREFIX)/lib/ringfence/privcall/abi
+	install -d $(DESTDIR)$(PREFIX)/share/doc/ringfence/examples
+	install -m 644 test/attack/privuser/example.c test/attack/privuser/vault.priv.c $(DESTDIR)$(PREFIX)/share/doc/ringfence/examples
 	install -D -m 755 $(PRIV_CC) $(DESTDIR)$(PREFIX)/bin/ringfence-cc
 	install -D -m 644 user/cc/ringfence-cc.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringfence-cc.1
 	install -D -m 644 user/lib/privcall.3 $(DESTDIR)$(PREFIX)/share/man/man3/privcall.3

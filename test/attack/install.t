@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What `make install` gives: the examples of privcall(3) are built outside of the sources and run. TAP.
+set -u
+root=${RF_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+build=${RF_BUILD:-$root/build}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+# As the build was made: other words for its folder or compiler would make all of it again.
+out=${build#"$root"/}
+read -r compiler _ <"$build/.flags"
+n=0 failed=0
+ok() { # what, then a command
+	local what=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/log" 2>&1; then
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		sed 's/^/# /' "$dir/log" | tail -8
+		failed=1
+	fi
+}
+usr=$dir/inst/usr
+ok 'make install' make -s -C "$root" install DESTDIR="$dir/inst" PREFIX=/usr O="$out" CC="$compiler"
+for page in man1/ringfence-cc.1 man3/privcall.3; do
+	ok "$page" test -s "$usr/share/man/$page"
+done
+examples=$usr/share/doc/ringfence/examples
+mkdir "$dir/work"
+cd "$dir/work" || exit 1
+printf hunter2 >password
+ok 'the examples are there' cp "$examples/example.c" "$examples/vault.priv.c" .
+ok 'they are built' "$usr/bin/ringfence-cc" -O2 -Wall -Wextra -Werror -o example example.c vault.priv.c
+ok 'by the installed library' eval '"$usr/bin/ringfence-cc" -E -M example.c | grep -q "$usr"'
+ok 'they work' eval 'timeout 60 "$usr/bin/ringfence" run --include "$PWD/password" -- ./example "$PWD/password" hunter2 </dev/null |
+	grep -qx "hunter2: right"'
+ok 'and for plain Linux' eval '"$usr/bin/ringfence-cc" --plain -o plain example.c vault.priv.c && ./plain password hunter2 2>/dev/null |
+	grep -qx "hunter2: right"'
+echo "1..$n"
+exit $failed
