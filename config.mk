@@ -7,8 +7,8 @@ O ?= build
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-# 1: the outer kernel is optimised as one program (gcc only), which takes the linker some seconds.
-LTO ?= 0
+# 1: the outer kernel is optimised as one program (gcc only); linking takes some ten seconds. 0: while one edits.
+LTO ?= 1
 LD := ld
 OBJCOPY := objcopy
 NM := nm

@@ -4,12 +4,11 @@
  *
  * Sending: what a program writes, or sendfile() takes from a file's own pages, is copied once, into
  * chunks (or straight into a segment): it may change before it is acknowledged, and what is sent
- * again must be what was sent. It
- * waits in the socket. Segments are made of it only when they can leave at once, as large as the
- * peer's window, the congestion window and the interface allow: tcp_output(), which lwIP calls
- * after everything that could have opened a window, is ours and does that first. A segment is a
- * small pbuf for the headers, chained to pbufs that point into chunks; these live until the
- * segment is acknowledged and the driver has let go of it.
+ * again must be what was sent. It waits in the socket. Segments are made of it only when they can
+ * leave at once, as large as the peer's window, the congestion window and the interface allow:
+ * tcp_output(), which lwIP calls after everything that could have opened a window, is ours and does
+ * that first. A segment is a small pbuf for the headers, chained to pbufs that point into chunks;
+ * these live until the segment is acknowledged and the driver has let go of it.
  *
  * Receiving: lwIP hands over the pbufs in which data came. They stay in the socket until a program
  * reads them, and are copied once, to the program.
