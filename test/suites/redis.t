@@ -25,8 +25,8 @@ import suite
 
 OUT = os.path.join(suite.BUILD, "suites/redis")
 TYPES = ["unit/type/" + n for n in "string incr list list-3 set zset hash stream stream-cgroups".split()]
-OUTSIDE = TYPES + ["unit/" + n for n in "expire scan multi pubsub keyspace dump sort bitops bitfield geo hyperloglog protocol quit auth info slowlog "
-                                        "latency-monitor lazyfree scripting functions introspection introspection-2 tracking pause wait other".split()]
+OUTSIDE = TYPES + ["unit/" + n for n in "expire scan multi pubsub keyspace dump sort bitops bitfield geo hyperloglog protocol quit slowlog "
+                                        "latency-monitor lazyfree scripting functions introspection introspection-2 tracking pause other".split()]
 INSIDE = ["unit/" + n for n in "aofrw pubsubshard shutdown".split()] + \
          ["integration/" + n for n in "aof aof-multi-part rdb redis-cli".split()]
 SHORT = ["unit/type/hash", "unit/type/incr", "unit/keyspace", "unit/pubsub", "unit/pubsubshard"]
@@ -34,7 +34,7 @@ BINARIES = ["redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "
 SERVER = ["redis-server", "--protected-mode", "no", "--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
           "--enable-module-command", "yes", "--notify-keyspace-events", "KEA", "--latency-monitor-threshold", "1", "--repl-diskless-sync-delay", "0"]
 TOOLS = "sh env cat cp echo grep head kill mkdir ps rm tail uname wc which id getconf hostname sleep".split()
-SECONDS = 400
+SECONDS = 900
 
 
 def prepare():
