@@ -367,6 +367,7 @@ def flood(n):
 
 
 def flood_of_syns(server):
+    flood(1500)
     before = settled(server)
     with connect() as old:
         get(old)
