@@ -9,7 +9,7 @@
 # do not move. That is checked, and repeated should they have moved.
 #
 # A forbidden sequence can be an accident of the distances between functions (bytes of a call's displacement) or of
-# a constant's address. A function where one arises is put in front of all others, and PAD moves the text: up to 32 such
+# an address. A function where one arises is put in front of all others, and PAD moves text and variables: up to 32 such
 # steps are tried before the build fails.
 set -eu
 script=$1 name=$2
