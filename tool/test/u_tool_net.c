@@ -117,6 +117,19 @@ struct heard {
 	char text[512];
 };
 
+static const char *kind_name(enum control_kind kind)
+{
+	switch (kind) {
+	case CONTROL_LISTEN: return "listen";
+	case CONTROL_EXEC_STARTED: return "started";
+	case CONTROL_EXEC_FAILED: return "failed";
+	case CONTROL_EXEC_ROOM: return "room";
+	case CONTROL_EXEC_ENDED: return "ended";
+	case CONTROL_UNKNOWN: return "unknown";
+	default: return "another";
+	}
+}
+
 static void hear(void *ctx, const struct control_event *e)
 {
 	struct heard *h = ctx;
@@ -125,7 +138,8 @@ static void hear(void *ctx, const struct control_event *e)
 	if (e->kind == CONTROL_EXEC_OUT || e->kind == CONTROL_EXEC_ERR)
 		snprintf(h->text + n, sizeof(h->text) - n, "%.*s", (int)e->len, e->data);
 	else
-		snprintf(h->text + n, sizeof(h->text) - n, "<%d %u %u>", e->kind, e->id, e->value);
+		snprintf(h->text + n, sizeof(h->text) - n, "<%s %u %u>", kind_name(e->kind), e->id,
+			 e->value);
 }
 
 static void control_data(void **state)
@@ -134,8 +148,9 @@ static void control_data(void **state)
 		"exec-started=7 12\nexec-out=7 6\nab\ncd\nexec-err=8 3\nxyz"
 		"exec-room=7 100\nexec-out=7 0\nexec-ended=7 256\nexec-failed=9 2\n"
 		"listen=80\nlisten=0\nexec-out=7\nexec-out=7 -1\n";
-	static const char want[] = "<7 7 12>ab\ncd\nxyz<9 7 100><10 7 256><8 9 2><6 0 80>"
-				   "<13 0 0><13 0 0><13 0 0>";
+	static const char want[] = "<started 7 12>ab\ncd\nxyz<room 7 100><ended 7 256>"
+				   "<failed 9 2><listen 0 80>"
+				   "<unknown 0 0><unknown 0 0><unknown 0 0>";
 	struct control_reader r = { 0 };
 	struct heard whole = { 0 }, pieces = { 0 };
 

@@ -16,6 +16,7 @@ static int knob = -1;
 static unsigned ended[4]; /* not started, exit 0, another exit, a signal */
 static unsigned killed;
 static volatile pid_t running;
+static volatile sig_atomic_t late;
 
 static void fail_every(unsigned k)
 {
@@ -32,7 +33,7 @@ static void fail_every(unsigned k)
 
 static void on_alarm(int sig UNUSED)
 {
-	wrong++;
+	late = 1;
 	kill(running, SIGKILL);
 }
 
@@ -45,6 +46,7 @@ static void run_once(unsigned k, char **argv, posix_spawn_file_actions_t *quiet)
 	err = posix_spawn(&pid, argv[0], quiet, NULL, argv, environ);
 	if (err == 0) {
 		running = pid;
+		late = 0;
 		alarm(RUN_SECONDS);
 		while (waitpid(pid, &st, 0) != pid)
 			;
@@ -56,6 +58,7 @@ static void run_once(unsigned k, char **argv, posix_spawn_file_actions_t *quiet)
 		       error_name(err));
 		ended[0]++;
 	} else {
+		EXPECT(!late, "with every %u. the program does not end", k);
 		ended[WIFSIGNALED(st) ? 3 : WEXITSTATUS(st) == 0 ? 1 : 2]++;
 		killed += WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL;
 	}
