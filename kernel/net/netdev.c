@@ -149,8 +149,14 @@ static void on_event(struct net_dev *d, unsigned q)
  * halt. */
 static bool on_rest(bool idle)
 {
-	if (!nd.running || (!polling && !changed))
+	if (!nd.running)
 		return false;
+	if (!polling && !changed) {
+		if (idle)
+			/* a doorbell may have been missed: virtq.c */
+			nd.dev->ops->flush(nd.dev, 0);
+		return false;
+	}
 	if (netdev_poll())
 		return true;
 	return idle && nd.running && await_interrupt();

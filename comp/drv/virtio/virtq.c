@@ -160,17 +160,20 @@ static bool device_wants_kick(const struct virtq *q, uint16_t before)
 
 bool virtq_kick(struct virtq *q)
 {
-	uint16_t before = q->kicked_idx;
-
-	if (q->avail_idx == before || q->broken)
+	if (q->avail_idx == q->notified_idx || q->broken)
 		return false;
 	q->kicked_idx = q->avail_idx;
 	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
-	/* The index must be visible before the flag is read: the device does these two the other
-	 * way round. */
+	/*
+	 * The index must be visible before the flag is read: the device does these two the other
+	 * way round. QEMU's emulator leaves barriers out for machines with one processor, although
+	 * its devices run in another thread (before version 8.0): whoever calls again later sees
+	 * what the device has asked for meanwhile.
+	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!device_wants_kick(q, before))
+	if (!device_wants_kick(q, q->notified_idx))
 		return false;
+	q->notified_idx = q->avail_idx;
 	q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
 	return true;
 }

@@ -28,11 +28,12 @@ struct virtq_slot {
 struct virtq {
 	struct virtio_dev *dev;
 	uint16_t index, size;
-	uint16_t free, nfree; /* free: also the head of the next chain */
-	uint16_t avail_idx;   /* what the device sees after the next virtq_kick */
-	uint16_t kicked_idx;  /* what it saw at the last */
-	uint16_t used_idx;    /* next entry of the used ring to look at */
-	uint16_t taken;       /* head of the chain that virtq_take gave last */
+	uint16_t free, nfree;  /* free: also the head of the next chain */
+	uint16_t avail_idx;    /* what the device sees after the next virtq_kick */
+	uint16_t kicked_idx;   /* what it saw at the last */
+	uint16_t notified_idx; /* the same, when it was notified last */
+	uint16_t used_idx;     /* next entry of the used ring to look at */
+	uint16_t taken;        /* head of the chain that virtq_take gave last */
 	bool broken, event_idx;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
