@@ -171,8 +171,12 @@ bool virtq_kick(struct virtq *q)
 	 * what the device has asked for meanwhile.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!device_wants_kick(q, q->notified_idx))
+	if (!device_wants_kick(q, q->notified_idx)) {
+		/* The device is behind by the size of the queue at most; the distance must not wrap. */
+		if ((uint16_t)(q->avail_idx - q->notified_idx) > q->size)
+			q->notified_idx = (uint16_t)(q->avail_idx - q->size);
 		return false;
+	}
 	q->notified_idx = q->avail_idx;
 	q->dev->write(q->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
 	return true;
