@@ -22,7 +22,14 @@
 /* Shortest times to compare over, and when to look again. */
 #define MIN_APIC_US   200
 #define MIN_PIT_TICKS (2 * PIT_HZ / 1000)
-static const uint64_t refine_after_ns[] = { 50000000, 1000000000, 10000000000 };
+/*
+ * The monotonic clock begins with the second that a machine's firmware and Linux take at least. To programs 0 s is no
+ * time: lighttpd marks with 0 what has not happened, and gave up HTTP/2 connections of its first second.
+ */
+#define MONO_START_NS NS_PER_S
+
+static const uint64_t refine_after_ns[] = { MONO_START_NS + 50000000, MONO_START_NS + 1000000000,
+					    MONO_START_NS + 10000000000 };
 
 #define CPUID_TSC     0x15
 #define CPUID_HV      0x40000000
@@ -101,7 +108,7 @@ static void set_rate(uint64_t mult)
 	if (clock_params.mult != 0)
 		clock_params.mono_base = time_at(tsc);
 	else
-		clock_params.mono_base = time_mul(tsc - boot_info.entry_tsc, mult);
+		clock_params.mono_base = MONO_START_NS + time_mul(tsc - boot_info.entry_tsc, mult);
 	clock_params.tsc_base = tsc;
 	clock_params.mult = mult;
 	inverse = div_shift32(1ull << 32, mult);
@@ -354,7 +361,7 @@ uint64_t time_mono_ns(void)
 {
 	if (!clock_runs) {
 		if (!measuring)
-			return 0;
+			return MONO_START_NS;
 		measure();
 	}
 	return time_running_ns();

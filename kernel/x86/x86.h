@@ -158,7 +158,7 @@ void apic_eoi(void);
 
 /* ---- time (time.c): all times are nanoseconds in uint64_t ---- */
 void time_init(void);
-uint64_t time_mono_ns(void); /* since boot */
+uint64_t time_mono_ns(void); /* since boot, which counts as one second */
 uint64_t time_real_ns(void); /* since 1970 */
 void time_set_real_ns(uint64_t ns);
 /*
