@@ -52,7 +52,7 @@ static int destroyed;
 
 static void destroy(void *value)
 {
-	destroyed += *(int *)value;
+	__atomic_fetch_add(&destroyed, *(int *)value, __ATOMIC_RELAXED); /* many threads at once */
 }
 
 static void *use_local(void *arg)
