@@ -23,8 +23,9 @@
 #define MIN_APIC_US   200
 #define MIN_PIT_TICKS (2 * PIT_HZ / 1000)
 /*
- * The monotonic clock begins with the second that a machine's firmware and Linux take at least. To programs 0 s is no
- * time: lighttpd marks with 0 what has not happened, and gave up HTTP/2 connections of its first second.
+ * The monotonic clock begins with the second that a machine's firmware and Linux take at least. To
+ * programs 0 s is no time: lighttpd marks with 0 what has not happened, and gave up HTTP/2
+ * connections of its first second.
  */
 #define MONO_START_NS NS_PER_S
 

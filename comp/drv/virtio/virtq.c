@@ -172,7 +172,7 @@ bool virtq_kick(struct virtq *q)
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!device_wants_kick(q, q->notified_idx)) {
-		/* The device is behind by the size of the queue at most; the distance must not wrap. */
+		/* The device is behind by the queue's size at most; the distance must not wrap. */
 		if ((uint16_t)(q->avail_idx - q->notified_idx) > q->size)
 			q->notified_idx = (uint16_t)(q->avail_idx - q->size);
 		return false;
