@@ -145,25 +145,18 @@ static void on_event(struct net_dev *d, unsigned q)
 	(void)netdev_poll();
 }
 
-/* What either side asked for may have come too late for the other (virtq.c): asks again. */
-static bool look_again(void)
-{
-	nd.dev->ops->flush(nd.dev, 0);
-	if (!await_interrupt())
-		return false;
-	if (!poll_timer.armed)
-		timer_set(&poll_timer, time_mono_ns() + POLL_NS, timer_fired);
-	return true;
-}
-
 /* A thread gives up the core; or (idle) there is none that could run, and the core is about to
  * halt. */
 static bool on_rest(bool idle)
 {
 	if (!nd.running)
 		return false;
-	if (!polling && !changed)
-		return idle && look_again();
+	if (!polling && !changed) {
+		if (idle)
+			/* a doorbell may have been missed: virtq.c */
+			nd.dev->ops->flush(nd.dev, 0);
+		return false;
+	}
 	if (netdev_poll())
 		return true;
 	return idle && nd.running && await_interrupt();
