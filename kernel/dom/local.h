@@ -31,6 +31,13 @@ struct privuser { /* of an address space; ends with it */
 struct privuser *privuser_alloc(uint32_t max_threads);
 /* Everything but the pages. */
 void privuser_free(struct privuser *p);
+/*
+ * The thread behind t of all that the space has, which may be of several processes (vfork); of t
+ * NULL the first. NULL: there is no other.
+ */
+struct thread *privuser_next_thread(const struct aspace *a, const struct thread *t);
+#define PRIVUSER_FOR_EACH_THREAD(t, a) \
+	for (struct thread *t = NULL; (t = privuser_next_thread((a), t)) != NULL;)
 /* Give the space its LDT. E_NOMEM. */
 err_t privuser_make_ldt(struct privuser *p, struct aspace *a) MUST_CHECK;
 

@@ -145,19 +145,6 @@ static err_t load(struct aspace *a, struct privuser *p, const struct privuser_se
 
 /* ---- the whole ---- */
 
-/* The threads that the space has already; there may be some of another process (vfork). */
-static void start_threads(const struct aspace *a)
-{
-	LIST_FOR_EACH(l, &all_tasks) {
-		struct task *task = list_entry(l, struct task, all);
-
-		if (task->mm != a)
-			continue;
-		LIST_FOR_EACH(n, &task->threads)
-			privuser_thread_start(list_entry(n, struct thread, in_task));
-	}
-}
-
 static err_t build(struct aspace *a, struct privuser *p, struct privuser_setup *s, uint64_t arg)
 {
 	err_t err;
@@ -199,7 +186,8 @@ err_t privuser_setup(struct privuser_setup *s, uint64_t arg)
 	}
 	p->state = PRIVUSER_LOCKED;
 	a->priv = p;
-	start_threads(a);
+	PRIVUSER_FOR_EACH_THREAD(t, a)
+		privuser_thread_start(t);
 	privuser_switch_in(current);
 	if (!p->isolated)
 		log_warn("%s[%d]: PrivUser is switched off: its secrets are open to ring 3",

@@ -139,22 +139,29 @@ void privuser_thread_start(struct thread *t)
 	p->threads++;
 }
 
+struct thread *privuser_next_thread(const struct aspace *a, const struct thread *t)
+{
+	const struct list *l = t != NULL ? &t->task->all : &all_tasks;
+
+	if (t != NULL && t->in_task.next != &t->task->threads)
+		return list_entry(t->in_task.next, struct thread, in_task);
+	for (l = l->next; l != &all_tasks; l = l->next) {
+		const struct task *task = list_entry(l, struct task, all);
+
+		if (task->mm == a && !list_empty(&task->threads))
+			return list_entry(task->threads.next, struct thread, in_task);
+	}
+	return NULL;
+}
+
 /* A stack has become free: a thread that found none gets it. */
 static void serve_next(const struct aspace *a, const struct thread *leaving)
 {
-	LIST_FOR_EACH(l, &all_tasks) {
-		struct task *task = list_entry(l, struct task, all);
-
-		if (task->mm != a)
+	PRIVUSER_FOR_EACH_THREAD(t, a) {
+		if (t == leaving || t->priv != NULL || t->killed)
 			continue;
-		LIST_FOR_EACH(n, &task->threads) {
-			struct thread *t = list_entry(n, struct thread, in_task);
-
-			if (t == leaving || t->priv != NULL || t->killed)
-				continue;
-			privuser_thread_start(t);
-			return;
-		}
+		privuser_thread_start(t);
+		return;
 	}
 	a->priv->wanted = false;
 }
@@ -239,19 +246,11 @@ static bool others_inside(const struct aspace *a)
 {
 	bool inside = false;
 
-	LIST_FOR_EACH(l, &all_tasks) {
-		struct task *task = list_entry(l, struct task, all);
-
-		if (task->mm != a)
+	PRIVUSER_FOR_EACH_THREAD(t, a) {
+		if (t == current)
 			continue;
-		LIST_FOR_EACH(n, &task->threads) {
-			struct thread *t = list_entry(n, struct thread, in_task);
-
-			if (t == current)
-				continue;
-			thread_add_work(t, USER_WORK_HOLD);
-			inside |= t->priv != NULL && privuser_is_inside(t->regs);
-		}
+		thread_add_work(t, USER_WORK_HOLD);
+		inside |= t->priv != NULL && privuser_is_inside(t->regs);
 	}
 	return inside;
 }
