@@ -180,15 +180,15 @@ static void socket_release(struct file *f)
 	s->ops->release(s);
 }
 
-/* A look at /proc/self/fd/N is fine; opening it is not. */
 static void socket_linger(struct file *f)
 {
 	struct socket *s = f->priv;
 
-	if (socket_option(s, SO_LINGER) && s->ops->linger != NULL)
+	if (s->ops->linger != NULL && socket_option(s, SO_LINGER) && s->linger_s != 0)
 		s->ops->linger(s);
 }
 
+/* A look at /proc/self/fd/N is fine; opening it is not. */
 static err_t socket_reopen(struct file *old, struct file *f)
 {
 	(void)old;

@@ -136,14 +136,13 @@ struct socket_ops {
 	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */
 	long (*peer_groups)(const struct socket *s, const uint32_t **out);
 	void (*buffers_changed)(struct socket *s); /* NULL: nothing to do */
-	void (*option_changed)(struct socket *s);  /* option_bits; NULL: nothing to do */
-	/*
-	 * The last descriptor is being closed: wait for the end if the program wants it
-	 * (SO_LINGER).
-	 * NULL: never. MAY_SWITCH */
-	void (*linger)(struct socket *s);
 	/* option_bits or bound_if; NULL: nothing to do */
 	void (*options_changed)(struct socket *s);
+	/*
+	 * The last descriptor is being closed, and SO_LINGER says for how long (not 0) the end may
+	 * be waited for. NULL: nothing to wait for. MAY_SWITCH
+	 */
+	void (*linger)(struct socket *s);
 	void (*release)(struct socket *s); /* the file is gone; frees s when nobody needs it */
 };
 

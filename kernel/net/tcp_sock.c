@@ -24,7 +24,7 @@ static void tcp_buffers_changed(struct socket *s)
 	tcp_set_window(tcp_sock_of(s));
 }
 
-static void tcp_option_changed(struct socket *s)
+static void tcp_options_changed(struct socket *s)
 {
 	tcp_push_options(tcp_sock_of(s));
 }
@@ -209,8 +209,7 @@ void tcp_op_linger(struct socket *s)
 	struct tcp_sock *t = tcp_sock_of(s);
 	uint64_t deadline;
 
-	if (t->state != TS_OPEN || t->rx_len > 0 || !socket_option(s, SO_LINGER) ||
-	    s->linger_s == 0)
+	if (t->state != TS_OPEN || t->rx_len > 0)
 		return;
 	deadline = time_mono_ns() + (uint64_t)(uint32_t)s->linger_s * 1000000000ull;
 	(void)!tcp_shutdown_op(s, SHUT_BOTH);
@@ -255,6 +254,6 @@ const struct socket_ops tcp_ops = {
 	.linger = tcp_op_linger,
 	.listening = tcp_listening,
 	.buffers_changed = tcp_buffers_changed,
-	.option_changed = tcp_option_changed,
+	.options_changed = tcp_options_changed,
 	.release = tcp_release,
 };

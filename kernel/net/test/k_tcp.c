@@ -236,6 +236,32 @@ KTEST(tcp_syn_flood)
 	in_thread(flooded, NULL);
 }
 
+/* ---- options of open connections ---- */
+
+static void set_later(void *arg)
+{
+	struct socket *l, *c, *a;
+	uint16_t port;
+
+	(void)arg;
+	l = make_listener(&port);
+	c = connect_to(port);
+	a = accept_from(l);
+	EXPECT(c != NULL && a != NULL);
+	EXPECT(!ip_get_option(tcp_sock_of(c)->pcb, SOF_KEEPALIVE));
+	c->option_bits |= 1ull << SO_KEEPALIVE;
+	c->ops->options_changed(c); /* as setsockopt() has it */
+	EXPECT(ip_get_option(tcp_sock_of(c)->pcb, SOF_KEEPALIVE));
+	c->ops->release(c);
+	a->ops->release(a);
+	l->ops->release(l);
+}
+
+KTEST(tcp_keepalive_of_an_open_connection)
+{
+	in_thread(set_later, NULL);
+}
+
 /* ---- a peer that vanishes ---- */
 
 static lwip_err_t lose4(struct netif *n, struct pbuf *p, const ip4_addr_t *to)
