@@ -182,38 +182,6 @@ err_t vfs_setattr(const struct path *p, struct attr_change *c, unsigned what)
 
 /* ---- extended attributes ---- */
 
-static err_t xattr_rule(const struct path *p, const char *name, bool write)
-{
-	struct inode *i = p->dentry->inode;
-	size_t len = strlen(name);
-
-	if (len == 0 || len > NAME_MAX_)
-		return E_RANGE;
-	if (write)
-		TRY(path_writable(p));
-	if (str_starts(name, "trusted."))
-		return task_capable(CAP_SYS_ADMIN) ? OK : write ? E_PERM : E_NODATA;
-	if (write && strcmp(name, XATTR_NAME_CAPS) == 0)
-		return task_capable(CAP_SETFCAP) ? OK : E_PERM;
-	if (str_starts(name, "security."))
-		return !write || task_capable(CAP_SYS_ADMIN) ? OK : E_PERM;
-	if (!str_starts(name, "user."))
-		return E_OPNOTSUPP;
-	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
-		return write ? E_PERM : E_NODATA;
-	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) != 0 && !inode_owner_or_capable(i))
-		return E_PERM;
-	return inode_permission(i, write ? 2 : 4);
-}
-
-err_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size, size_t *len)
-{
-	struct inode *i = p->dentry->inode;
-
-	TRY(xattr_rule(p, name, false));
-	return i->ops->getxattr != NULL ? i->ops->getxattr(i, name, buf, size, len) : E_OPNOTSUPP;
-}
-
 /* As Linux stores them: of the second revision, with nothing unknown in the first word. */
 static err_t caps_valid(const void *buf, size_t size)
 {
@@ -233,30 +201,6 @@ err_t inode_setxattr(struct inode *i, const char *name, const void *buf, size_t 
 		i->may_have_caps = true;
 	}
 	return i->ops->setxattr(i, name, buf, size, flags);
-}
-
-err_t vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size, int flags)
-{
-	struct inode *i = p->dentry->inode;
-
-	if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) != 0)
-		return E_INVAL;
-	if (size > XATTR_SIZE_MAX)
-		return E_2BIG;
-	TRY(xattr_rule(p, name, true));
-	if (i->ops->setxattr == NULL)
-		return E_OPNOTSUPP;
-	TRY(inode_setxattr(i, name, buf, size, flags));
-	notify_path(p, IN_ATTRIB);
-	return OK;
-}
-
-err_t vfs_listxattr(const struct path *p, char *buf, size_t size, size_t *len)
-{
-	struct inode *i = p->dentry->inode;
-
-	*len = 0;
-	return i->ops->listxattr != NULL ? i->ops->listxattr(i, buf, size, len) : OK;
 }
 
 /* ---- the task's root and working directory ---- */

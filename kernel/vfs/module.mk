@@ -18,11 +18,7 @@ UNIT_CFLAGS_u_epoll := -ffreestanding
 UNIT_SRCS_u_ldisc := ldisc.c tty.c tty_ioctl.c tty_job.c poll.c $(VFS_ON_HOST)
 UNIT_CFLAGS_u_ldisc := -ffreestanding
 
-# The whole of names, files and file systems (test/rig.h).
-VFS_RIG := $(addprefix kernel/vfs/,async.c attr.c dnotify.c dentry.c device.c fd.c file.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c \
-	perm.c test/rig.c test/host.c) kernel/mem/uio.c kernel/mem/ubuf.c \
-	$(addprefix comp/fs/erofs/,image.c dir.c xattr.c file.c erofs.c) \
-	$(addprefix comp/fs/tmpfs/,pages.c node.c dir.c file.c xattr.c tmpfs.c)
+include kernel/vfs/test/rig.mk
 UNIT += test/u_path.c test/u_file.c
 UNIT_SRCS_u_path := $(VFS_RIG)
 UNIT_CFLAGS_u_path := -ffreestanding

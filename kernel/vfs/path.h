@@ -98,14 +98,9 @@ err_t vfs_statfs(const struct path *p, struct kstatfs *out) MUST_CHECK;
 /* Bit of vfs_setattr's `what`: the size, through a descriptor open for writing (ftruncate): no
  * permission check. */
 #define SETATTR_OPEN 0x200u
-err_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size,
-		   size_t *len) MUST_CHECK;
 /* Without a question for rights; what cannot be stored (capabilities of a file) is E_INVAL. */
 err_t inode_setxattr(struct inode *i, const char *name, const void *buf, size_t size,
 		     int flags) MUST_CHECK;
-err_t vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size,
-		   int flags) MUST_CHECK; /* buf NULL: remove */
-err_t vfs_listxattr(const struct path *p, char *buf, size_t size, size_t *len) MUST_CHECK;
 /* Access rule for the current task: mask of 4 (read) 2 (write) 1 (execute or search). */
 err_t inode_permission(struct inode *i, unsigned mask) MUST_CHECK;
 /* The same for the real ids (access). */
