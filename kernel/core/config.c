@@ -81,6 +81,13 @@ const char *run_config_get(const char *key, unsigned i)
 	return NULL;
 }
 
+bool run_config_flag(const char *key)
+{
+	const char *value = run_config_get(key, 0);
+
+	return value != NULL && value[0] == '1';
+}
+
 static const struct run_key *find_key(const char *s, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(run_keys); i++)

@@ -97,6 +97,8 @@ const char *cmdline_get(const char *key);
  * the boot record.
  */
 const char *run_config_get(const char *key, unsigned i);
+/* Is this key, which is 0 or 1, there and 1? */
+bool run_config_flag(const char *key);
 /*
  * E_INVAL with a logged reason when the run configuration has an unknown key or lacks a required
  * one.

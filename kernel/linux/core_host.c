@@ -15,9 +15,7 @@
 
 bool core_to_host(void)
 {
-	const char *wanted = run_config_get("core", 0);
-
-	return wanted != NULL && wanted[0] == '1';
+	return run_config_flag("core");
 }
 
 static bool send(const char *line, const void *data, size_t len)

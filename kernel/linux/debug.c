@@ -37,7 +37,7 @@ void debug_wait(void)
 	struct waitq nobody;
 	char line[128];
 
-	if (run_config_get("debug", 0) == NULL || run_config_get("debug", 0)[0] != '1')
+	if (!run_config_flag("debug"))
 		return;
 	tell_modules();
 	fmt_snprintf(line, sizeof(line), "debug=wait %lx %lx", (uint64_t)(uintptr_t)&go_on,

@@ -19,12 +19,12 @@ err_t linux_init(void)
 {
 	const char *name = run_config_get("hostname", 0);
 
-	strace_on = run_config_get("strace", 0) != NULL;
+	strace_on = run_config_flag("strace");
 	stats_setup();
 	watch_all_calls = strace_on || stats_on || cmdline_get("stats") != NULL;
 	crash_report_hook = crash_context;
 	core_dump_hook = core_dump;
-	missing_files_on = run_config_get("missing", 0) != NULL;
+	missing_files_on = run_config_flag("missing");
 	if (name != NULL)
 		linux_set_hostname(name);
 	return ipc_init();

@@ -26,9 +26,7 @@ static uint64_t most_used; /* bytes */
 
 void stats_setup(void)
 {
-	const char *wanted = run_config_get("stats", 0);
-
-	if (wanted == NULL || wanted[0] != '1')
+	if (!run_config_flag("stats"))
 		return;
 	cost = kmem_zalloc(SYSCALL_LIMIT * sizeof(*cost));
 	stats_on = cost != NULL;

@@ -218,8 +218,7 @@ static struct etc_file {
 
 static void decide_files(void)
 {
-	const char *all = run_config_get("etc-net", 0);
-	bool forced = all != NULL && strcmp(all, "1") == 0;
+	bool forced = run_config_flag("etc-net");
 	struct path p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(etc_files); i++) {
