@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/places.h"
 #include "tool/report.h"
 #include "tool/run.h"
 
@@ -37,16 +38,6 @@ struct command_line {
 	struct run_spec spec;
 	char *manifest, *output;
 };
-
-static char *here(void)
-{
-	char *cwd = getcwd(NULL, 0);
-
-	if (cwd == NULL)
-		die(EXIT_TOOL, "change to a folder that exists",
-		    "the working folder cannot be read: %s", strerror(errno));
-	return cwd;
-}
 
 unsigned cli_number(const char *text, const char *option, unsigned least, unsigned most)
 {
@@ -89,19 +80,14 @@ static void set_machine(struct run_spec *spec, const char *value)
 		die(EXIT_TOOL, NULL, "--machine: \"%s\" is none of microvm, q35", value);
 }
 
-static void include(struct run_spec *spec, const char *value)
+/* A path on the command line is relative to where we are. */
+static void set_path(void (*set)(struct run_spec *spec, const char *text, const char *base,
+				 const char *where),
+		     struct run_spec *spec, const char *text, const char *option)
 {
-	char *cwd = here();
+	char *cwd = places_here();
 
-	run_spec_add_include(spec, value, cwd, "--include");
-	free(cwd);
-}
-
-static void secret(struct run_spec *spec, const char *value)
-{
-	char *cwd = here();
-
-	run_spec_add_secret(spec, value, cwd, "--secret");
+	set(spec, text, cwd, option);
 	free(cwd);
 }
 
@@ -126,8 +112,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'v': report_set_verbose(true); return 0;
 	case 'f': set_text(&c->manifest, arg); return 0;
-	case OPT_INCLUDE: include(spec, arg); return 0;
-	case OPT_SECRET: secret(spec, arg); return 0;
+	case OPT_INCLUDE: set_path(run_spec_add_include, spec, arg, "--include"); return 0;
+	case OPT_SECRET: set_path(run_spec_add_secret, spec, arg, "--secret"); return 0;
 	case OPT_ALSO: strv_add(&spec->programs, arg); return 0;
 	case OPT_STRACE: spec->strace = true; return 0;
 	case OPT_MISSING: spec->missing = true; return 0;
@@ -152,7 +138,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_IP: run_spec_set_ip(&c->spec, arg, "--ip"); return 0;
 	case OPT_NAME: run_spec_set_name(&c->spec, arg, "--name"); return 0;
 	case OPT_RESTART: run_spec_set_restart(&c->spec, arg, "--restart"); return 0;
-	case OPT_CORE: run_spec_set_core(&c->spec, arg, "--core"); return 0;
+	case OPT_CORE: set_path(run_spec_set_core, &c->spec, arg, "--core"); return 0;
 	case OPT_STATS:
 		run_spec_set_stats(&c->spec, arg != NULL ? arg : "table", "--stats");
 		return 0;
@@ -366,7 +352,7 @@ static error_t parse_inspect(int key, char *arg, struct argp_state *state)
 		in->json = strcmp(arg, "json") == 0;
 		return 0;
 	case 'v': report_set_verbose(true); return 0;
-	case OPT_SECRET: secret(&in->spec, arg); return 0;
+	case OPT_SECRET: set_path(run_spec_add_secret, &in->spec, arg, "--secret"); return 0;
 	case ARGP_KEY_ARG:
 		if (in->program != NULL)
 			argp_error(state, "only one program can be inspected at a time");

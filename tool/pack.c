@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/places.h"
 #include "tool/report.h"
 
 /* Folders in arguments are taken along up to here; more only with --include. */
@@ -112,11 +113,8 @@ static char *without_shims(const char *path_list)
 
 static char *absolute_here(const char *path)
 {
-	char *cwd = getcwd(NULL, 0);
+	char *cwd = places_here();
 
-	if (cwd == NULL)
-		die(EXIT_TOOL, "change to a folder that exists",
-		    "the working folder cannot be read: %s", strerror(errno));
 	while (str_begins(path, "./"))
 		path += 2 + strspn(path + 2, "/");
 	char *full = path_absolute(cwd, path);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tool/places.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tool/report.h"
 
@@ -81,6 +84,16 @@ char *places_demo(const char *name)
 	free(built);
 	free(installed);
 	return path;
+}
+
+char *places_here(void)
+{
+	char *folder = getcwd(NULL, 0);
+
+	if (folder == NULL)
+		die(EXIT_TOOL, "change to a folder that exists",
+		    "the working folder cannot be read: %s", strerror(errno));
+	return folder;
 }
 
 char *places_tool(void)

@@ -25,6 +25,8 @@ char *places_provider(void);
 char *places_demo(const char *name);
 /* The tool itself. Caller frees. */
 char *places_tool(void);
+/* The working folder. Dies if it cannot be read. Caller frees. */
+char *places_here(void);
 /*
  * $RINGFENCE_CATALOG, ../catalog beside the build folder, PREFIX/share/ringfence/catalog; NULL.
  * Caller frees.

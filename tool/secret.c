@@ -25,9 +25,10 @@ static bool known_already(const struct secrets *s, const char *host)
 {
 	struct stat a, b;
 
+	if (stat(host, &a) != 0)
+		return false;
 	for (size_t i = 0; i < s->n; i++)
-		if (stat(host, &a) == 0 && stat(s->list[i].host, &b) == 0 && a.st_dev == b.st_dev &&
-		    a.st_ino == b.st_ino)
+		if (stat(s->list[i].host, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 			return true;
 	return false;
 }

@@ -154,22 +154,17 @@ void run_spec_set_restart(struct run_spec *spec, const char *text, const char *w
 	die(EXIT_TOOL, NULL, "%s: \"%s\" is none of no, on-failure, on-failure:N", where, text);
 }
 
-void run_spec_set_core(struct run_spec *spec, const char *text, const char *where)
+void run_spec_set_core(struct run_spec *spec, const char *text, const char *base, const char *where)
 {
-	char here[PATH_MAX];
+	char *folder;
 
 	if (text[0] == '\0' || text[strlen(text) - 1] == '/')
 		die(EXIT_TOOL, "name the file that a core file is to become", "%s: no file name",
 		    where);
-	if (text[0] != '/' && getcwd(here, sizeof(here)) == NULL)
-		die(EXIT_TOOL, "give a path that begins with /", "%s: the current folder: %s",
-		    where, strerror(errno));
 	free(spec->core);
-	spec->core = text[0] == '/' ? xstrdup(text) : xasprintf("%s/%s", here, text);
-	char *folder = xstrdup(spec->core);
-
-	*strrchr(folder, '/') = '\0';
-	if (access(folder[0] != '\0' ? folder : "/", W_OK) != 0)
+	spec->core = path_absolute(base, text);
+	folder = path_parent(spec->core);
+	if (access(folder, W_OK) != 0)
 		die(EXIT_TOOL, "choose a folder that you may write to", "%s: %s: %s", where, folder,
 		    strerror(errno));
 	free(folder);

@@ -77,7 +77,9 @@ void run_spec_set_net(struct run_spec *spec, const char *text, const char *where
 void run_spec_set_ip(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_name(struct run_spec *spec, const char *text, const char *where);
 void run_spec_set_restart(struct run_spec *spec, const char *text, const char *where);
-void run_spec_set_core(struct run_spec *spec, const char *text, const char *where);
+/* The file that a core file is to become, relative to `base`. */
+void run_spec_set_core(struct run_spec *spec, const char *text, const char *base,
+		       const char *where);
 void run_spec_set_stats(struct run_spec *spec, const char *text, const char *where);
 /* "UID[:GID]", numbers or names of the host. */
 void run_spec_set_user(struct run_spec *spec, const char *text, const char *where);
