@@ -3,40 +3,25 @@
 """The tool and the kernel together, as a user meets them: streams, codes, signals, terminal, failures. Prints TAP."""
 import hashlib
 import os
-import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
+sys.path.insert(0, os.path.join(ROOT, "test/support"))
+# pylint: disable=wrong-import-position
+from e2e import FOLDER, TOOL, equal, expect, main, start, terminal, test  # noqa: E402
+
 PY = "/usr/bin/python3"
-TESTS = []
-FOLDER = tempfile.mkdtemp(prefix="rf-e2e-")
+os.chdir(FOLDER)  # where everything starts, and what has a relative path is
 
 
-def test(fn):
-    TESTS.append(fn)
-    return fn
-
-
-def ringfence(*args, stdin=b"", env=None, timeout=120, cwd=FOLDER):
+def ringfence(*args, stdin=b"", env=None, timeout=120, cwd=None):
     e = dict(os.environ, **(env or {}))
     return subprocess.run([TOOL, *args], input=stdin, capture_output=True, timeout=timeout, cwd=cwd, env=e)
-
-
-def expect(condition, why):
-    if not condition:
-        raise AssertionError(why)
-
-
-def equal(got, want):
-    expect(got == want, "got %r, want %r" % (got[:300] if hasattr(got, "__getitem__") else got, want))
 
 
 def compile_c(name, text, *flags):
@@ -236,10 +221,6 @@ def the_core_file_is_of_the_first_that_crashes():
     expect(b"cannot be written" in p.stderr, p.stderr[-500:])
 
 
-def start(*args, **kw):
-    return subprocess.Popen([TOOL, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=FOLDER, **kw)
-
-
 def children_of(pid):
     with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
         return [int(x) for x in f.read().split()]
@@ -289,36 +270,9 @@ def end_of_input_is_seen_while_the_program_runs():
     equal(out, b"got two\nend\n")
 
 
-def on_terminal(argv, steps, timeout=60):
-    """Run argv on a terminal; for each (text to wait for, what to type) in turn. All output, exit status."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.chdir(FOLDER)
-        os.execv(argv[0], argv)
-    seen, end, at = b"", time.monotonic() + timeout, 0
-    try:
-        while True:
-            if steps and steps[0][0] in seen[at:]:
-                at = len(seen)
-                os.write(fd, steps.pop(0)[1])
-            if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError("nothing more came: %r, waiting for %r" % (seen[-500:], steps[:1]))
-            try:
-                part = os.read(fd, 65536)
-            except OSError:
-                part = b""
-            if not part:
-                return seen, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            seen += part
-    except AssertionError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-
-
 @test
 def a_shell_on_a_terminal():
-    out, code = on_terminal([TOOL, "run", "-e", "PS1=@ ", "/bin/bash", "--norc", "-i"],
+    out, code = terminal([TOOL, "run", "-e", "PS1=@ ", "/bin/bash", "--norc", "-i"],
                             [(b"@ ", b"echo $((6*7))\n"), (b"\r42\r\n", b"test -t 0 -a -t 1 && echo terminal\n"), (b"\rterminal\r\n", b"exit 9\n")])
     equal(code, 9)
 
@@ -326,7 +280,7 @@ def a_shell_on_a_terminal():
 @test
 def ctrl_c_on_a_terminal_reaches_the_job():
     # The job itself says that it runs: a Ctrl-C before the shell has given it the terminal is the shell's.
-    out, code = on_terminal([TOOL, "run", "-e", "PS1=@ ", "--include", "/bin/sleep", "/bin/bash", "--norc", "-i"],
+    out, code = terminal([TOOL, "run", "-e", "PS1=@ ", "--include", "/bin/sleep", "/bin/bash", "--norc", "-i"],
                             [(b"@ ", b"bash -c 'echo g$((1))o; exec sleep 100'\n"), (b"\rg1o\r\n", b"\x03"), (b"@ ", b"echo status $?\n"), (b"\rstatus 130", b"exit 3\n")])
     equal(code, 3)
 
@@ -371,25 +325,6 @@ def fork_bomb_is_contained():
     text = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (50, 50))\nos.setuid(65534)\nn=0\nwhile True:\n  try:\n    p=os.fork()\n  except OSError as e:\n    print(e.errno, n < 60); break\n  if p==0:\n    import signal; signal.pause()\n  n+=1\nimport signal; signal.signal(15, signal.SIG_IGN); os.kill(0, 15)"
     p = ringfence("run", "-m", "256M", PY, "-c", text)
     equal(p.stdout, b"11 True\n")
-
-
-def main():
-    only = sys.argv[1:]
-    TESTS[:] = [t for t in TESTS if not only or t.__name__ in only]
-    print("1..%d" % len(TESTS))
-    failed = 0
-    for i, fn in enumerate(TESTS):
-        try:
-            fn()
-            print("ok %d - %s" % (i + 1, fn.__name__))
-        except Exception as e:  # a failure of any kind is this test's
-            failed += 1
-            print("not ok %d - %s" % (i + 1, fn.__name__))
-            for line in str(e).splitlines()[:12]:
-                print("#   " + line[:300])
-        sys.stdout.flush()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    return failed != 0
 
 
 if __name__ == "__main__":

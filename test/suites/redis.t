@@ -97,7 +97,10 @@ class Server:
                         return True
             except OSError:
                 pass
-            time.sleep(0.05)
+            try:
+                self.p.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
         return False
 
     def lines(self):

@@ -549,19 +549,6 @@ static void on_tick(int sig, siginfo_t *info, void *context)
 		inside++;
 }
 
-static long expected_work(uint32_t seed, uint32_t rounds)
-{
-	uint32_t room[64], h = seed;
-
-	for (uint32_t i = 0; i < 64; i++)
-		room[i] = seed + i;
-	for (uint32_t i = 0; i < rounds; i++) {
-		h = h * 2654435761u + room[h & 63];
-		room[i & 63] ^= h;
-	}
-	return (long)(h & 0x7fffffff);
-}
-
 static void *worker(void *arg)
 {
 	uint32_t seed = (uint32_t)(uintptr_t)arg * 7919;
@@ -569,7 +556,7 @@ static void *worker(void *arg)
 
 	for (int i = 0; i < 12; i++) {
 		wrong += privcall(work, seed + (uint32_t)i, ROUNDS) !=
-			 expected_work(seed + (uint32_t)i, ROUNDS);
+			 work_result(seed + (uint32_t)i, ROUNDS);
 		wrong += privcall(heap_work, 30) != 0;
 		wrong += privcall(nothing) != 0;
 	}

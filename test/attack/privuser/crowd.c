@@ -18,19 +18,6 @@ PRIVCALL(read_path);
 
 #define ROUNDS 400u
 
-static long expected(uint32_t seed, uint32_t rounds)
-{
-	uint32_t room[64], h = seed;
-
-	for (uint32_t i = 0; i < 64; i++)
-		room[i] = seed + i;
-	for (uint32_t i = 0; i < rounds; i++) {
-		h = h * 2654435761u + room[h & 63];
-		room[i & 63] ^= h;
-	}
-	return (long)(h & 0x7fffffff);
-}
-
 /* ---- a timer that interrupts whatever runs ---- */
 
 static atomic_int ticks, wrong_in_handler;
@@ -54,7 +41,7 @@ static void on_tick(int sig)
 	if (handler_calls) {
 		uint32_t seed = (uint32_t)ticks;
 
-		wrong_in_handler += privcall(work, seed, 50) != expected(seed, 50);
+		wrong_in_handler += privcall(work, seed, 50) != work_result(seed, 50);
 	}
 	next_tick();
 	errno = before;
@@ -92,7 +79,7 @@ static void *worker(void *arg)
 			refused++;
 			continue;
 		}
-		wrong += r != expected(seed, ROUNDS);
+		wrong += r != work_result(seed, ROUNDS);
 		wrong += privcall(heap_work, 3) != 0;
 		done++;
 	}
@@ -142,7 +129,7 @@ static void many(void)
 	until(&done, 50);
 	end();
 	while (ticks < 5)
-		wrong += privcall(work, 3, ROUNDS) != expected(3, ROUNDS);
+		wrong += privcall(work, 3, ROUNDS) != work_result(3, ROUNDS);
 	storm(false);
 	ok(wrong == 0 && wrong_in_handler == 0, "15: privcalls of a signal handler are right");
 	ok(privcall(intact) == 1, "15: nothing was damaged");
@@ -152,7 +139,7 @@ static void many(void)
 static int child_calls(uint64_t seed, uint64_t unused)
 {
 	(void)unused;
-	return privcall(work, seed, ROUNDS) == expected((uint32_t)seed, ROUNDS) &&
+	return privcall(work, seed, ROUNDS) == work_result((uint32_t)seed, ROUNDS) &&
 			       privcall(heap_work, 5) == 0 && privcall(intact) == 1
 		       ? 21
 		       : 22;
@@ -258,7 +245,7 @@ static void sleeper(void)
 	if (pid == 0)
 		_exit(0);
 	ok(pid == -1 && errno == EAGAIN, "14: fork while one sleeps inside: EAGAIN, after a while");
-	ok(privcall(work, 5, 10) == expected(5, 10), "14: nobody is held after that");
+	ok(privcall(work, 5, 10) == work_result(5, 10), "14: nobody is held after that");
 	close(fd);
 	pthread_join(t, &r);
 	ok(EXITED(in_child(child_calls, 1, 0)) == 21, "14: when it has gone, fork works");
@@ -280,7 +267,7 @@ static void few(void)
 
 		wrong_at_end += pthread_create(&t, NULL, one_call, NULL) != 0;
 		pthread_join(t, &r);
-		wrong_at_end += (long)r != expected(5, 10);
+		wrong_at_end += (long)r != work_result(5, 10);
 	}
 	storm(false);
 	ok(wrong_at_end == 0, "15: stacks of threads that have ended serve again");

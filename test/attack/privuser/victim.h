@@ -2,6 +2,8 @@
 /* What both parts of the attacked program know. */
 #pragma once
 
+#include <stdint.h>
+
 #define SECRET_FILE "/tmp/privuser-secret"
 #define SECRET_LEN  32
 /* The secret is this, each byte changed by MASK: the attacker's memory never holds it itself. */
@@ -54,3 +56,18 @@ enum probe {
 	PROBE_ABORT,
 	PROBE_FILE_BAD, /* system calls with pointers that are not PrivUser's */
 };
+
+/* The privcall "work", and what it must answer: long, and dependent on everything it uses. */
+static inline long work_result(uint32_t seed, uint32_t rounds)
+{
+	volatile uint32_t room[64];
+	uint32_t h = seed;
+
+	for (uint32_t i = 0; i < 64; i++)
+		room[i] = seed + i;
+	for (uint32_t i = 0; i < rounds; i++) {
+		h = h * 2654435761u + room[h & 63];
+		room[i & 63] ^= h;
+	}
+	return (long)(h & 0x7fffffff);
+}

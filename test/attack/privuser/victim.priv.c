@@ -96,19 +96,9 @@ PRIVCALL_DEFINE(poison)
 	return (long)((a ^ c ^ d ^ s ^ e) & 0x7fffffff);
 }
 
-/* A long computation whose result depends on everything it uses. */
 PRIVCALL_DEFINE(work, (uint32_t, seed), (uint32_t, rounds))
 {
-	volatile uint32_t room[64];
-	uint32_t h = seed;
-
-	for (uint32_t i = 0; i < 64; i++)
-		room[i] = seed + i;
-	for (uint32_t i = 0; i < rounds; i++) {
-		h = h * 2654435761u + room[h & 63];
-		room[i & 63] ^= h;
-	}
-	return (long)(h & 0x7fffffff);
+	return work_result(seed, rounds);
 }
 
 PRIVCALL_DEFINE(heap_work, (uint32_t, rounds))

@@ -95,32 +95,34 @@ static int by_o_path_link(void)
 	return linkat(fd, "", AT_FDCWD, beside, AT_EMPTY_PATH) == 0 ? open(beside, O_RDONLY) : -1;
 }
 
-static int by_rename(void)
+/* Open `place` while `name` is called NAME.moved. */
+static int while_moved(const char *name, const char *place)
 {
 	char *other;
 	int fd;
 
-	if (asprintf(&other, "%s.moved", target) < 0 || rename(target, other) != 0)
+	if (asprintf(&other, "%s.moved", name) < 0 || rename(name, other) != 0)
 		return -1;
-	fd = open(other, O_RDONLY);
-	if (rename(other, target) != 0)
+	fd = open(place, O_RDONLY);
+	if (rename(other, name) != 0)
 		exit(3);
 	return fd;
 }
 
+static int by_rename(void)
+{
+	char *moved;
+
+	return asprintf(&moved, "%s.moved", target) < 0 ? -1 : while_moved(target, moved);
+}
+
 static int by_folder_rename(void)
 {
-	char *folder = strdup(target), *name = strrchr(folder, '/'), *other, *inside;
-	int fd;
+	char *folder = strdup(target), *name = strrchr(folder, '/'), *inside;
 
 	*name++ = '\0';
-	if (asprintf(&other, "%s.moved", folder) < 0 ||
-	    asprintf(&inside, "%s.moved/%s", folder, name) < 0 || rename(folder, other) != 0)
-		return -1;
-	fd = open(inside, O_RDONLY);
-	if (rename(other, folder) != 0)
-		exit(3);
-	return fd;
+	return asprintf(&inside, "%s.moved/%s", folder, name) < 0 ? -1
+								  : while_moved(folder, inside);
 }
 
 static int by_bind_mount(void)
@@ -135,17 +137,49 @@ static int by_bind_mount(void)
 	return fd;
 }
 
+/* A message that has room for one descriptor. */
+struct parcel {
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec v;
+	struct msghdr m;
+};
+
+static struct cmsghdr *parcel_make(struct parcel *p)
+{
+	*p = (struct parcel){ .v = { &p->byte, 1 },
+			      .m = { .msg_iov = &p->v,
+				     .msg_iovlen = 1,
+				     .msg_control = p->control,
+				     .msg_controllen = sizeof(p->control) } };
+	return CMSG_FIRSTHDR(&p->m);
+}
+
+static bool send_descriptor(int channel, int fd)
+{
+	struct parcel p;
+	struct cmsghdr *c = parcel_make(&p);
+
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(channel, &p.m, 0) == 1;
+}
+
+/* -1: none came. */
+static int receive_descriptor(int channel)
+{
+	struct parcel p;
+	int fd = -1;
+
+	parcel_make(&p);
+	if (recvmsg(channel, &p.m, 0) == 1 && CMSG_FIRSTHDR(&p.m) != NULL)
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&p.m)), sizeof(fd));
+	return fd;
+}
+
 static int by_chroot(void)
 {
 	char *folder = strdup(target), *name = strrchr(folder, '/');
-	int channel[2], fd = -1;
-	char byte = 0, control[CMSG_SPACE(sizeof(int))];
-	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int channel[2], fd;
 
 	/* In a child, which passes the descriptor on. */
 	*name++ = '\0';
@@ -154,13 +188,10 @@ static int by_chroot(void)
 	if (fork() == 0) {
 		if (chroot(folder) != 0 || chdir("/") != 0 || (fd = open(name, O_RDONLY)) < 0)
 			_exit(1);
-		*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-		_exit(sendmsg(channel[1], &m, 0) != 1);
+		_exit(!send_descriptor(channel[1], fd));
 	}
 	close(channel[1]);
-	if (recvmsg(channel[0], &m, 0) == 1 && CMSG_FIRSTHDR(&m) != NULL)
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	fd = receive_descriptor(channel[0]);
 	wait(NULL);
 	return fd;
 }
@@ -168,21 +199,14 @@ static int by_chroot(void)
 /* An O_PATH descriptor needs no right to open; the one that gets it opens it again. */
 static int by_message(void)
 {
-	int channel[2], fd = open(target, O_PATH), got = -1;
-	char byte = 0, name[64], control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int channel[2], fd = open(target, O_PATH), got;
+	char name[64];
 
-	*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, channel) != 0 || sendmsg(channel[0], &m, 0) != 1 ||
-	    recvmsg(channel[1], &m, 0) != 1 || CMSG_FIRSTHDR(&m) == NULL)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, channel) != 0 || !send_descriptor(channel[0], fd))
 		return -1;
-	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(got));
+	got = receive_descriptor(channel[1]);
+	if (got < 0)
+		return -1;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", got);
 	return open(name, O_RDONLY);
 }

@@ -270,7 +270,9 @@ static void whom(void)
 	pthread_t t;
 	pid_t child;
 	siginfo_t i;
+	sigset_t none;
 
+	sigemptyset(&none);
 	block();
 	arm(e[1].fd[0]);
 	pthread_create(&t, NULL, wait_here, e);
@@ -280,8 +282,8 @@ static void whom(void)
 	signals("this one");
 	/* The whole group; the child's action is a handler, ours is to take it. */
 	MUST(setpgid(0, 0));
-	child = START(signal(SIG, count); event_set(&ready); sigprocmask(SIG_UNBLOCK, &both, NULL);
-		      while (!got) usleep(1000); _exit(3));
+	child = START(signal(SIG, count); event_set(&ready); while (!got) sigsuspend(&none);
+		      _exit(3));
 	event_wait(&ready);
 	MUST(fcntl(e[1].fd[0], F_SETOWN, -getpgrp()));
 	event_set(&e[1]);
