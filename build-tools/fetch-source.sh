@@ -30,10 +30,9 @@ trap 'rm -rf "$work" "$dir.lock"' EXIT
 # The mirror that this system uses itself; its suite.
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [ -n "$suite" ] || fail '/etc/os-release does not name a Debian release'
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-	grep -v '^[[:space:]]*#' | grep -oE '(https?|file|copy|ftp)://?[^][:space:]]*/debian/?([[:space:]]|$)' |
-	head -1 | tr -d '[:space:]') || true
-mirror=${mirror:-http://deb.debian.org/debian}
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" 'Component: main' |
+	grep -E '/debian/?$' | head -1) || true
+[ -n "$mirror" ] || fail "apt knows no mirror of Debian's $suite (see sources.list(5))"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e "$keys" ] || fail "$keys is missing (package debian-archive-keyring)"
 
