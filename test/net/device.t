@@ -3,7 +3,6 @@
 """The network device from outside: QEMU's own network and a tap device in a namespace of this test's own, on each
 machine and firmware; addresses and the files about them; what happens when nobody answers. Prints TAP."""
 import contextlib
-import ctypes
 import os
 import re
 import select
@@ -15,11 +14,11 @@ import time
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(ROOT, "test/support"))
 # pylint: disable=wrong-import-position
+import netns  # noqa: E402
 from machine import LIMIT, TOOL, WRAPPER, Machine, expect  # noqa: E402
 
 BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
 ECHO = os.path.join(BUILD, "prog/test/net/prog/echo")
-CLONE_NEWNET = 0x40000000
 TAP, HOST4, GUEST4, HOST6, GUEST6 = "rftap0", "10.201.0.1", "10.201.0.2", "fd2a::1", "fd2a::2"
 
 
@@ -134,15 +133,9 @@ def no_dhcp_server_is_said_and_goes_on():
 # ---- a tap device ----
 
 def enter_namespace():
-    """A network of our own, for this process and what it starts. False: not allowed here."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNET) != 0:
-        return False
-    for line in ("link set lo up", "tuntap add %s mode tap" % TAP, "addr add %s/24 dev %s" % (HOST4, TAP),
-                 "-6 addr add %s/64 dev %s nodad" % (HOST6, TAP), "link set %s up" % TAP):
-        if subprocess.run(["ip", *line.split()], capture_output=True).returncode != 0:
-            return False
-    return True
+    """The network with our end of the tap device. False: not allowed here."""
+    return netns.enter("tuntap add %s mode tap" % TAP, "addr add %s/24 dev %s" % (HOST4, TAP),
+                       "-6 addr add %s/64 dev %s nodad" % (HOST6, TAP), "link set %s up" % TAP) is None
 
 
 def ping(*args):

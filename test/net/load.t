@@ -9,7 +9,6 @@ Memory is what the machine uses besides the program's own pages, as its /proc/me
 It is looked at after a small round of the same load, in which what is made once is made, and again after the load.
 """
 import contextlib
-import ctypes
 import os
 import random
 import re
@@ -24,13 +23,13 @@ import tempfile
 import time
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-TOOL = os.path.join(os.environ.get("RF_BUILD", os.path.join(ROOT, "build")), "ringfence")
 sys.path.insert(0, os.path.join(ROOT, "test/support"))
 # pylint: disable=wrong-import-position
+import netns  # noqa: E402
 import wire  # noqa: E402
+from machine import TOOL, expect  # noqa: E402
 
 FULL = "--full" in sys.argv
-CLONE_NEWNET = 0x40000000
 TAP, HOST, GUEST, CLIENT = "rfload0", "10.202.0.1", "10.202.0.2", "10.202.0.3"
 LARGE = 8 << 20
 FEW = 4  # listeners, and what asks
@@ -51,11 +50,6 @@ DOWNLOAD = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
 
 
-def expect(ok, why):
-    if not ok:
-        raise AssertionError(why)
-
-
 def note(text):
     print("# " + text, flush=True)
 
@@ -70,19 +64,11 @@ def ip(*words):
 
 
 def enter_namespace():
-    """A network of our own, for this process and what it starts. False: not allowed here."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNET) != 0:
-        return False
-    try:
-        ip("link", "set", "lo", "up")
-        ip("tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
-        ip("addr", "add", HOST + "/24", "dev", TAP)
-        ip("link", "set", TAP, "up")
-    except AssertionError as e:
-        note(str(e))
-        return False
-    return True
+    """The network with our end of the tap device. False: not allowed here."""
+    why = netns.enter("tuntap add %s mode tap vnet_hdr" % TAP, "addr add %s/24 dev %s" % (HOST, TAP), "link set %s up" % TAP)
+    if why is not None:
+        note(why)
+    return why is None
 
 
 # ---- the machine ----

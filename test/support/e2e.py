@@ -4,7 +4,6 @@
 A test file imports this first: it sets the environment in which the tool then runs. Functions marked @test are run in
 their order by main(), or those that the command line names.
 """
-import ctypes
 import fcntl
 import json
 import os
@@ -19,6 +18,8 @@ import sys
 import tempfile
 import termios
 import time
+
+import netns
 
 ROOT = os.environ.get("RF_ROOT", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
@@ -168,14 +169,10 @@ class Service:
 
 
 def own_network(*lines):
-    """A network namespace for this process and all that it starts from now on; lines are for `ip`. Skips where that is not allowed."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(0x40000000) != 0:  # CLONE_NEWNET
-        raise Skip("no network namespace can be made here")
-    for line in ("link set lo up", *lines):
-        p = host("ip", *line.split())
-        if p.returncode != 0:
-            raise Skip("ip %s: %s" % (line, p.stderr.decode().strip()))
+    """netns.enter(); skips where that is not allowed."""
+    why = netns.enter(*lines)
+    if why is not None:
+        raise Skip(why)
 
 
 def terminal(argv, steps, timeout=LIMIT):

@@ -100,16 +100,19 @@ static void output_flags(struct strv *to, const char *output)
 /* The compiler's own headers, and no others of the system. */
 static void freestanding_headers(struct strv *to)
 {
-	struct strv ask = run_compiler();
-	char *ours = of_library("priv/include"), *its;
+	static char *its; /* asked for once */
+	char *ours = of_library("priv/include");
 	int code;
 
-	words(&ask, "-print-file-name=include");
-	its = run_quietly(&ask, &code);
+	if (its == NULL) {
+		struct strv ask = run_compiler();
+
+		words(&ask, "-print-file-name=include");
+		its = run_quietly(&ask, &code);
+		strv_release(&ask);
+	}
 	words(to, "-isystem", ours, "-isystem", its);
-	free(its);
 	free(ours);
-	strv_release(&ask);
 }
 
 static void add_flags32(struct strv *to)
@@ -122,14 +125,10 @@ static void add_flags32(struct strv *to)
 static void check_compiler(void)
 {
 	static const char program[] = "int main(void) { return 0; }\n";
-	static bool checked;
 	struct strv command = run_compiler();
 	char *source = scratch("probe.c"), *object = scratch("probe.o"), *text;
 	int code;
 
-	if (checked)
-		return;
-	checked = true;
 	write_file(source, program, sizeof(program) - 1);
 	add_flags32(&command);
 	words(&command, "-c", "-o", object, source);
@@ -148,10 +147,12 @@ static void check_compiler(void)
 /* The compiler with all that makes it one for ring 2. */
 static struct strv compiler32(const struct strv *flags)
 {
-	struct strv command;
+	static bool checked;
+	struct strv command = run_compiler();
 
-	check_compiler();
-	command = run_compiler();
+	if (!checked)
+		check_compiler();
+	checked = true;
 	if (flags != NULL)
 		strv_add_all(&command, flags);
 	add_flags32(&command);
