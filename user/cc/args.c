@@ -33,6 +33,17 @@ static bool begins_with_one_of(const char *word, const char *const list[])
 	return false;
 }
 
+static bool takes_value(const char *a)
+{
+	return is_one_of(a, with_value) || is_one_of(a, shared_with_value);
+}
+
+/* What is made, when it is no program. */
+static bool is_mode(const char *a)
+{
+	return strcmp(a, "-c") == 0 || strcmp(a, "-S") == 0 || strcmp(a, "-E") == 0;
+}
+
 /* Of the caller's flags, these are for ring 2 as well; the rest of the machine and the linker's
  * are not. */
 static bool is_shared(const char *a)
@@ -82,12 +93,11 @@ static const char *find_mode(char **argv)
 	const char *mode = NULL;
 
 	for (size_t i = 0; argv[i] != NULL; i++) {
-		if (is_one_of(argv[i], with_value) || is_one_of(argv[i], shared_with_value)) {
+		if (takes_value(argv[i])) {
 			if (argv[i + 1] == NULL)
 				break;
 			i++;
-		} else if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-S") == 0 ||
-			   strcmp(argv[i], "-E") == 0) {
+		} else if (is_mode(argv[i])) {
 			mode = argv[i];
 		}
 	}
@@ -106,7 +116,7 @@ static void take_word(struct args *args, const char *a, const char *value)
 		args->output = value;
 	else if (str_begins(a, "-o"))
 		args->output = a + 2;
-	else if (strcmp(a, "-c") == 0 || strcmp(a, "-S") == 0 || strcmp(a, "-E") == 0)
+	else if (is_mode(a))
 		return; /* find_mode() */
 	else if (a[0] != '-' && str_ends(a, ".priv.c"))
 		strv_add(&args->private, a);
@@ -123,8 +133,7 @@ void args_parse(struct args *args, char **argv)
 	for (size_t i = 0; argv[i] != NULL; i++) {
 		const char *a = argv[i], *value = NULL;
 
-		if (argv[i + 1] != NULL &&
-		    (is_one_of(a, with_value) || is_one_of(a, shared_with_value)))
+		if (argv[i + 1] != NULL && takes_value(a))
 			value = argv[++i];
 		take_word(args, a, value);
 	}
