@@ -40,6 +40,11 @@ def htop_lines(lines):
     return [bool(re.search(p, text)) for p in (r"Mem\[", r"Swp\[", r"Tasks: ", r"Load average: ", r"PID.*USER.*PRI.*NI.*VIRT.*Command", r"F1Help", r"F5List", r"Filter: htop", r"\bhtop\b.*\n(.*\n)*.*Filter")]
 
 
+def without_age(lines):
+    """vim says how long ago the change was that it takes back."""
+    return [re.sub(r"\b\d+ seconds? ago", "lately", line) for line in lines]
+
+
 CASES = [
     Case("less pages and searches", ["less", "text"],
          [([], "line 23 of"), ([" "], "line 46 of"), (["/", "line 200", "Enter"], "line 200 of"), (["G"], r"\(END\)|line 300"), (["g"], "^line 1 of"),
