@@ -2,6 +2,7 @@
 /*
  * Lines on the control port (BOOT_PORT_CONTROL), each ended by '\n'; at most CONTROL_LINE_MAX
  * bytes. Guest to host:
+ *   time                   asks for time=, which it then takes if its own clock is behind
  *   ready                  the program's first instruction is about to run
  *   exit=STATUS            the program ended; STATUS is a wait status in decimal (code << 8, or
  *                          signal)
@@ -18,6 +19,7 @@
  * Host to guest:
  *   signal=N               send signal N to the program (Ctrl-C on the host, SIGTERM ...)
  *   winsize=ROWSxCOLS      the terminal's size changed
+ *   time=NS                the wall clock, nanoseconds since 1970, at the moment of writing
  *   eof                    standard input ended; QEMU has taken every byte before it from the stdin
  *                          port
  *

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tool/control.h"
@@ -126,6 +127,14 @@ static void ready(struct bridge *b)
 		cfg->on_ready(cfg->ctx);
 }
 
+static void tell_time(struct bridge *b)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	tell(b, "time=%lld%09ld\n", (long long)now.tv_sec, now.tv_nsec);
+}
+
 static void on_line(void *ctx, const struct control_event *e)
 {
 	struct bridge *b = ctx;
@@ -133,6 +142,7 @@ static void on_line(void *ctx, const struct control_event *e)
 
 	switch (e->kind) {
 	case CONTROL_READY: ready(b); break;
+	case CONTROL_TIME: tell_time(b); break;
 	case CONTROL_EXIT:
 		r->has_status = true;
 		r->status = e->status;

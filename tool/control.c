@@ -84,6 +84,8 @@ static struct control_event understand(const char *line)
 
 	if (strcmp(line, "ready") == 0) {
 		e.kind = CONTROL_READY;
+	} else if (strcmp(line, "time") == 0) {
+		e.kind = CONTROL_TIME;
 	} else if (strcmp(line, "killed-by=oom") == 0) {
 		e.kind = CONTROL_OOM;
 	} else if (strncmp(line, "exit=", 5) == 0 &&

@@ -25,6 +25,7 @@ enum control_kind {
 	CONTROL_EXEC_ENDED, /* value: wait status */
 	CONTROL_EXEC_OUT,   /* data */
 	CONTROL_EXEC_ERR,
+	CONTROL_TIME,
 	CONTROL_UNKNOWN
 };
 

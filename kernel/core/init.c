@@ -44,7 +44,7 @@ static void set_wall_clock(void)
 	uint64_t ns;
 
 	if (text != NULL && str_to_u64(text, 10, &ns))
-		time_set_real_ns(ns + time_mono_ns());
+		time_set_real_ns(ns);
 	else if (rtc_read_ns(&ns))
 		time_set_real_ns(ns);
 	else

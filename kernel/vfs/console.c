@@ -34,6 +34,7 @@ static struct {
 } line;
 
 const struct control_user *control_user;
+void (*control_time)(uint64_t ns);
 
 /* ---- lines to the host ---- */
 
@@ -158,12 +159,24 @@ static void on_winsize_line(const char *value)
 		tty_set_winsize(console_tty, rows, cols);
 }
 
+static void on_time_line(const char *value)
+{
+	uint64_t ns;
+
+	if (!str_to_u64(value, 10, &ns))
+		log_warn("console: bad time \"%s\" from the host", value);
+	else if (control_time != NULL)
+		control_time(ns);
+}
+
 static void on_line(const char *text)
 {
 	if (str_starts(text, "signal="))
 		on_signal_line(text + 7);
 	else if (str_starts(text, "winsize="))
 		on_winsize_line(text + 8);
+	else if (str_starts(text, "time="))
+		on_time_line(text + 5);
 	else if (strcmp(text, "eof") == 0)
 		portfile_input_ends();
 	else if (control_user == NULL || !control_user->line(text, &line.data_left))

@@ -14,6 +14,8 @@ struct control_user {
 	void (*room)(void);
 };
 extern const struct control_user *control_user; /* NULL: none */
+/* The host says what time it is: nanoseconds since 1970. NULL: nobody wants to know. */
+extern void (*control_time)(uint64_t ns);
 
 /* A line without its end, and data behind it: both or nothing. At most CONTROL_DATA_MAX bytes of
  * data. False when there is no room now; `room` is called when there is. True, and lost, without a

@@ -261,6 +261,20 @@ def nothing_is_left_when_the_tool_is_killed():
 
 
 @test
+def the_clock_is_the_hosts():
+    """Also when QEMU takes two seconds to start. The machine's clock may be late by the way of the answer, never early."""
+    slow = FOLDER + "/slow-qemu"
+    with open(slow, "w") as f:
+        f.write('#!/bin/sh\nsleep 2\nexec qemu-system-x86_64 "$@"\n')
+    os.chmod(slow, 0o755)
+    asked = time.time()
+    p = start("run", PY, "-c", "import time\ninput()\nprint(time.time())", env=dict(os.environ, RINGFENCE_QEMU=slow))
+    out, _ = p.communicate(b"now\n", timeout=60)
+    answered = time.time()
+    expect(answered - asked > 2 and answered - 1 < float(out) <= answered, "asked %f, clock %f, answered %f" % (asked, float(out), answered))
+
+
+@test
 def end_of_input_is_seen_while_the_program_runs():
     p = start("run", "/bin/busybox", "sh", "-c", "while read x; do echo got $x; done; echo end")
     p.stdin.write(b"one\n")

@@ -137,7 +137,7 @@ static void hear(void *ctx, const struct control_event *e)
 static void control_lines(void **state)
 {
 	static const char text[] =
-		"ready\nlog=a=b\nkilled-by=oom\nexit=9\nexit=x\nexit=70000\nwhat\n";
+		"ready\nlog=a=b\ntime\nkilled-by=oom\nexit=9\nexit=x\nexit=70000\nwhat\n";
 	struct control_reader r = { 0 };
 	struct heard whole = { 0 }, pieces = { 0 };
 
@@ -147,8 +147,8 @@ static void control_lines(void **state)
 		control_feed(&r, text + i, 1, hear, &pieces);
 	assert_string_equal(whole.text, pieces.text);
 	assert_string_equal(whole.text,
-			    "0:0:ready;3:0:a=b;2:0:killed-by=oom;1:9:exit=9;16:0:exit=x;"
-			    "16:0:exit=70000;16:0:what;");
+			    "0:0:ready;3:0:a=b;16:0:time;2:0:killed-by=oom;1:9:exit=9;17:0:exit=x;"
+			    "17:0:exit=70000;17:0:what;");
 }
 
 struct core_heard {
