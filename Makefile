@@ -242,12 +242,13 @@ $(foreach m,$(MODULES),$(foreach p,$(M_PROGS_$m),$(eval $(call prog_program,$m,$
 
 # ---- tests ----
 
-.PHONY: unit test test-quick test-long test-bins fuzz
+.PHONY: unit test test-failed test-quick test-long test-bins fuzz
 # prove gives each test program the build's place; a test that hangs is stopped.
 export RF_ROOT := $(CURDIR)
 export RF_BUILD = $(OABS)
 TEST_JOBS ?= $(shell nproc)
 PROVE := prove --timer -j $(TEST_JOBS) --exec build-tools/run-test
+KEEP_STATE = --statefile=$(O)/tests --state=save
 LONG_TESTS := $(wildcard test/long/*.t)
 SCRIPT_TESTS := $(filter-out $(LONG_TESTS),$(wildcard build-tools/test/*.t base/test/*.t nk/test/*.t tool/test/*.t \
 	test/*.t test/*/*.t))
@@ -263,7 +264,12 @@ test-quick: test-bins
 
 test: | setup-test
 	+$(Q)$(MAKE) --no-print-directory test-bins
-	$(PROVE) $(T) $(if $(T),,$(UNIT_BINS) $(SCRIPT_TESTS))
+	$(PROVE) $(KEEP_STATE) $(T) $(if $(T),,$(UNIT_BINS) $(SCRIPT_TESTS))
+
+# The files that failed in the last `make test`, one at a time, each line shown. None: an error, too.
+test-failed:
+	$(Q)$(PROVE) --statefile=$(O)/tests --state=failed --dry | grep -q . || { echo "no test has failed" >&2; exit 1; }
+	$(PROVE) -j 1 --verbose $(KEEP_STATE),failed
 
 # Hours rather than minutes; one at a time.
 test-long: | setup-test
