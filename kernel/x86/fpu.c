@@ -244,10 +244,10 @@ bool fpu_save_user(struct fpu_area *a, uint64_t addr)
 {
 	fpu_switch(a);
 	if (!boot_info.cpu.xsave)
-		return x86_user_fxsave(addr, 0);
+		return x86_user_fxsave(addr, 0, FXSAVE_LEN);
 	/* XSAVE leaves most of the header as it finds it. */
 	return x86_zero_user(addr + offsetof(struct fpu_area, header), XHEADER_LEN) == 0 &&
-	       x86_user_xsave(addr, boot_info.cpu.xcr0);
+	       x86_user_xsave(addr, boot_info.cpu.xcr0, fpu_size());
 }
 
 bool fpu_load_user(struct fpu_area *a, uint64_t addr)
@@ -255,7 +255,7 @@ bool fpu_load_user(struct fpu_area *a, uint64_t addr)
 	if (owner != NULL && owner != a)
 		save(owner);
 	owner = a;
-	if (x86_user_xrstor(addr, boot_info.cpu.xcr0))
+	if (x86_user_xrstor(addr, boot_info.cpu.xcr0, fpu_size()))
 		return true;
 	fpu_start(a);
 	return false;

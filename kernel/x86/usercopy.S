@@ -224,11 +224,13 @@ cmpxchg32_body:
 	ret
 
 /*
- * bool x86_user_xsave(uint64_t addr, uint64_t components), and so on: the registers of vector and
- * floating-point units straight to and from the program. A fault of any kind is the answer false.
+ * bool x86_user_xsave(uint64_t addr, uint64_t components, size_t len), and so on: the registers of
+ * vector and floating-point units straight to and from the program. A fault of any kind is the
+ * answer false.
  */
 	.macro	FPU_COPY name, instruction
 ENTRY \name
+	CHECK_CALLER %rdi, %rdx, atomic_refused
 	OPEN_USER 7f
 7:	movl	%esi, %eax
 	movq	%rsi, %rdx

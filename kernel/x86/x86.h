@@ -283,10 +283,10 @@ size_t x86_zero_user(uint64_t dst, size_t len);
 /* 4-byte atomic operations on user memory for futexes; false on fault. */
 bool x86_user_load32(uint64_t addr, uint32_t *out);
 bool x86_user_cmpxchg32(uint64_t addr, uint32_t expect, uint32_t desired, uint32_t *old);
-/* XSAVE, FXSAVE, XRSTOR of these components on user memory; false on any fault. */
-bool x86_user_xsave(uint64_t addr, uint64_t components);
-bool x86_user_fxsave(uint64_t addr, uint64_t components);
-bool x86_user_xrstor(uint64_t addr, uint64_t components);
+/* XSAVE, FXSAVE, XRSTOR of these components on `len` bytes of user memory; false on any fault. */
+bool x86_user_xsave(uint64_t addr, uint64_t components, size_t len);
+bool x86_user_fxsave(uint64_t addr, uint64_t components, size_t len);
+bool x86_user_xrstor(uint64_t addr, uint64_t components, size_t len);
 bool x86_user_xchg_op32(uint64_t addr, unsigned op, uint32_t arg, uint32_t *old); /* FUTEX_OP_* */
 
 /* ---- devices ---- */

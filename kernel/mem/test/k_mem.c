@@ -3,6 +3,7 @@
  * Memory in the running kernel: what the processor itself must see. The kernel plays the program,
  * by user copies into spaces that it makes; after each test all frames are back.
  */
+#include "base/sha256.h"
 #include "base/str.h"
 #include "kernel/mem/alloc_ops.h"
 #include "kernel/mem/mem.h"
@@ -279,7 +280,6 @@ KTEST(mem_every_failing_allocation)
 	EXPECT_EQ(count_frames(), before);
 }
 
-/* For the eye: what things cost, in ticks of the TSC (instructions under -icount shift=0). */
 /* What PrivUser had is gone before the frame is free, whoever has it next. */
 KTEST(mem_secret_frames_are_zeroed)
 {
@@ -296,6 +296,100 @@ KTEST(mem_secret_frames_are_zeroed)
 	EXPECT_EQ(sum, 0);
 }
 
+#define SECRET_PAGES 6u
+#define SECRET_WORD  0x5ec2e75ec2e75ec2ull
+
+/* The frames of an area of PrivUser in `a`; all of them hold the secret. */
+static unsigned secret_frames(struct aspace *a, paddr_t *out)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SECRET_PAGES; i++) {
+		uint64_t e = nk_entry(a->space, 2 * AREA + i * PAGE_SIZE);
+
+		if (!NK_PTE_THERE(e))
+			continue;
+		out[n] = PADDR(e & NK_PTE_ADDR);
+		EXPECT_EQ(*(uint64_t *)dm_ptr(out[n]), SECRET_WORD + i);
+		EXPECT((frame_of(out[n])->flags & FRAME_IS_SECRET) != 0);
+		n++;
+	}
+	return n;
+}
+
+static uint64_t words_left(const paddr_t *frames, unsigned n)
+{
+	uint64_t left = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned w = 0; w < PAGE_SIZE / 8; w++)
+			left += ((const uint64_t *)dm_ptr(frames[i]))[w] != 0;
+	return left;
+}
+
+/* A space with PrivUser as set-up makes it, its pages filled from the program's memory. */
+static struct aspace *begin_with_secret(void)
+{
+	struct aspace *a = begin();
+	uint64_t at = 2 * AREA;
+	struct sha256 sum;
+
+	map(a, SECRET_PAGES);
+	for (unsigned i = 0; i < SECRET_PAGES; i++)
+		EXPECT_EQ(poke(AREA + i * PAGE_SIZE, SECRET_WORD + i), OK);
+	EXPECT_EQ(aspace_map(a, &at, SECRET_PAGES * PAGE_SIZE,
+			     VM_READ | VM_WRITE | VM_PRIV | VM_SEALED | VM_NORESERVE,
+			     MAP_AT_NOREPLACE, NULL, 0, NULL),
+		  OK);
+	sha256_init(&sum);
+	EXPECT_EQ(aspace_priv_load(a, 2 * AREA, UADDR(AREA), SECRET_PAGES * PAGE_SIZE, &sum), OK);
+	return a;
+}
+
+/*
+ * The physical frames, looked at when their space has ended: exit, and exec, which ends it as well.
+ */
+KTEST(mem_privuser_of_an_ended_space_is_zeroed)
+{
+	struct aspace *a = begin_with_secret();
+	paddr_t frames[SECRET_PAGES];
+	unsigned n = secret_frames(a, frames);
+
+	EXPECT_EQ(n, SECRET_PAGES);
+	end(a);
+	EXPECT_EQ(words_left(frames, n), 0);
+}
+
+/* The same with a forked child, which is the last to hold them. */
+KTEST(mem_privuser_of_a_fork_is_zeroed)
+{
+	struct aspace *a = begin_with_secret(), *child = NULL;
+	paddr_t frames[SECRET_PAGES], theirs[SECRET_PAGES];
+	unsigned n = secret_frames(a, frames), m;
+
+	EXPECT_EQ(aspace_fork(a, &child), OK);
+	m = secret_frames(child, theirs);
+	EXPECT_EQ(m, SECRET_PAGES);
+	end(a);
+	EXPECT_EQ(words_left(theirs, m), m); /* the child's are whole */
+	aspace_put(child);
+	EXPECT_EQ(words_left(theirs, m), 0);
+	EXPECT_EQ(words_left(frames, n), 0);
+}
+
+/* And of a stack that a thread leaves. */
+KTEST(mem_privuser_dropped_is_zeroed)
+{
+	struct aspace *a = begin_with_secret();
+	paddr_t frames[SECRET_PAGES];
+	unsigned n = secret_frames(a, frames);
+
+	aspace_priv_drop(a, 2 * AREA, SECRET_PAGES * PAGE_SIZE);
+	EXPECT_EQ(words_left(frames, n), 0);
+	end(a);
+}
+
+/* For the eye: what things cost, in ticks of the TSC (instructions under -icount shift=0). */
 KTEST(mem_costs)
 {
 	struct aspace *a = begin(), *child;

@@ -69,6 +69,49 @@ KTEST(x86_user_access_to_nothing_fails)
 	trap_hooks.page_fault = hook;
 }
 
+/*
+ * Every access of a program's memory refuses a range that the caller may not name, also where only
+ * one byte of it is barred (R6). Kernel memory plays the program's: without the check it would
+ * work.
+ */
+KTEST(x86_user_access_to_what_is_barred_fails)
+{
+	static uint8_t room[3 * 4096] __attribute__((aligned(64))), buf[64];
+	const struct user_barred before = user_barred;
+	uint64_t start = (uint64_t)room + 4096, end = start + 4096;
+	const uint64_t bad[] = { start - 1, start - 3, start, start + 64, end - 64, end - 1 };
+	uint32_t v = 0;
+
+	user_barred = (struct user_barred){ end, start, end };
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(x86_copy_from_user(buf, bad[i], 8), 8);
+		EXPECT_EQ(x86_copy_to_user(bad[i], buf, 8), 8);
+		EXPECT_EQ(x86_zero_user(bad[i], 8), 8);
+		EXPECT(!x86_user_load32(bad[i], &v));
+		EXPECT(!x86_user_cmpxchg32(bad[i], 0, 1, &v));
+		EXPECT(!x86_user_xchg_op32(bad[i], 1, 1, &v));
+		EXPECT(!x86_user_fxsave(ALIGN_DOWN(bad[i], 64u), 0, 512));
+	}
+	/* An image of registers whose first word, whose last, and whose middle is barred. */
+	for (uint64_t at = start - 448; at < end; at += 64) {
+		EXPECT(!x86_user_fxsave(at, 0, 512));
+		EXPECT(!boot_info.cpu.xsave || !x86_user_xsave(at, 3, 576));
+		EXPECT(!boot_info.cpu.xsave || !x86_user_xrstor(at, 3, 576));
+	}
+	for (size_t i = 0; i < sizeof(room); i++)
+		if (room[i] != 0)
+			EXPECT_EQ(i, SIZE_MAX);
+	/* Beside it, all works; and for PrivUser itself, the other way round. */
+	EXPECT_EQ(x86_copy_to_user(start - 8, buf, 8), 0);
+	EXPECT_EQ(x86_copy_to_user(end, buf, 8), 0);
+	EXPECT(x86_user_fxsave(end, 0, 512));
+	user_barred.below = UINT64_MAX;
+	EXPECT_EQ(x86_copy_to_user(start, buf, 8), 0);
+	EXPECT_EQ(x86_copy_to_user(start - 1, buf, 8), 8);
+	EXPECT_EQ(x86_copy_to_user(end - 7, buf, 8), 8);
+	user_barred = before;
+}
+
 /* Copies between two kernel buffers exercise the same code, faults apart. */
 KTEST(x86_copies_are_exact)
 {

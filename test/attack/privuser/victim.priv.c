@@ -72,6 +72,38 @@ PRIVCALL_DEFINE(where_stack)
 	return (long)(uintptr_t)__builtin_frame_address(0);
 }
 
+/*
+ * Marks in the uppermost part of the stack, below what a call uses: nothing changes them between
+ * two calls.
+ */
+#define MARK_AT    256u
+#define MARK_BYTES 64u
+
+static volatile uint8_t *mark_of(void *frame)
+{
+	__asm__("" : "+r"(frame));
+	return (volatile uint8_t *)frame - MARK_AT;
+}
+
+PRIVCALL_DEFINE(stack_mark)
+{
+	volatile uint8_t *m = mark_of(__builtin_frame_address(0));
+
+	for (uint32_t i = 0; i < MARK_BYTES; i++)
+		m[i] = (uint8_t)(0x5a + i);
+	return 0;
+}
+
+PRIVCALL_DEFINE(stack_marked)
+{
+	volatile const uint8_t *m = mark_of(__builtin_frame_address(0));
+
+	for (uint32_t i = 0; i < MARK_BYTES; i++)
+		if (m[i] != (uint8_t)(0x5a + i))
+			return 0;
+	return 1;
+}
+
 PRIVCALL_DEFINE(change, (uint32_t, byte))
 {
 	secret[0] = (uint8_t)byte;
