@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Descriptor tables: an array of files with two bit maps (in use, close on exec). They grow by
- * doubling up to the limit RLIMIT_NOFILE and never shrink. A bit of `used` is set exactly when its
- * file is there.
+ * doubling up to the limit RLIMIT_NOFILE and never shrink, as on Linux. A bit of `used` is set
+ * exactly when its file is there.
  */
 #include <linux/fcntl.h>
 
@@ -17,6 +17,25 @@
 
 #define FD_FIRST 64u        /* a multiple of BITMAP_BITS, as all sizes are */
 #define FD_LIMIT (1u << 20) /* as fs.nr_open */
+
+/* How many descriptors so many bytes hold: a pointer and two bits for each. */
+static uint32_t fitting(size_t bytes)
+{
+	return (uint32_t)(bytes * 8 / (8 * sizeof(struct file *) + 2)) & ~(BITMAP_BITS - 1);
+}
+
+/*
+ * Objects are powers of two in size: a table has as many descriptors as fill one. Else the bit
+ * maps would double what 2^n descriptors take.
+ */
+static uint32_t size_above(uint32_t fd)
+{
+	size_t bytes = 2048;
+
+	while (fitting(bytes) <= fd)
+		bytes *= 2;
+	return fitting(bytes);
+}
 
 /* Arrays for `size` descriptors in one block. */
 static err_t table_alloc(struct fdtable *t, uint32_t size)
@@ -36,11 +55,8 @@ static err_t table_alloc(struct fdtable *t, uint32_t size)
 static err_t table_grow(struct fdtable *t, uint32_t fd)
 {
 	struct fdtable big = *t;
-	uint32_t size = t->size;
 
-	while (size <= fd)
-		size *= 2;
-	TRY(table_alloc(&big, size));
+	TRY(table_alloc(&big, size_above(fd)));
 	memcpy(big.files, t->files, t->size * sizeof(struct file *));
 	memcpy(big.used, t->used, t->size / 8);
 	memcpy(big.cloexec, t->cloexec, t->size / 8);

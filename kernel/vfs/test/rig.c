@@ -49,7 +49,7 @@ static bool fail_now(void)
 
 void *kmem_alloc(size_t size)
 {
-	void *p = fail_now() ? NULL : malloc(size);
+	void *p = fail_now() || size > KMEM_MAX ? NULL : malloc(size);
 
 	rig_objects += p != NULL;
 	return p;

@@ -251,6 +251,31 @@ static void test_descriptors(void **state)
 	assert_int_equal(file_count(), 0);
 }
 
+/* The table grows to what a block of memory holds; what was there stays. */
+static void test_many_descriptors(void **state)
+{
+	static const int at[] = { 1, 63, 64, 191, 192, 447, 448, 15871, 15872, 31744, 100000 };
+	int fd, last = 0;
+
+	(void)state;
+	rig_task.rlimit[RLIMIT_NOFILE].rlim_cur = 1u << 20;
+	rig_put("/f", "x");
+	assert_int_equal(fd_install(open_ok("/f", O_RDONLY), 0, true, &fd), OK);
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+		assert_int_equal(fd_dup2(0, at[i], i % 2 == 0, false), OK);
+		for (unsigned k = 0; k <= i; k++)
+			assert_int_equal(fd_get_cloexec(at[k]), k % 2 == 0);
+	}
+	/* no block of memory is large enough for these */
+	assert_int_equal(fd_dup2(0, (1 << 20) - 1, false, false), E_NOMEM);
+	assert_true(fd_get_cloexec(0));
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+		assert_int_equal(last = fdtable_next(rig_task.files, last + 1), at[i]);
+	assert_int_equal(fdtable_next(rig_task.files, last + 1), -1);
+	assert_int_equal(fd_close_range(0, ~0u, false), OK);
+	assert_int_equal(file_count(), 0);
+}
+
 static void test_dup(void **state)
 {
 	struct fdtable *copy;
@@ -552,13 +577,21 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_positions),   T(test_append),
-		T(test_modes),       T(test_size_limit),
-		T(test_copy),        T(test_remove_while_reading),
-		T(test_descriptors), T(test_dup),
-		T(test_posix_locks), T(test_lock_waits),
-		T(test_file_locks),  T(test_anonymous),
-		T(test_inotify),     T(test_inotify_overflow),
+		T(test_positions),
+		T(test_append),
+		T(test_modes),
+		T(test_size_limit),
+		T(test_copy),
+		T(test_remove_while_reading),
+		T(test_descriptors),
+		T(test_many_descriptors),
+		T(test_dup),
+		T(test_posix_locks),
+		T(test_lock_waits),
+		T(test_file_locks),
+		T(test_anonymous),
+		T(test_inotify),
+		T(test_inotify_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
