@@ -61,6 +61,23 @@ uint64_t chunk_overhead_frames(void)
 	return overhead;
 }
 
+static void each_frame_of(uint64_t chunk, void (*fn)(const struct frame *f, void *arg), void *arg)
+{
+	const struct frame *table = frame_at(PADDR(chunk));
+
+	for (unsigned i = NK_HDR_LEN; i < CHUNK_FRAMES; i++)
+		fn(&table[i], arg);
+}
+
+void chunk_each_frame(void (*fn)(const struct frame *f, void *arg), void *arg)
+{
+	each_frame_of(first_chunk, fn, arg);
+	for (uint32_t i = 0; i < nranges; i++)
+		for (uint64_t c = ranges[i].start; c < ranges[i].next; c += CHUNK_SIZE)
+			if (c != first_chunk)
+				each_frame_of(c, fn, arg);
+}
+
 /* Give the plain frames of an online chunk to the allocator. */
 static void take_chunk(paddr_t chunk)
 {

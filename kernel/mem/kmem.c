@@ -20,7 +20,9 @@ static const uint16_t class_size[] = {
 	16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048
 };
 #define CLASSES       ARRAY_SIZE(class_size)
+#define BLOCK_SIZES   (KMEM_SIZES - (unsigned)CLASSES) /* orders 0 to 8 */
 #define SLAB_MAX_SIZE 2048u
+_Static_assert((PAGE_SIZE << (BLOCK_SIZES - 1)) == KMEM_MAX, "a line for each size");
 
 /* 2^32 / size, rounded up: exact for all offsets in a frame. */
 #define INVERSE(size) (uint32_t)((0x100000000ull + (size)-1) / (size))
@@ -302,6 +304,31 @@ char *kmem_strndup(const char *s, size_t n)
 char *kmem_strdup(const char *s)
 {
 	return kmem_strndup(s, SIZE_MAX);
+}
+
+/* ---- what there is ---- */
+
+static void count_frame(const struct frame *f, void *arg)
+{
+	struct kmem_usage *out = arg;
+
+	if ((f->flags & FRAME_IS_SLAB) != 0) {
+		out[f->order].used += f->refs - 1;
+		out[f->order].frames++;
+	} else if ((f->flags & FRAME_IS_BLOCK) != 0) {
+		out[CLASSES + f->order].used++;
+		out[CLASSES + f->order].frames += 1u << f->order;
+	}
+}
+
+void kmem_usage(struct kmem_usage out[KMEM_SIZES])
+{
+	memset(out, 0, KMEM_SIZES * sizeof(out[0]));
+	for (unsigned i = 0; i < CLASSES; i++)
+		out[i].size = class_size[i];
+	for (unsigned order = 0; order < BLOCK_SIZES; order++)
+		out[CLASSES + order].size = (uint32_t)PAGE_SIZE << order;
+	chunk_each_frame(count_frame, out);
 }
 
 static size_t reclaim_class(unsigned class)

@@ -19,6 +19,18 @@ char *kmem_strdup(const char *s);
 char *kmem_strndup(const char *s, size_t n);
 
 /*
+ * What the kernel's objects take: size classes, then blocks of 4 KiB to KMEM_MAX. Looks at every
+ * frame that is online.
+ */
+#define KMEM_SIZES 22u
+struct kmem_usage {
+	uint32_t size;   /* bytes of an object at most */
+	uint32_t used;   /* objects */
+	uint32_t frames; /* that they and their free neighbours lie in */
+};
+void kmem_usage(struct kmem_usage out[KMEM_SIZES]);
+
+/*
  * A kernel stack of KSTACK_SIZE bytes with an unmapped page below; returns its TOP, NULL when out
  * of memory. Freed stacks are kept and reused (a mapping costs a crossing).
  */

@@ -31,6 +31,8 @@ uint64_t chunk_offline_frames(void);
  * tables.
  */
 uint64_t chunk_overhead_frames(void);
+/* Each online frame, in no order. */
+void chunk_each_frame(void (*fn)(const struct frame *f, void *arg), void *arg);
 err_t chunk_init(void) MUST_CHECK;
 
 /* ---- frames (frame.c) ---- */

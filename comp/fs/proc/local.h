@@ -84,6 +84,7 @@ err_t proc_mountinfo(const struct proc_ref *r, struct text *t);
 err_t proc_mountstats(const struct proc_ref *r, struct text *t);
 /* system.c */
 err_t proc_meminfo(const struct proc_ref *r, struct text *t);
+err_t proc_slabinfo(const struct proc_ref *r, struct text *t);
 err_t proc_cpuinfo(const struct proc_ref *r, struct text *t); /* cpuinfo.c */
 err_t proc_stat_system(const struct proc_ref *r, struct text *t);
 err_t proc_uptime(const struct proc_ref *r, struct text *t);

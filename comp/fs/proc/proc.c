@@ -372,6 +372,7 @@ static const struct proc_entry root_children[] = {
 	{ .name = "cmdline", .mode = 0444, .show = proc_cmdline_kernel },
 	{ .name = "filesystems", .mode = 0444, .show = proc_filesystems },
 	{ .name = "devices", .mode = 0444, .show = proc_devices },
+	{ .name = "slabinfo", .mode = 0400, .show = proc_slabinfo },
 	{ .name = "swaps", .mode = 0444, .show = proc_swaps },
 	{ .name = "partitions", .mode = 0444, .show = proc_partitions },
 	{ .name = "sys", .mode = 0555, .children = proc_sys_entries },

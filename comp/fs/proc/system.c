@@ -7,6 +7,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/linux/version.h"
 #include "kernel/mem/frame.h"
+#include "kernel/mem/kmem.h"
 
 #define NS_PER_S    1000000000ul
 #define NS_PER_TICK 10000000ul
@@ -76,6 +77,31 @@ err_t proc_meminfo(const struct proc_ref *r, struct text *t)
 	text_puts(t,
 		  "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
 		  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+	return OK;
+}
+
+/* Version 2.1. Objects of one size share a cache here, whatever they are. */
+err_t proc_slabinfo(const struct proc_ref *r, struct text *t)
+{
+	struct kmem_usage usage[KMEM_SIZES];
+
+	(void)r;
+	_Static_assert(sizeof(usage) <= 512, "on the stack");
+	kmem_usage(usage);
+	text_puts(t, "slabinfo - version: 2.1\n"
+		     "# name            <active_objs> <num_objs> <objsize> <objperslab> "
+		     "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata "
+		     "<active_slabs> <num_slabs> <sharedavail>\n");
+	for (unsigned i = KMEM_SIZES; i-- > 0;) {
+		const struct kmem_usage *u = &usage[i];
+		uint32_t pages = u->size > PAGE_SIZE ? u->size / (uint32_t)PAGE_SIZE : 1;
+		uint32_t per = pages * (uint32_t)PAGE_SIZE / u->size, slabs = u->frames / pages;
+
+		text_printf(t,
+			    "kmalloc-%-9u %6u %6u %6u %4u %4u : tunables    0    0    0 : "
+			    "slabdata %6u %6u      0\n",
+			    u->size, u->used, slabs * per, u->size, per, pages, slabs, slabs);
+	}
 	return OK;
 }
 

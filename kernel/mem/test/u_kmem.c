@@ -120,6 +120,35 @@ static void limits(void **ctx)
 	kmem_free(p);
 }
 
+static void usage(void **ctx)
+{
+	struct kmem_usage before[KMEM_SIZES], after[KMEM_SIZES];
+	void *small[40], *large = kmem_alloc(5000), *largest = kmem_alloc(KMEM_MAX);
+	struct mem_stats s;
+	uint64_t frames = 0;
+
+	(void)ctx;
+	kmem_usage(before);
+	for (unsigned i = 0; i < 40; i++)
+		small[i] = kmem_alloc(100);
+	kmem_usage(after);
+	for (unsigned i = 0; i < KMEM_SIZES; i++) {
+		assert_int_equal(after[i].used, before[i].used + (after[i].size == 128 ? 40u : 0u));
+		frames += after[i].frames;
+		if (after[i].size == 8192 || after[i].size == KMEM_MAX) {
+			assert_int_equal(after[i].used, 1);
+			assert_int_equal(after[i].frames, after[i].size / PAGE_SIZE);
+		}
+	}
+	mem_stats(&s);
+	assert_int_equal(s.kernel_heap, frames * PAGE_SIZE);
+	for (unsigned i = 0; i < 40; i++)
+		kmem_free(small[i]);
+	kmem_free(large);
+	kmem_free(largest);
+	(void)machine_free_frames();
+}
+
 static void injected_failures(void **ctx)
 {
 	unsigned failed = 0;
@@ -169,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_objects),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(usage),
 		cmocka_unit_test(injected_failures),
 		cmocka_unit_test(write_after_free),
 	};
