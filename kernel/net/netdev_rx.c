@@ -215,12 +215,11 @@ static void receive(const struct net_rx *rx)
 	deliver(p, type);
 }
 
-/* What is beyond the need at rest goes: of the pool at once, of the device as it is used up. */
+/* What is beyond the need at rest goes: the pool at once, of the device as it is used up. */
 void netdev_rx_rest(void)
 {
 	target = TARGET_REST;
-	while (pooled > target)
-		frame_put(dm_paddr(buf_take()));
+	(void)netdev_rx_reclaim();
 }
 
 unsigned netdev_receive(struct net_rx *rx)
