@@ -5,8 +5,9 @@ it goes on serving, and its memory comes back. Prints TAP.
 
 usage: load.t [--full] [TEST...]
 
-Memory is what the machine uses besides the program's own pages, as its /proc/meminfo says: MemTotal - MemFree - AnonPages.
-It is looked at after a small round of the same load, in which what is made once is made, and again after the load.
+Memory is what the machine uses besides the program's own pages and their tables, as its /proc/meminfo says: MemTotal - MemFree -
+AnonPages - PageTables. It is looked at after a small round of the same load, in which what is made once is made, and again after
+the load. Which kernel objects are more by then is said by /proc/slabinfo.
 """
 import contextlib
 import os
@@ -33,9 +34,9 @@ FULL = "--full" in sys.argv
 TAP, HOST, GUEST, CLIENT = "rfload0", "10.202.0.1", "10.202.0.2", "10.202.0.3"
 LARGE = 8 << 20
 FEW = 4  # listeners, and what asks
-TABLE = 320 if FULL else 0  # KiB: nginx's table of 16,384 descriptors, which does not shrink, as on Linux
-SLACK = 256 + TABLE  # KiB: a page here and there that a slab keeps, spare buffers of the device
-KEPT = 128 + TABLE  # KiB of kernel objects: of each size a page may stay
+TABLE = 128 if FULL else 0  # KiB: nginx's table of more than 10,000 descriptors, which does not shrink, as on Linux
+KEPT = 64 + TABLE  # KiB of kernel objects: of each of the 13 sizes a page that is empty, or has one old object
+SLACK = KEPT + 32  # KiB: buffers that the device holds at the moment
 SETTLE = 200  # seconds: TIME-WAIT 60, a closed connection whose peer is gone 100
 CONF = """user root; worker_processes 1; worker_rlimit_nofile 16384; pid /tmp/nginx.pid; error_log stderr crit;
 events { worker_connections 12000; }
@@ -103,14 +104,17 @@ class Server:
 
     def look(self):
         """(KiB that are used besides the program's, of these kernel objects, sockets of TCP, what there is to say)"""
-        p = self.tool("exec", "load", "cat", "/proc/meminfo", "/proc/net/sockstat")
+        use_up_buffers()
+        p = self.tool("exec", "load", "cat", "/proc/meminfo", "/proc/net/sockstat", "/proc/slabinfo")
         expect(p.returncode == 0, "the machine does not say what memory it has: %s %s" % (p.stderr, self.log()))
         m = dict(re.findall(r"^(\w+):\s+(\d+) kB", p.stdout, re.M))
         m = {k: int(v) for k, v in m.items()}
         tcp = re.search(r"^TCP: inuse (\d+).*", p.stdout, re.M)
-        used = m["MemTotal"] - m["MemFree"] - m["AnonPages"]
-        return used, m["Slab"], int(tcp.group(1)), "%d KiB used (program %d, kernel objects %d KiB, %s)" % (
-            used, m["AnonPages"], m["Slab"], tcp.group(0))
+        used = m["MemTotal"] - m["MemFree"] - m["AnonPages"] - m["PageTables"]
+        objects = ", ".join("%s of %s" % (n, size) for size, n in re.findall(r"^kmalloc-(\d+) +([1-9]\d*)", p.stdout, re.M))
+        text = "%d KiB used (objects %d, stacks %d, files %d), program %d + %d KiB, %s; %s" % (
+            used, m["Slab"], m["KernelStack"], m["Shmem"], m["AnonPages"], m["PageTables"], tcp.group(0), objects)
+        return used, m["Slab"], int(tcp.group(1)), text
 
     def packets(self):
         """How many have come."""
@@ -161,6 +165,12 @@ def healthy(limit=30):
             select.select([], [], [], 0.05)
 
 
+def use_up_buffers():
+    """The device keeps as many as a burst needs, until they are used up: 256 at most, 64 at rest."""
+    for _ in range(50):
+        healthy()
+
+
 def reset(sockets):
     for s in sockets:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -182,8 +192,6 @@ def back(server, before):
     """Memory is as it was."""
     start = time.monotonic()
     while True:
-        for _ in range(20):  # the device's buffers beyond its need go as they are used up
-            healthy()
         now = server.look()
         if now[2] <= FEW and now[0] <= before[0] + SLACK and now[1] <= before[1] + KEPT:
             note("before: " + before[3])
