@@ -213,7 +213,7 @@ static err_t policy_check(int policy, int priority)
 	}
 }
 
-static long policy_set(int pid, int policy, int priority)
+static long policy_set(int pid, int policy, int priority, bool reset_on_fork)
 {
 	struct thread *t = thread_of_pid(pid);
 	const struct cred *me = &current_task->cred;
@@ -226,11 +226,12 @@ static long policy_set(int pid, int policy, int priority)
 	if (policy_realtime(policy) && !(me->cap_effective & 1ull << CAP_SYS_NICE) &&
 	    (uint64_t)priority > t->task->rlimit[RLIMIT_RTPRIO].rlim_cur)
 		return E_PERM;
-	thread_set_sched(t, policy, priority, t->nice);
+	if (t->own.reset_on_fork && !reset_on_fork && !(me->cap_effective & 1ull << CAP_SYS_NICE))
+		return E_PERM;
+	t->own.reset_on_fork = reset_on_fork;
+	thread_set_sched(t, policy, priority, t->own.nice);
 	return 0;
 }
-
-#define RESET_ON_FORK 0x40000000
 
 long sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 {
@@ -239,7 +240,8 @@ long sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 	if (policy < 0)
 		return E_INVAL;
 	TRY(USER_IN(&priority, param));
-	return policy_set(pid, policy & ~RESET_ON_FORK, priority);
+	return policy_set(pid, policy & ~SCHED_RESET_ON_FORK, priority,
+			  policy & SCHED_RESET_ON_FORK);
 }
 
 long sys_sched_setparam(int pid, uaddr_t param)
@@ -248,14 +250,17 @@ long sys_sched_setparam(int pid, uaddr_t param)
 	int priority;
 
 	TRY(USER_IN(&priority, param));
-	return t == NULL ? E_SRCH : policy_set(pid, t->policy, priority);
+	return t == NULL ? E_SRCH : policy_set(pid, t->own.policy, priority, t->own.reset_on_fork);
 }
 
 long sys_sched_getscheduler(int pid)
 {
 	struct thread *t = thread_of_pid(pid);
 
-	return pid < 0 ? E_INVAL : t == NULL ? E_SRCH : t->policy;
+	if (pid < 0)
+		return E_INVAL;
+	return t == NULL ? E_SRCH
+			 : t->own.policy | (t->own.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 }
 
 long sys_sched_getparam(int pid, uaddr_t to)
@@ -264,7 +269,7 @@ long sys_sched_getparam(int pid, uaddr_t to)
 
 	if (pid < 0)
 		return E_INVAL;
-	return t == NULL ? E_SRCH : USER_OUT(to, &t->rt_priority);
+	return t == NULL ? E_SRCH : USER_OUT(to, &t->own.rt_priority);
 }
 
 long sys_sched_get_priority_max(int policy)
@@ -311,9 +316,9 @@ long sys_sched_setattr(int pid, uaddr_t uattr, unsigned flags)
 	TRY(USER_IN(&a, uattr));
 	if (t == NULL)
 		return E_SRCH;
-	ret = policy_set(pid, (int)a.policy, (int)a.priority);
+	ret = policy_set(pid, (int)a.policy, (int)a.priority, a.flags & SCHED_FLAG_RESET_ON_FORK);
 	if (ret == 0 && !policy_realtime((int)a.policy))
-		thread_set_sched(t, t->policy, t->rt_priority, a.nice);
+		thread_set_sched(t, t->own.policy, t->own.rt_priority, a.nice);
 	return ret;
 }
 
@@ -327,9 +332,10 @@ long sys_sched_getattr(int pid, uaddr_t to, unsigned size, unsigned flags)
 	if (t == NULL)
 		return E_SRCH;
 	a = (struct sched_attr_k){ .size = sizeof(a),
-				   .policy = (uint32_t)t->policy,
-				   .nice = t->nice,
-				   .priority = (uint32_t)t->rt_priority };
+				   .policy = (uint32_t)t->own.policy,
+				   .flags = t->own.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0,
+				   .nice = t->own.nice,
+				   .priority = (uint32_t)t->own.rt_priority };
 	return USER_OUT(to, &a);
 }
 
@@ -367,8 +373,8 @@ static void lowest_nice(struct thread *t, void *arg)
 {
 	int *best = arg;
 
-	if (t->nice < *best)
-		*best = t->nice;
+	if (t->own.nice < *best)
+		*best = t->own.nice;
 }
 
 /* The call gives 20 - nice, so that it is never negative. */
@@ -393,11 +399,11 @@ static void change_nice(struct thread *t, void *arg)
 
 	if (!may_schedule(t))
 		c->err = E_PERM;
-	else if (c->nice < t->nice && !privileged &&
+	else if (c->nice < t->own.nice && !privileged &&
 		 20 - c->nice > (int64_t)t->task->rlimit[RLIMIT_NICE].rlim_cur)
 		c->err = E_ACCES;
 	else
-		thread_set_sched(t, t->policy, t->rt_priority, c->nice);
+		thread_set_sched(t, t->own.policy, t->own.rt_priority, c->nice);
 }
 
 long sys_setpriority(int which, int who, int nice)

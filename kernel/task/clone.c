@@ -188,6 +188,22 @@ static err_t clone_process(uint64_t flags, struct task **out)
 
 /* ---- the thread ---- */
 
+/* What others lent to `from` is not passed on. */
+static void inherit_sched(struct thread *t, const struct sched_own *from)
+{
+	t->own = *from;
+	if (from->reset_on_fork) {
+		t->own.reset_on_fork = false;
+		if (from->rt_priority != 0)
+			t->own = (struct sched_own){ .policy = SCHED_NORMAL };
+		else if (from->nice < 0)
+			t->own.nice = 0;
+	}
+	t->policy = t->own.policy;
+	t->rt_priority = t->own.rt_priority;
+	t->nice = t->own.nice;
+}
+
 static void copy_thread(struct thread *t, const struct trapframe *tf, const struct clone_args_k *a)
 {
 	struct thread *me = current;
@@ -202,9 +218,7 @@ static void copy_thread(struct thread *t, const struct trapframe *tf, const stru
 	t->fs_base = a->flags & CLONE_SETTLS ? a->tls : me->fs_base;
 	t->gs_base = me->gs_base;
 	memcpy(t->comm, me->comm, sizeof(t->comm));
-	t->nice = me->nice;
-	t->policy = me->policy;
-	t->rt_priority = me->rt_priority;
+	inherit_sched(t, &me->own);
 	t->ioprio = me->ioprio;
 	t->no_new_privs = me->no_new_privs;
 	t->vruntime = me->vruntime;

@@ -4,9 +4,10 @@
  * ends: robust lists and PI futexes whose owner died.
  *
  * The word of a PI futex holds the owner's tid and FUTEX_WAITERS; who waits is woken as the owner:
- * the waiter of the highest priority, among equals the first. The owner's own priority is not
- * raised meanwhile: with fair shares it runs within a slice; with SCHED_FIFO threads of a priority
- * between the two, an inversion is possible.
+ * the waiter of the highest priority, among equals the first. Meanwhile the owner counts as much as
+ * the most urgent of those who wait for anything it owns, and so does the owner of what the owner
+ * itself waits for (futex_pi_update). A circle of waiters cannot come to be: the one who would
+ * close it gets E_DEADLK, and who is handed a futex waits for none.
  */
 #include <linux/futex.h>
 
@@ -46,6 +47,96 @@ static struct thread *next_owner(const struct futex_key *key)
 	return best;
 }
 
+/* ---- priority ---- */
+
+static bool more_urgent(const struct thread *a, const struct thread *b)
+{
+	if (a->rt_priority != b->rt_priority)
+		return a->rt_priority > b->rt_priority;
+	return a->nice < b->nice;
+}
+
+static const struct thread *most_urgent_waiter(int owner)
+{
+	const struct thread *best = NULL;
+
+	LIST_FOR_EACH(l, &waiters) {
+		const struct thread *w = list_entry(l, struct thread, futex_node);
+
+		if (w->futex_state.owner == owner && (best == NULL || more_urgent(w, best)))
+			best = w;
+	}
+	return best;
+}
+
+static struct thread *owner_of_wanted(const struct thread *t)
+{
+	return t->futex_state.for_owner ? thread_find(t->futex_state.owner) : NULL;
+}
+
+void futex_pi_update(struct thread *t)
+{
+	while (t != NULL && thread_lend_priority(t, most_urgent_waiter(t->tid)))
+		t = owner_of_wanted(t);
+}
+
+static bool would_wait_for_itself(int owner)
+{
+	const struct thread *t = thread_find(owner);
+
+	while (t != NULL && t != current)
+		t = owner_of_wanted(t);
+	return t != NULL;
+}
+
+/* ---- the list of waiters ---- */
+
+static void waiter_add(struct thread *t, int owner)
+{
+	t->futex_state.for_owner = true;
+	t->futex_state.owner = owner;
+	list_push_back(&waiters, &t->futex_node);
+	futex_pi_update(thread_find(owner));
+}
+
+static void waiter_remove(struct thread *t)
+{
+	t->futex_state.for_owner = false;
+	list_remove(&t->futex_node);
+	futex_pi_update(thread_find(t->futex_state.owner));
+}
+
+static bool others_wait(const struct futex_key *key, const struct thread *t)
+{
+	LIST_FOR_EACH(l, &waiters) {
+		const struct thread *w = list_entry(l, struct thread, futex_node);
+
+		if (w != t && waits_for(w, key))
+			return true;
+	}
+	return false;
+}
+
+/* The waiter `t` has it now: it goes on, and the others wait for it. */
+static void give(const struct futex_key *key, struct thread *t)
+{
+	struct thread *before = thread_find(t->futex_state.owner);
+
+	t->futex_state.for_owner = false;
+	list_remove(&t->futex_node);
+	LIST_FOR_EACH(l, &waiters) {
+		struct thread *w = list_entry(l, struct thread, futex_node);
+
+		if (waits_for(w, key))
+			w->futex_state.owner = t->tid;
+	}
+	futex_pi_update(before);
+	futex_pi_update(t);
+	t->futex_state.acquired = true;
+	t->futex_state.waiting = false;
+	thread_wake(t);
+}
+
 /* ---- the word ---- */
 
 static bool word_store(uint64_t addr, uint32_t value)
@@ -64,30 +155,14 @@ static bool word_store(uint64_t addr, uint32_t value)
 }
 
 /*
- * `t`, taken out of the waiters, becomes the owner of the word in the current address space (both
- * processes have it mapped when it is shared; the address may differ, so the current one's is
- * given).
+ * The waiter `t` becomes the owner of the word in the current address space (both processes have it
+ * mapped when it is shared; the address may differ, so the current one's is given).
  */
-static bool hand_over(uint64_t addr, const struct futex_key *key, struct thread *t, uint32_t keep)
+static bool hand_over(uint64_t addr, const struct futex_key *key, struct thread *t)
 {
-	uint32_t value = (uint32_t)t->tid | keep;
-
-	list_remove(&t->futex_node);
-	if (futex_pi_waited_for(key))
-		value |= FUTEX_WAITERS;
-	if (!word_store(addr, value)) {
-		list_push_front(&waiters, &t->futex_node);
+	if (!word_store(addr, (uint32_t)t->tid | (others_wait(key, t) ? FUTEX_WAITERS : 0)))
 		return false;
-	}
-	LIST_FOR_EACH(l, &waiters) {
-		struct thread *w = list_entry(l, struct thread, futex_node);
-
-		if (waits_for(w, key))
-			w->futex_state.owner = t->tid;
-	}
-	t->futex_state.acquired = true;
-	t->futex_state.waiting = false;
-	thread_wake(t);
+	give(key, t);
 	return true;
 }
 
@@ -138,8 +213,7 @@ static long sleep_until_owner(const struct futex_key *key, uint64_t addr, uint64
 	t->futex_state.waiting = true;
 	t->futex_state.acquired = false;
 	t->futex_state.word = addr;
-	t->futex_state.owner = owner;
-	list_push_back(&waiters, &t->futex_node);
+	waiter_add(t, owner);
 	wait_prepare();
 	while (!t->futex_state.acquired) {
 		wait_result_t r = wait_commit(deadline_ns, true);
@@ -150,7 +224,7 @@ static long sleep_until_owner(const struct futex_key *key, uint64_t addr, uint64
 		if (r == WAIT_WOKEN)
 			continue;
 		t->futex_state.waiting = false;
-		list_remove(&t->futex_node);
+		waiter_remove(t);
 		return r == WAIT_TIMEOUT ? E_TIMEDOUT : E_RESTARTNOINTR;
 	}
 	return 0;
@@ -168,6 +242,8 @@ long futex_lock_pi(uaddr_t addr, uint64_t deadline_ns, bool shared, bool try)
 	while (r == E_AGAIN && !try);
 	if (r != E_BUSY)
 		return r;
+	if (would_wait_for_itself(owner))
+		return E_DEADLK;
 	return sleep_until_owner(&key, addr.v, deadline_ns, owner);
 }
 
@@ -184,7 +260,7 @@ long futex_unlock_pi(uaddr_t addr, bool shared)
 		return E_PERM;
 	next = next_owner(&key);
 	if (next != NULL)
-		return hand_over(addr.v, &key, next, 0) ? 0 : E_FAULT;
+		return hand_over(addr.v, &key, next) ? 0 : E_FAULT;
 	if (!x86_user_cmpxchg32(addr.v, old, 0, &seen))
 		return E_FAULT;
 	return seen == old ? 0 : E_AGAIN;
@@ -201,6 +277,7 @@ void futex_pi_exit(struct thread *t)
 	for (;;) {
 		struct thread *found = NULL;
 		struct futex_key key;
+		uint32_t value;
 
 		LIST_FOR_EACH(l, &waiters) {
 			struct thread *w = list_entry(l, struct thread, futex_node);
@@ -214,23 +291,12 @@ void futex_pi_exit(struct thread *t)
 			return;
 		key = found->futex_key;
 		found = next_owner(&key);
-		found->futex_state.owner = 0;
-		uint32_t value = (uint32_t)found->tid | FUTEX_OWNER_DIED;
-
-		list_remove(&found->futex_node);
-		if (futex_pi_waited_for(&key))
+		value = (uint32_t)found->tid | FUTEX_OWNER_DIED;
+		if (others_wait(&key, found))
 			value |= FUTEX_WAITERS;
 		(void)!aspace_write(found->task->mm, found->futex_state.word, &value, sizeof(value),
 				    false);
-		LIST_FOR_EACH(l, &waiters) {
-			struct thread *w = list_entry(l, struct thread, futex_node);
-
-			if (waits_for(w, &key))
-				w->futex_state.owner = found->tid;
-		}
-		found->futex_state.acquired = true;
-		found->futex_state.waiting = false;
-		thread_wake(found);
+		give(&key, found);
 	}
 }
 

@@ -190,6 +190,11 @@ bool oom_somebody_ends(void);
 void futex_init(void);
 /* The thread that ends owns PI futexes: pass them on. */
 void futex_pi_exit(struct thread *t);
+/*
+ * What t counts for is worked out anew, from its own priority and that of those who wait for it;
+ * then the same for the owner of what t itself waits for, and so on.
+ */
+void futex_pi_update(struct thread *t);
 
 /* ---- itimer.c, posix_timer.c, account.c ---- */
 void itimer_tick(struct task *t);

@@ -422,19 +422,52 @@ void sched_run_ready(void)
 
 /* ---- changes ---- */
 
-void thread_set_sched(struct thread *t, int new_policy, int rt_priority, int nice)
+/*
+ * The running thread is in no index; it goes through it once all the same, since time that counted
+ * for nothing (as a real-time thread) must not become a claim.
+ */
+static void change_sched(struct thread *t, int new_policy, int rt_priority, int nice)
 {
-	bool queued = t->queued;
+	bool indexed = t->queued || t == current;
 
-	if (queued)
+	if (t->queued)
 		policy->dequeue(t);
 	t->policy = new_policy;
 	t->rt_priority = rt_priority;
 	t->nice = nice;
-	if (queued)
+	if (indexed)
 		policy->enqueue(t, SCHED_CHANGED);
+	if (t == current)
+		policy->dequeue(t);
 	if (current != NULL && nrunnable != 0)
 		user_work |= USER_WORK_RESCHED;
+}
+
+bool thread_lend_priority(struct thread *t, const struct thread *waiter)
+{
+	struct sched_own now = t->own;
+
+	if (waiter != NULL && waiter->rt_priority > now.rt_priority) {
+		if (now.rt_priority == 0)
+			now.policy = SCHED_FIFO;
+		now.rt_priority = waiter->rt_priority;
+	} else if (waiter != NULL && waiter->nice < now.nice) {
+		now.nice = waiter->nice;
+	}
+	if (now.policy == t->policy && now.rt_priority == t->rt_priority && now.nice == t->nice)
+		return false;
+	change_sched(t, now.policy, now.rt_priority, now.nice);
+	return true;
+}
+
+void thread_set_sched(struct thread *t, int new_policy, int rt_priority, int nice)
+{
+	t->own.policy = new_policy;
+	t->own.rt_priority = rt_priority;
+	t->own.nice = nice;
+	if (current != NULL && nrunnable != 0)
+		user_work |= USER_WORK_RESCHED;
+	futex_pi_update(t);
 }
 
 static bool ops_complete(const struct sched_ops *o)

@@ -117,6 +117,11 @@ uint64_t sched_idle_ns(void);  /* time without a thread, since boot */
  * priority 0..99.
  * The caller has checked permission and ranges. */
 void thread_set_sched(struct thread *t, int policy, int rt_priority, int nice);
+/*
+ * The thread counts as much as `waiter` does now, if that is more than its own (NULL: as its own).
+ * False: nothing has changed.
+ */
+bool thread_lend_priority(struct thread *t, const struct thread *waiter);
 
 struct sched_ops;
 /*

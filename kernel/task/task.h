@@ -177,8 +177,13 @@ struct thread {
 	enum thread_state state;
 	struct list run_node;
 	uint64_t save_rsp;
+	/* as they count now: `own`, or more while others wait for its PI futexes (futex_pi.c) */
 	int nice, policy, rt_priority;
-	uint16_t ioprio; /* ioprio_set; 0: none */
+	struct sched_own {
+		int nice, policy, rt_priority;
+		bool reset_on_fork; /* children begin as ordinary threads */
+	} own;                      /* as they were set */
+	uint16_t ioprio;            /* ioprio_set; 0: none */
 	uint64_t vruntime, ran_ns, slice_start_ns;
 	bool woken, need_resched;
 	struct wait_entry wait;
@@ -214,7 +219,6 @@ struct thread {
 	uint8_t seccomp_mode;           /* SECCOMP_MODE_* */
 	bool no_new_privs;              /* execve gives it no rights */
 	uint8_t watched;                /* WATCH_*: its system calls go through syscall_dispatch */
-	const char *waiting_in;         /* name of the system call, for reports */
 	/* inside kernel/task */
 	struct list runnable_node; /* in the host's list of runnable threads */
 	struct tree_node run_tree; /* for the policy, as run_node */
@@ -237,6 +241,7 @@ struct thread {
 	struct priv_thread *priv; /* kernel/dom's: its stack in PrivUser, or NULL */
 	struct {
 		bool waiting, acquired;
+		bool for_owner; /* it is in the list of futex_pi.c: `owner` has what it wants */
 		uint64_t word;
 		struct aspace *mm;
 		int owner;

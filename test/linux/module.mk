@@ -47,3 +47,5 @@ PROG_CFLAGS_fuzz_threads := -pthread $(PROG_STATIC)
 PROGS += prog/admin.c
 PROG_CFLAGS_admin := $(PROG_FIXED)
 PROG_CFLAGS_storms := -pthread $(PROG_STATIC)
+PROGS += prog/prio.c
+PROG_CFLAGS_prio := -pthread $(PROG_PIE)

@@ -25,9 +25,10 @@ ALSO = ["/bin/true", "/bin/false", "/bin/sleep", "/bin/sh", "/bin/grep"]
 MEMORY = "256M"
 
 NAMES = ["proc", "exec_errors", "sig", "fault", "eintr", "threads", "mem", "mapfile", "path", "fileio", "pollio",
-         "clocks", "creds", "misc", "pty", "async", "rseq", "env_static", "env_static_pie", "env_fixed", "env_pie", "admin"]
+         "clocks", "creds", "misc", "pty", "async", "rseq", "env_static", "env_static_pie", "env_fixed", "env_pie", "admin",
+         "prio"]
 # These begin as root, or read files that only root may read.
-NEED_ROOT = {"async", "creds", "path", "fileio", "proc", "mem", "misc", "admin"}
+NEED_ROOT = {"async", "creds", "path", "fileio", "proc", "mem", "misc", "admin", "prio"}
 
 
 def folder_for_files():

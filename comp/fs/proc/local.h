@@ -78,6 +78,11 @@ err_t proc_maps(const struct proc_ref *r, struct text *t);
 err_t proc_smaps(const struct proc_ref *r, struct text *t);
 err_t proc_smaps_rollup(const struct proc_ref *r, struct text *t);
 err_t proc_mem_open(const struct proc_ref *r, struct file *f);
+/* activity.c */
+bool proc_sleeps_in_call(const struct thread *th); /* NULL: no */
+err_t proc_wchan(const struct proc_ref *r, struct text *t);
+err_t proc_syscall(const struct proc_ref *r, struct text *t);
+err_t proc_children(const struct proc_ref *r, struct text *t);
 /* mounts.c */
 err_t proc_mounts(const struct proc_ref *r, struct text *t);
 err_t proc_mountinfo(const struct proc_ref *r, struct text *t);

@@ -216,7 +216,8 @@ static err_t show_stat(const struct proc_ref *r, struct text *t)
 	const struct task *task = proc_task(r);
 	const struct thread *th = proc_thread(r);
 	const struct aspace *a = task->mm;
-	int nice = th != NULL ? th->nice : 0, rt = th != NULL ? th->rt_priority : 0;
+	const struct sched_own own = th != NULL ? th->own : (struct sched_own){ 0 };
+	int priority = th == NULL ? 20 : th->rt_priority > 0 ? -1 - th->rt_priority : 20 + th->nice;
 	bool inspect;
 	struct task *ignored;
 
@@ -225,13 +226,13 @@ static err_t show_stat(const struct proc_ref *r, struct text *t)
 		    parent_pid(task), task->pgid, task->sid, tty_device_number(task->tty),
 		    tty_foreground_group(task->tty));
 	stat_times(t, r, task, th);
-	text_printf(t, " %d %d %u 0 %lu", rt > 0 ? -1 - rt : 20 + nice, nice, task->nthreads,
+	text_printf(t, " %d %d %u 0 %lu", priority, own.nice, task->nthreads,
 		    task->start_ns / NS_PER_TICK);
 	stat_memory(t, task);
 	text_printf(t, " %lu %lu 0 0 %u 0 0 %d 0 %d %d 0 0 0",
 		    th != NULL ? th->pending.pending & 0x7fffffff : 0,
-		    th != NULL ? th->blocked & 0x7fffffff : 0, th != NULL && th->waiting_in != NULL,
-		    task->exit_signal, rt, th != NULL ? th->policy : 0);
+		    th != NULL ? th->blocked & 0x7fffffff : 0, proc_sleeps_in_call(th),
+		    task->exit_signal, own.rt_priority, own.policy);
 	if (a != NULL && inspect)
 		text_printf(t, " %lu %lu %lu %lu %lu %lu %lu %d\n", a->start_data, a->end_data,
 			    a->brk_start, a->arg_start, a->arg_end, a->env_start, a->env_end,
@@ -387,16 +388,6 @@ static err_t show_cgroup(const struct proc_ref *r, struct text *t)
 {
 	(void)r;
 	text_puts(t, "0::/\n");
-	return OK;
-}
-
-static err_t show_wchan(const struct proc_ref *r, struct text *t)
-{
-	const struct thread *th = proc_thread(r);
-
-	text_puts(t, th != NULL && th->state == THREAD_WAITING && th->waiting_in != NULL
-			     ? th->waiting_in
-			     : "0");
 	return OK;
 }
 
@@ -650,7 +641,8 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		  .mode = 0644,                                                                    \
 		  .show = show_core_filter,                                                        \
 		  .store = store_core_filter },                                                    \
-		{ .name = "wchan", .mode = 0444, .show = show_wchan },                             \
+		{ .name = "wchan", .mode = 0444, .show = proc_wchan },                             \
+		{ .name = "syscall", .mode = 0400, .show = proc_syscall },                         \
 		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                           \
 		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },                     \
 		{ .name = "oom_score_adj",                                                         \
@@ -669,7 +661,11 @@ static const struct proc_entry pid_children[] = {
 	{ .name = NULL },
 };
 
-static const struct proc_entry tid_children[] = { COMMON_ENTRIES, { .name = NULL } };
+static const struct proc_entry tid_children[] = {
+	{ .name = "children", .mode = 0444, .show = proc_children },
+	COMMON_ENTRIES,
+	{ .name = NULL },
+};
 
 const struct proc_entry proc_pid_dir = { .name = "", .mode = 0555, .children = pid_children };
 const struct proc_entry proc_tid_dir = { .name = "", .mode = 0555, .children = tid_children };
