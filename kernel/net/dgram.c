@@ -31,6 +31,7 @@ struct dgram_sock *dgram_new(const struct socket_ops *ops, int family, int type,
 	d->mc_ttl = d->mc_hops = 1;
 	d->mc_loop = d->mc_loop6 = true;
 	d->checksum_at = -1;
+	d->last_stamp_ns = -1;
 	d->i.ip_bits |= 1ull << IP_MULTICAST_ALL;
 	return d;
 }
@@ -96,12 +97,28 @@ static struct dgram *first_of(const struct dgram_sock *d)
 	return node != NULL ? list_entry(node, struct dgram, node) : NULL;
 }
 
-/* The first message, or NULL at the end. MAY_SWITCH */
-static err_t wait_for_message(struct dgram_sock *d, uint64_t deadline, struct dgram **out)
+/* The message in which byte *skip of the queue is, and where in it. NULL: none. */
+static struct dgram *message_at(const struct dgram_sock *d, size_t *skip)
+{
+	LIST_FOR_EACH(pos, (struct list *)&d->queue) {
+		struct dgram *g = list_entry(pos, struct dgram, node);
+
+		if (d->i.s.peek_off < 0 || *skip < g->len ||
+		    (g->len == 0 && *skip == 0 && !g->peeked))
+			return g;
+		*skip -= g->len;
+	}
+	return NULL;
+}
+
+/* The message to read or to look at, or NULL at the end. MAY_SWITCH */
+static err_t wait_for_message(struct dgram_sock *d, const struct sock_msg *m, uint64_t deadline,
+			      struct dgram **out, size_t *skip)
 {
 	for (;;) {
 		TRY(socket_error(&d->i.s));
-		*out = first_of(d);
+		*skip = socket_peek_at(&d->i.s, m);
+		*out = m->flags & MSG_PEEK ? message_at(d, skip) : first_of(d);
 		if (*out != NULL)
 			return OK;
 		if ((d->i.s.shut & SHUT_RD_BIT) && deadline != 0)
@@ -186,6 +203,7 @@ static void tell_ip6(struct dgram_sock *d, struct sock_msg *m, const struct dgra
 static void tell(struct dgram_sock *d, struct sock_msg *m, const struct dgram *g)
 {
 	m->scm.stamp_ns = g->stamp_ns != 0 ? g->stamp_ns : (int64_t)time_real_ns();
+	d->last_stamp_ns = m->scm.stamp_ns;
 	sock_put_stamp(&d->i.s, m);
 	if (socket_option(&d->i.s, SO_RXQ_OVFL) && g->drops != 0)
 		sock_put_control(m, SOL_SOCKET, SO_RXQ_OVFL, &g->drops, sizeof(g->drops));
@@ -306,30 +324,33 @@ err_t dgram_recv(struct socket *s, struct sock_msg *m, size_t *done)
 	struct dgram_sock *d = dgram_of(s);
 	bool peek = (m->flags & MSG_PEEK) != 0;
 	struct dgram *g;
-	uint32_t n;
+	uint32_t n, len;
+	size_t skip;
 	err_t err;
 
 	if (m->flags & MSG_ERRQUEUE)
 		return recv_error(d, m, done);
 	if ((m->flags & MSG_OOB) && s->type == SOCK_RAW)
 		return E_OPNOTSUPP;
-	TRY(wait_for_message(d, socket_deadline(s->rcvtimeo_ns, m->nonblock), &g));
+	TRY(wait_for_message(d, m, socket_deadline(s->rcvtimeo_ns, m->nonblock), &g, &skip));
 	if (g == NULL)
 		return OK;
 	if (!peek) {
 		list_remove(&g->node);
 		d->rmem -= g->charge;
 	}
-	n = g->len;
+	g->peeked = peek;
+	n = len = g->len - (uint32_t)skip;
 	if (n > m->data.left) {
 		n = (uint32_t)m->data.left;
 		m->out_flags |= MSG_TRUNC;
 	}
-	err = copy_out(g->p, g->off, n, &m->data);
+	err = copy_out(g->p, g->off + (uint32_t)skip, n, &m->data);
 	if (err == OK) {
 		take_name(d, m, g);
 		tell(d, m, g);
-		*done += m->flags & MSG_TRUNC ? g->len : n;
+		socket_peek_moves(s, m, n);
+		*done += m->flags & MSG_TRUNC ? len : n;
 	}
 	if (!peek)
 		dgram_drop(g);
@@ -354,6 +375,15 @@ uint32_t dgram_poll(struct socket *s)
 	return ready;
 }
 
+/* When the last message came that was read; the first question asks for it to be noted. */
+static long stamp_ioctl(struct dgram_sock *d, unsigned cmd, uint64_t arg)
+{
+	int64_t ns = d->last_stamp_ns, part = ns % 1000000000;
+	int64_t stamp[2] = { ns / 1000000000, cmd == SIOCGSTAMP_OLD ? part / 1000 : part };
+
+	return ns < 0 ? E_NOENT : USER_OUT(UADDR(arg), &stamp);
+}
+
 long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 {
 	const struct dgram *g = first_of(dgram_of(s));
@@ -362,6 +392,8 @@ long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	switch (cmd) {
 	case SIOCINQ: n = g != NULL ? g->len : 0; break;
 	case SIOCOUTQ: break; /* what is sent is gone at once */
+	case SIOCGSTAMP_OLD:
+	case SIOCGSTAMPNS_OLD: return stamp_ioctl(dgram_of(s), cmd, arg);
 	default: return E_NOTTY;
 	}
 	return USER_OUT(UADDR(arg), &n);

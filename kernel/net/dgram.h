@@ -28,6 +28,7 @@ struct dgram {
 	ip_addr_t src, dst;
 	uint16_t sport, dport;
 	uint8_t ttl, tos, protocol;
+	bool peeked;
 	int ifindex;
 	int64_t stamp_ns; /* 0: nobody wanted to know */
 	uint32_t charge;
@@ -57,6 +58,7 @@ struct dgram_sock {
 	struct list queue;
 	uint32_t rmem; /* charged for what is in the queue */
 	uint32_t drops;
+	int64_t last_stamp_ns; /* SIOCGSTAMP: of what was read last; -1: nothing yet */
 	struct list errors;
 	unsigned nerrors;
 	bool connected;

@@ -124,7 +124,7 @@ err_t inet_bind_to_connect(struct inet_bind *b, enum inet_proto proto,
 void inet_unbind(struct inet_bind *b);
 /* The number, 0 when not bound. */
 uint16_t inet_bound_port(const struct inet_bind *b);
-/* Would b, already bound, still be allowed with its flags as they are now (listen)? */
+/* Is there another claim beside which b, already bound, may not listen? */
 bool inet_bind_conflicts(const struct inet_bind *b);
 /* The current task may bind this port (below 1024: CAP_NET_BIND_SERVICE, that is root). */
 bool inet_may_bind(uint16_t port);

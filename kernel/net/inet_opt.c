@@ -8,6 +8,8 @@
 #include "kernel/task/task.h"
 
 #define BIT(opt) (1ull << (opt))
+#define ECN_MASK 0x03
+#define TOS_MASK 0x1e
 
 /* Kept, and told when asked. What they ask for in control data is the protocol's to give. */
 #define IP_YES_OR_NO                                                                 \
@@ -75,6 +77,17 @@ static err_t set_range(uint8_t *to, int value, int min, int max, int unset)
 	return OK;
 }
 
+/* The priority follows; congestion's bits are the protocol's own. */
+static void set_tos(struct inet_sock *i, uint8_t tos)
+{
+	static const uint8_t priority[] = { 0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
+
+	if (i->s.type == SOCK_STREAM)
+		tos = (uint8_t)((tos & ~ECN_MASK) | (i->tos & ECN_MASK));
+	i->tos = tos;
+	i->s.priority = priority[(tos & TOS_MASK) >> 1];
+}
+
 static err_t set_ip(struct inet_sock *i, int opt, int value)
 {
 	if (ip_yes_or_no(opt)) {
@@ -85,7 +98,7 @@ static err_t set_ip(struct inet_sock *i, int opt, int value)
 	}
 	switch (opt) {
 	case IP_TTL: return set_range(&i->ttl, value, 1, 255, 64);
-	case IP_TOS: i->tos = (uint8_t)value; return OK;
+	case IP_TOS: set_tos(i, (uint8_t)value); return OK;
 	case IP_MTU_DISCOVER:
 		if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_OMIT)
 			return E_INVAL;
@@ -134,6 +147,8 @@ err_t inet_setsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, int 
 		return E_NOPROTOOPT;
 	if (level == SOL_IP && opt == IP_OPTIONS)
 		return len == 0 ? OK : E_NOPROTOOPT; /* taking options away: there are none */
+	if (level == SOL_IPV6 && len < (int)sizeof(value))
+		return E_INVAL;
 	TRY(inet_option_int(val, len, &value));
 	return level == SOL_IP ? set_ip(i, opt, value) : set_ip6(i, opt, value);
 }
@@ -199,6 +214,20 @@ static err_t ip_number_out(uaddr_t val, uaddr_t ulen, int value)
 	return socket_option_out(val, ulen, &value, sizeof(value));
 }
 
+/* SOL_IPV6 takes a negative length for a large one. */
+static err_t ip6_number_out(uaddr_t val, uaddr_t ulen, int value)
+{
+	int len;
+
+	TRY(USER_IN(&len, ulen));
+	if (len < 0) {
+		len = sizeof(value);
+		TRY(user_out(val, &value, sizeof(value)));
+		return USER_OUT(ulen, &len);
+	}
+	return socket_option_out(val, ulen, &value, sizeof(value));
+}
+
 err_t inet_getsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, uaddr_t len)
 {
 	int value = 0;
@@ -209,5 +238,5 @@ err_t inet_getsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, uadd
 		return socket_option_out(val, len, &value, 0);
 	TRY(level == SOL_IP ? get_ip(i, opt, &value) : get_ip6(i, opt, &value));
 	return level == SOL_IP ? ip_number_out(val, len, value)
-			       : socket_option_out(val, len, &value, sizeof(value));
+			       : ip6_number_out(val, len, value);
 }

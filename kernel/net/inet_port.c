@@ -72,7 +72,7 @@ static bool may_share(const struct inet_bind *other, const struct inet_bind *b)
 	return other->reuse_addr && b->reuse_addr && !other->listening;
 }
 
-static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
+static bool claims_conflict(const struct inet_port *p, const struct inet_bind *b)
 {
 	LIST_FOR_EACH(pos, (struct list *)&p->binds) {
 		const struct inet_bind *other = list_entry(pos, struct inet_bind, node);
@@ -80,6 +80,13 @@ static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
 		if (other != b && addresses_meet(&other->ip, &b->ip) && !may_share(other, b))
 			return true;
 	}
+	return false;
+}
+
+static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
+{
+	if (claims_conflict(p, b))
+		return true;
 	/* Connections, also such that nobody has open any more: both sides must want it. */
 	return p->connections > p->reusable ||
 	       (p->connections > 0 && !b->reuse_addr && !b->reuse_port);
@@ -87,7 +94,7 @@ static bool conflicts(const struct inet_port *p, const struct inet_bind *b)
 
 bool inet_bind_conflicts(const struct inet_bind *b)
 {
-	return conflicts(b->port, b);
+	return claims_conflict(b->port, b);
 }
 
 /* A number that nobody uses; failing that, one that b may share. 0: none. */

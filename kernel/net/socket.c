@@ -29,6 +29,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	waitq_init(&s->wq);
 	s->sndbuf = s->rcvbuf = SOCK_BUF_DEF;
 	s->rcvlowat = 1;
+	s->peek_off = -1;
 	s->rcvtimeo_ns = s->sndtimeo_ns = WAIT_FOREVER;
 }
 
@@ -38,6 +39,16 @@ err_t socket_error(struct socket *s)
 
 	s->error = OK;
 	return err;
+}
+
+void socket_peek_moves(struct socket *s, const struct sock_msg *m, size_t n)
+{
+	if (s->peek_off < 0)
+		return;
+	if (!(m->flags & MSG_PEEK))
+		s->peek_off = n < (size_t)s->peek_off ? s->peek_off - (int)n : 0;
+	else if (n <= (size_t)(INT32_MAX - s->peek_off))
+		s->peek_off += (int)n;
 }
 
 uint64_t socket_deadline(uint64_t timeo_ns, bool nonblock)

@@ -131,6 +131,7 @@ struct socket_ops {
 	/* One item of control data to send, of another level than SOL_SOCKET. NULL: ignored. */
 	err_t (*control)(struct socket *s, struct sock_msg *m, int level, int type,
 			 const void *data, size_t n);
+	bool peeks_at; /* SO_PEEK_OFF */
 	bool (*listening)(const struct socket *s);                      /* SO_ACCEPTCONN */
 	void (*peer_cred)(const struct socket *s, struct ucred_k *out); /* NULL: nobody */
 	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */
@@ -159,6 +160,7 @@ struct socket {
 	uint32_t mark, busy_poll_us, busy_poll_budget, buf_lock;
 	int bound_if; /* SO_BINDTODEVICE; 0: none */
 	int linger_s;
+	int peek_off; /* SO_PEEK_OFF; below 0: off */
 	enum sock_stamp { STAMP_NONE, STAMP_US, STAMP_NS, STAMP_US_NEW, STAMP_NS_NEW } stamp;
 	uint64_t cookie;                   /* SO_COOKIE; 0: not asked for yet */
 	uint64_t max_pacing;               /* SO_MAX_PACING_RATE: kept only */
@@ -183,6 +185,13 @@ uint64_t socket_deadline(uint64_t timeo_ns, bool nonblock);
 /* Sleep on q once: OK (look again), E_AGAIN (the deadline is over), or the error of a signal.
  * MAY_SWITCH */
 err_t socket_sleep(struct waitq *q, uint64_t deadline_ns) MUST_CHECK;
+/* Where MSG_PEEK begins: so many bytes behind the first that is unread (SO_PEEK_OFF). */
+static inline size_t socket_peek_at(const struct socket *s, const struct sock_msg *m)
+{
+	return (m->flags & MSG_PEEK) && s->peek_off > 0 ? (size_t)s->peek_off : 0;
+}
+/* n bytes were peeked at, or taken: the next look begins elsewhere. */
+void socket_peek_moves(struct socket *s, const struct sock_msg *m, size_t n);
 static inline void socket_wake(struct waitq *q)
 {
 	if (!list_empty(&q->waiters))

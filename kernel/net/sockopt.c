@@ -214,6 +214,8 @@ static err_t device_get(const struct socket *s, uaddr_t val, uaddr_t ulen)
 	int len, n = 0;
 
 	TRY(USER_IN(&len, ulen));
+	if (len < 0)
+		return E_INVAL;
 	if (s->bound_if != 0) {
 		if (len < IFNAMSIZ)
 			return E_INVAL;
@@ -258,6 +260,11 @@ static err_t set_number(struct socket *s, int opt, int value)
 	case SO_TIMESTAMP_NEW:
 	case SO_TIMESTAMPNS_NEW: return stamp_set(s, opt, value);
 	case SO_BSDCOMPAT: return OK;
+	case SO_PEEK_OFF:
+		if (!s->ops->peeks_at)
+			return E_OPNOTSUPP;
+		s->peek_off = value;
+		return OK;
 	default: return set_hint(s, opt, value);
 	}
 }
@@ -411,13 +418,16 @@ static err_t get_number(struct socket *s, int opt, int *value)
 	case SO_PRIORITY: *value = (int)s->priority; return OK;
 	case SO_TIMESTAMP_OLD: *value = s->stamp == STAMP_US; return OK;
 	case SO_TIMESTAMPNS_OLD: *value = s->stamp == STAMP_NS; return OK;
-	case SO_TIMESTAMP_NEW: *value = s->stamp == STAMP_US_NEW; return OK;
+	case SO_TIMESTAMP_NEW:
+		*value = s->stamp == STAMP_US_NEW || s->stamp == STAMP_NS_NEW;
+		return OK;
 	case SO_TIMESTAMPNS_NEW: *value = s->stamp == STAMP_NS_NEW; return OK;
 	case SO_MARK: *value = (int)s->mark; return OK;
 	case SO_BUSY_POLL: *value = (int)s->busy_poll_us; return OK;
 	case SO_BUSY_POLL_BUDGET: *value = (int)s->busy_poll_budget; return OK;
 	case SO_BUF_LOCK: *value = (int)s->buf_lock; return OK;
 	case SO_BINDTOIFINDEX: *value = s->bound_if; return OK;
+	case SO_PEEK_OFF: *value = s->peek_off; return s->ops->peeks_at ? OK : E_OPNOTSUPP;
 	case SO_ZEROCOPY:
 	case SO_BSDCOMPAT:
 	case SO_PREFER_BUSY_POLL:

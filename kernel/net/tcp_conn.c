@@ -156,6 +156,7 @@ void tcp_disconnect(struct tcp_sock *t)
 	t->connecting = t->connected = false;
 	t->soft_error = OK;
 	t->rx_credit = t->rx_debt = 0;
+	t->urg = t->tx_urgent = false;
 	t->rx_fin = t->tx_fin = t->fin_given = t->ended_told = t->cwnd_set = t->tx_small = false;
 	t->i.s.shut = 0;
 	t->i.remote_port = 0;
@@ -166,6 +167,8 @@ void tcp_disconnect(struct tcp_sock *t)
 	if (t->i.bind.port == NULL)
 		inet_no_address(&t->i);
 	t->i.local = t->i.bind.ip;
+	socket_wake(&t->i.s.rq);
+	socket_wake(&t->i.s.wq);
 }
 
 /* ---- connecting ---- */
@@ -195,7 +198,7 @@ static err_t choose_local(const struct tcp_sock *t, const ip_addr_t *to, ip_addr
 
 	if (t->i.bind.port != NULL && !ip_addr_isany(&t->i.bind.ip)) {
 		if (IP_IS_V4(&t->i.bind.ip) != IP_IS_V4(to))
-			return E_NETUNREACH;
+			return IP_IS_V6(to) ? E_AFNOSUPPORT : E_NETUNREACH;
 		*from = t->i.bind.ip;
 		return OK;
 	}

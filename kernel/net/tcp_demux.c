@@ -486,6 +486,25 @@ static bool no_memory(const struct tcp_pcb *pcb, const struct pbuf *p, const str
 	       lwip_ntohl(h->seqno) != pcb->rcv_nxt;
 }
 
+/* Where urgent data ends is not lwIP's affair. It must be a segment that lwIP will take. */
+static void look_for_urgent(const struct tcp_pcb *pcb, struct pbuf *p, const struct netif *in,
+			    const struct tcp_hdr *h)
+{
+	struct tcp_sock *t = pcb->callback_arg;
+	uint32_t seq = lwip_ntohl(h->seqno), len = p->tot_len - TCPH_HDRLEN_BYTES(h);
+
+	if (t == NULL || t->pcb != pcb || p->tot_len < TCPH_HDRLEN_BYTES(h) ||
+	    (TCPH_FLAGS(h) & (TCP_ACK | TCP_SYN | TCP_RST)) != TCP_ACK ||
+	    (pcb->state != ESTABLISHED && pcb->state != FIN_WAIT_1 && pcb->state != FIN_WAIT_2) ||
+	    seq_after(pcb->rcv_nxt, seq + len) || seq_after(seq, pcb->rcv_nxt + pcb->rcv_wnd))
+		return;
+	if ((in->chksum_flags & NETIF_CHECKSUM_CHECK_TCP) &&
+	    ip_chksum_pseudo(p, IP_PROTO_TCP, p->tot_len, ip_current_src_addr(),
+			     ip_current_dest_addr()) != 0)
+		return;
+	tcp_note_urgent(t, h, pcb);
+}
+
 /* In the place of lwIP's tcp_input(). */
 void net_tcp_input(struct pbuf *p, struct netif *in)
 {
@@ -507,6 +526,8 @@ void net_tcp_input(struct pbuf *p, struct netif *in)
 		pbuf_free(p);
 	} else {
 		to_front(pcb);
+		if (TCPH_FLAGS(h) & TCP_URG)
+			look_for_urgent(pcb, p, in, h);
 		tcp_input(p, in);
 		if (tcp_lingers)
 			tcp_linger_look();

@@ -12,6 +12,7 @@
 #define SYNCNT_DEF   6
 #define LINGER2_DEF  60
 #define MSS_MIN      88
+#define DEFER_MAX    30000 /* 255 repetitions */
 #define MSS_MAX      32767
 #define MSS_DEFAULT  536
 
@@ -62,11 +63,22 @@ static err_t set_nodelay(struct tcp_sock *t, bool on)
 static err_t set_quickack(struct tcp_sock *t, bool on)
 {
 	t->quickack = on;
+	t->no_quickack = !on;
 	if (on && t->pcb != NULL && (t->pcb->flags & TF_ACK_DELAY)) {
 		tcp_ack_now(t->pcb);
 		release_held(t);
 	}
 	return OK;
+}
+
+/* As long as that many repetitions of the answer to a SYN take, as Linux counts. */
+static int defer_time(int seconds)
+{
+	int sum = 0;
+
+	for (int step = 1; sum < seconds && sum < DEFER_MAX; step = step < 60 ? step * 2 : 120)
+		sum += step;
+	return sum;
 }
 
 static err_t set_number(struct tcp_sock *t, int opt, int value)
@@ -80,7 +92,7 @@ static err_t set_number(struct tcp_sock *t, int opt, int value)
 	case TCP_KEEPCNT: return set_between(&t->keepcnt, value, 1, KEEP_CNT_MAX);
 	case TCP_SYNCNT: return set_between(&t->syncnt, value, 1, KEEP_CNT_MAX);
 	case TCP_LINGER2: t->linger2_s = value < 0 ? -1 : value > 120 ? 120 : value; return OK;
-	case TCP_DEFER_ACCEPT: t->defer_s = value > 0 ? value : 0; return OK;
+	case TCP_DEFER_ACCEPT: t->defer_s = defer_time(value); return OK;
 	case TCP_WINDOW_CLAMP:
 		if (value == 0 && t->state != TS_CLOSE)
 			return E_INVAL;
@@ -89,6 +101,19 @@ static err_t set_number(struct tcp_sock *t, int opt, int value)
 	case TCP_QUICKACK: return set_quickack(t, value != 0);
 	case TCP_USER_TIMEOUT: return set_between(&t->user_timeout_ms, value, 0, INT32_MAX);
 	case TCP_NOTSENT_LOWAT: t->notsent_lowat = value; return OK;
+	case TCP_INQ:
+		t->inq = value == 1;
+		return value < 0 || value > 1 ? E_INVAL : OK;
+	case TCP_FASTOPEN:
+		if (value < 0 || (t->state != TS_CLOSE && t->state != TS_LISTEN))
+			return E_INVAL;
+		t->fastopen = value;
+		return OK;
+	case TCP_FASTOPEN_CONNECT:
+		if (value < 0 || value > 1 || t->state != TS_CLOSE)
+			return E_INVAL;
+		t->fastopen_connect = value != 0;
+		return OK;
 	default: return E_NOPROTOOPT;
 	}
 }
@@ -198,7 +223,10 @@ static err_t get_number(const struct tcp_sock *t, int opt, int *value)
 	case TCP_LINGER2: *value = t->linger2_s != 0 ? t->linger2_s : LINGER2_DEF; return OK;
 	case TCP_DEFER_ACCEPT: *value = t->defer_s; return OK;
 	case TCP_WINDOW_CLAMP: *value = t->window_clamp; return OK;
-	case TCP_QUICKACK: *value = 1; return OK;
+	case TCP_QUICKACK: *value = !t->no_quickack; return OK;
+	case TCP_INQ: *value = t->inq; return OK;
+	case TCP_FASTOPEN: *value = t->fastopen; return OK;
+	case TCP_FASTOPEN_CONNECT: *value = t->fastopen_connect; return OK;
 	case TCP_USER_TIMEOUT: *value = t->user_timeout_ms; return OK;
 	case TCP_NOTSENT_LOWAT: *value = t->notsent_lowat; return OK;
 	default: return E_NOPROTOOPT;

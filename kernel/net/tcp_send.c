@@ -206,6 +206,19 @@ static void note_segment(struct tcp_sock *t, const struct tcp_pcb *pcb, uint32_t
 	t->cork_ticks = 0;
 }
 
+/* As Linux: the pointer names what follows the urgent byte. */
+static void mark_urgent(struct tcp_sock *t, const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	uint32_t ahead = t->tx_urgent_end - lwip_ntohl(s->tcphdr->seqno);
+
+	if (!seq_after(t->tx_urgent_end, pcb->lastack)) {
+		t->tx_urgent = false;
+	} else if ((int32_t)ahead > 0) {
+		s->tcphdr->urgp = lwip_htons(ahead < UINT16_MAX ? (u16_t)ahead : UINT16_MAX);
+		TCPH_SET_FLAG(s->tcphdr, TCP_URG);
+	}
+}
+
 static bool make_segment(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t n)
 {
 	struct pbuf *p = gather(t, n);
@@ -216,6 +229,8 @@ static bool make_segment(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t n)
 	s = segment(pcb, p, pcb->snd_lbb, n == t->tx_unsent ? TCP_PSH : 0);
 	if (s == NULL)
 		return false;
+	if (t->tx_urgent)
+		mark_urgent(t, pcb, s);
 	append_segment(pcb, s);
 	consume(t, n);
 	note_segment(t, pcb, n);
@@ -227,7 +242,7 @@ static bool make_segment(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t n)
 /* May less than a full segment go, which is all there is? */
 static bool may_send_small(const struct tcp_sock *t, const struct tcp_pcb *pcb)
 {
-	if (t->tx_fin || t->cork_ticks >= CORK_TICKS)
+	if (t->tx_fin || t->tx_urgent || t->cork_ticks >= CORK_TICKS)
 		return true;
 	if (t->cork || t->tx_more)
 		return false;
@@ -236,9 +251,11 @@ static bool may_send_small(const struct tcp_sock *t, const struct tcp_pcb *pcb)
 }
 
 /* A device that cuts segments itself takes many at once. */
-static uint32_t segment_max(const struct tcp_pcb *pcb, uint32_t wanted)
+static uint32_t segment_max(const struct tcp_sock *t, const struct tcp_pcb *pcb, uint32_t wanted)
 {
-	uint32_t full = full_size(pcb), max = wanted > pcb->mss ? net_gso_max(pcb) : 0;
+	/* A device that cuts would give each piece the same pointer to urgent data. */
+	bool cut = wanted > pcb->mss && !t->tx_urgent;
+	uint32_t full = full_size(pcb), max = cut ? net_gso_max(pcb) : 0;
 
 	return max < full || full < pcb->mss ? full : max - max % full;
 }
@@ -249,7 +266,7 @@ static uint32_t next_size(const struct tcp_sock *t, const struct tcp_pcb *pcb)
 	uint32_t wnd = pcb->snd_wnd < pcb->cwnd ? pcb->snd_wnd : pcb->cwnd;
 	uint32_t flying = pcb->snd_lbb - pcb->lastack;
 	uint32_t room = wnd > flying ? wnd - flying : 0, full = full_size(pcb);
-	uint32_t n = t->tx_unsent, max = segment_max(pcb, n);
+	uint32_t n = t->tx_unsent, max = segment_max(t, pcb, n);
 
 	if (n > max)
 		n = max;
@@ -620,7 +637,7 @@ static err_t write_chunks(struct tcp_sock *t, struct uio *from, size_t n, size_t
 static err_t write_some(struct tcp_sock *t, struct sock_msg *m, size_t *done)
 {
 	size_t n = m->data.left < free_room(t) ? m->data.left : free_room(t);
-	bool more = (m->flags & MSG_MORE) != 0;
+	bool more = (m->flags & MSG_MORE) != 0, urgent = (m->flags & MSG_OOB) != 0;
 	err_t err = E_NOBUFS;
 
 	if (n > WRITE_ROUND)
@@ -629,10 +646,14 @@ static err_t write_some(struct tcp_sock *t, struct sock_msg *m, size_t *done)
 		n = t->pcb->mss; /* everybody gets that far */
 	t->tx_more = more && n == m->data.left;
 	open_window(t, t->pcb);
-	if (direct(t, t->pcb, n, t->tx_more))
+	if (!urgent && direct(t, t->pcb, n, t->tx_more))
 		err = write_direct(t, t->pcb, &m->data, n, done);
 	if (err == E_NOBUFS)
 		err = write_chunks(t, &m->data, n, done);
+	if (urgent && m->data.left == 0) { /* the last byte of all is the urgent one */
+		t->tx_urgent = true;
+		t->tx_urgent_end = t->pcb->snd_lbb + t->tx_unsent;
+	}
 	tcp_push(t);
 	return err;
 }
@@ -671,6 +692,14 @@ static err_t wait_memory(struct tcp_sock *t, uint64_t deadline)
 	return wait_room(t, deadline);
 }
 
+/* MSG_FASTOPEN, to a peer that has given no cookie: connecting, then sending. MAY_SWITCH */
+static err_t connect_first(struct tcp_sock *t, const struct sock_msg *m)
+{
+	if (t->connected || t->connecting)
+		return m->name.len != 0 ? E_ISCONN : OK;
+	return m->name.len != 0 ? tcp_op_connect(&t->i.s, &m->name, m->nonblock) : E_INVAL;
+}
+
 err_t tcp_op_send(struct socket *s, struct sock_msg *m, size_t *done)
 {
 	struct tcp_sock *t = tcp_sock_of(s);
@@ -678,9 +707,9 @@ err_t tcp_op_send(struct socket *s, struct sock_msg *m, size_t *done)
 	size_t before = *done;
 	err_t err;
 
-	if (m->flags & (MSG_OOB | MSG_FASTOPEN))
-		return E_OPNOTSUPP;
-	err = wait_connected(t, deadline);
+	err = m->flags & MSG_FASTOPEN ? connect_first(t, m) : OK;
+	if (err == OK)
+		err = wait_connected(t, deadline);
 	if (err == OK)
 		err = may_send(t);
 	while (err == OK && m->data.left > 0) {

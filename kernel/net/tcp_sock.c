@@ -86,6 +86,8 @@ static uint32_t tcp_poll_op(struct socket *s)
 	if (t->state != TS_SYN_SENT) {
 		if (tcp_readable(t))
 			ev |= EPOLLIN | EPOLLRDNORM;
+		if (tcp_urgent_here(t))
+			ev |= EPOLLPRI;
 		if ((s->shut & SHUT_WR_BIT) || tcp_writable(t))
 			ev |= EPOLLOUT | EPOLLWRNORM;
 		else
@@ -105,7 +107,7 @@ static long tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCINQ:
 		if (t->state == TS_LISTEN)
 			return E_INVAL;
-		n = t->rx_len;
+		n = tcp_unread(t);
 		break;
 	case SIOCOUTQ:
 		if (t->state == TS_LISTEN)
@@ -117,7 +119,9 @@ static long tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 			return E_INVAL;
 		n = t->tx_unsent;
 		break;
-	case SIOCATMARK: n = 0; break; /* there is no urgent data */
+	case SIOCATMARK: n = tcp_at_mark(t); break;
+	case SIOCGSTAMP_OLD:
+	case SIOCGSTAMPNS_OLD: return E_NOENT; /* bytes have no time */
 	default: return E_NOTTY;
 	}
 	return USER_OUT(UADDR(arg), &n);
@@ -247,6 +251,7 @@ const struct socket_ops tcp_ops = {
 	.send = tcp_op_send,
 	.recv = tcp_op_recv,
 	.shutdown = tcp_shutdown_op,
+	.peeks_at = true,
 	.poll = tcp_poll_op,
 	.ioctl = tcp_ioctl,
 	.setsockopt = tcp_op_setsockopt,

@@ -63,6 +63,11 @@ struct tcp_sock {
 	bool ended_told;    /* an error that ended it has been read: from now on, end of file */
 	char *rx_merge;     /* where the next small piece goes, in rx_last; NULL: nowhere */
 	uint32_t rx_merge_room;
+	/* Urgent data is one byte of the stream (MSG_OOB). */
+	bool urg;        /* there is one ahead, or it has come and was not passed yet */
+	bool urg_read;   /* the program has it by MSG_OOB; the place in the stream stays */
+	uint8_t urg_byte;
+	uint64_t urg_at; /* which byte of all that come */
 
 	/* sending */
 	struct tcp_chunk *tx_first, *tx_last;
@@ -71,6 +76,8 @@ struct tcp_sock {
 	uint32_t tx_limit;
 	uint32_t tx_small_end;  /* sequence number after the last segment smaller than mss */
 	bool tx_small;          /* there was one */
+	bool tx_urgent;         /* not acknowledged yet: urgent data, */
+	uint32_t tx_urgent_end; /* which ends at this sequence number */
 	bool tx_more;           /* MSG_MORE: something is to follow */
 	bool tx_full;           /* somebody was told that there is no room */
 	bool tx_starved;        /* there was no memory; the slow timer looks again */
@@ -79,7 +86,7 @@ struct tcp_sock {
 	uint8_t cork_ticks; /* of the slow timer, since data is held back */
 
 	/* options */
-	bool nodelay, cork, quickack;
+	bool nodelay, cork, quickack, no_quickack, inq, fastopen_connect;
 	int defer_s, keepidle_s, keepintvl_s, keepcnt, syncnt, linger2_s, maxseg, user_timeout_ms;
 	int notsent_lowat, window_clamp, fastopen;
 	uint64_t stuck_since_ns; /* TCP_USER_TIMEOUT: no acknowledgement since; 0: none awaited */
@@ -186,6 +193,14 @@ lwip_err_t tcp_got_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, lwip_err
 err_t tcp_op_recv(struct socket *s, struct sock_msg *m, size_t *done);
 void tcp_rx_drop(struct tcp_sock *t);
 bool tcp_readable(const struct tcp_sock *t);
+/* The header of a segment that lwIP is about to get says where urgent data ends. In a bracket. */
+void tcp_note_urgent(struct tcp_sock *t, const struct tcp_hdr *h, const struct tcp_pcb *pcb);
+/* Urgent data is there for MSG_OOB. */
+bool tcp_urgent_here(const struct tcp_sock *t);
+/* The next byte to read is the urgent one. */
+bool tcp_at_mark(const struct tcp_sock *t);
+/* FIONREAD: what can be read up to urgent data. */
+uint32_t tcp_unread(const struct tcp_sock *t);
 /* The window as SO_RCVBUF has it. */
 void tcp_set_window(struct tcp_sock *t);
 

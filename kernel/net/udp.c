@@ -288,6 +288,7 @@ static err_t udp_sock_send(struct socket *s, struct sock_msg *m, size_t *done)
 }
 
 static const struct socket_ops udp_ops = {
+	.peeks_at = true,
 	.bind = udp_sock_bind,
 	.listen = socket_no_listen,
 	.connect = udp_sock_connect,

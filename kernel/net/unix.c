@@ -471,7 +471,7 @@ static void unix_buffers_changed(struct socket *s)
 	.bind = unix_bind, .accept_take = unix_accept_take, .pair = unix_pair, .name = unix_name,  \
 	.shutdown = unix_shutdown, .poll = unix_poll, .ioctl = unix_ioctl,                         \
 	.listening = unix_listening, .peer_cred = unix_peer_cred, .peer_groups = unix_peer_groups, \
-	.buffers_changed = unix_buffers_changed, .release = unix_release
+	.buffers_changed = unix_buffers_changed, .peeks_at = true, .release = unix_release
 
 static const struct socket_ops stream_ops = {
 	COMMON_OPS,

@@ -49,7 +49,7 @@ struct unix_msg {
 	struct unix_sock *from; /* referenced, charged */
 	uint32_t len, off;      /* bytes; already read */
 	uint32_t charge;
-	bool paged;
+	bool paged, peeked;
 	int64_t stamp_ns; /* 0: nobody wanted to know */
 	struct ucred_k cred;
 	struct scm_files *files;

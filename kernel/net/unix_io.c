@@ -149,6 +149,7 @@ struct reader {
 	struct unix_sock *u;
 	struct sock_msg *m;
 	struct list *at; /* the next message to look at */
+	size_t skip;     /* SO_PEEK_OFF: bytes from there on that are not looked at */
 	struct ucred_k cred;
 	bool cred_known;
 };
@@ -160,6 +161,12 @@ static bool read_piece(struct reader *r, struct unix_msg *msg, size_t *done, err
 	uint32_t n = msg->len - msg->off;
 	bool had_files = msg->files != NULL;
 
+	if (r->skip >= n && r->skip > 0) {
+		r->skip -= n;
+		r->at = msg->node.next;
+		return true;
+	}
+	n -= (uint32_t)r->skip;
 	if (r->cred_known) {
 		if (!same_cred(msg, &r->cred))
 			return false;
@@ -172,12 +179,14 @@ static bool read_piece(struct reader *r, struct unix_msg *msg, size_t *done, err
 		take_name(r->m, msg);
 	if (n > r->m->data.left)
 		n = (uint32_t)r->m->data.left;
-	*err = unix_msg_read(msg, msg->off, n, &r->m->data);
+	*err = unix_msg_read(msg, msg->off + (uint32_t)r->skip, n, &r->m->data);
 	if (*err == OK)
 		*err = take_files(r->m, msg, peek);
 	if (*err != OK)
 		return false;
 	*done += n;
+	r->skip = 0;
+	socket_peek_moves(&r->u->sock, r->m, n);
 	r->at = msg->node.next;
 	if (!peek) {
 		msg->off += n;
@@ -201,13 +210,14 @@ static bool read_wait(struct reader *r, size_t target, uint64_t deadline, size_t
 		return false;
 	*err = socket_sleep(&s->rq, deadline);
 	r->at = r->u->queue.next;
+	r->skip = socket_peek_at(s, r->m);
 	return *err == OK;
 }
 
 err_t unix_stream_recv(struct socket *s, struct sock_msg *m, size_t *done)
 {
 	struct unix_sock *u = unix_of(s);
-	struct reader r = { .u = u, .m = m, .at = u->queue.next };
+	struct reader r = { .u = u, .m = m, .at = u->queue.next, .skip = socket_peek_at(s, m) };
 	uint64_t deadline = socket_deadline(s->rcvtimeo_ns, m->nonblock);
 	size_t size = m->data.left;
 	size_t target = (m->flags & MSG_WAITALL) || size < s->rcvlowat ? size : s->rcvlowat;
@@ -339,17 +349,35 @@ err_t unix_packet_send(struct socket *s, struct sock_msg *m, size_t *done)
 	return OK;
 }
 
-/* The first message, or NULL at the end. MAY_SWITCH */
-static err_t wait_for_packet(struct unix_sock *u, uint64_t deadline, struct unix_msg **out)
+/* The message in which byte *skip of the queue is, and where in it. NULL: none. */
+static struct unix_msg *packet_at(const struct unix_sock *u, size_t *skip)
+{
+	LIST_FOR_EACH(pos, (struct list *)&u->queue) {
+		struct unix_msg *msg = list_entry(pos, struct unix_msg, node);
+
+		if (u->sock.peek_off < 0 || *skip < msg->len ||
+		    (msg->len == 0 && *skip == 0 && !msg->peeked))
+			return msg;
+		*skip -= msg->len;
+	}
+	return NULL;
+}
+
+/* The message to read or to look at, or NULL at the end. MAY_SWITCH */
+static err_t wait_for_packet(struct unix_sock *u, const struct sock_msg *m, uint64_t deadline,
+			     struct unix_msg **out, size_t *skip)
 {
 	struct socket *s = &u->sock;
 
 	for (;;) {
 		struct list *first = list_first(&u->queue);
 
+		*skip = socket_peek_at(s, m);
 		TRY(socket_error(s));
-		*out = first != NULL ? list_entry(first, struct unix_msg, node) : NULL;
-		if (first != NULL)
+		*out = first == NULL         ? NULL
+		       : m->flags & MSG_PEEK ? packet_at(u, skip)
+					     : list_entry(first, struct unix_msg, node);
+		if (*out != NULL)
 			return OK;
 		if ((s->shut & SHUT_RD_BIT) && (deadline != 0 || s->type == SOCK_SEQPACKET))
 			return OK;
@@ -369,14 +397,15 @@ err_t unix_packet_recv(struct socket *s, struct sock_msg *m, size_t *done)
 	struct unix_sock *u = unix_of(s);
 	bool peek = (m->flags & MSG_PEEK) != 0;
 	struct unix_msg *msg;
-	uint32_t n;
+	uint32_t n, len;
+	size_t skip;
 	err_t err;
 
 	if (s->type == SOCK_SEQPACKET && u->state != UNIX_CONNECTED)
 		return E_NOTCONN;
 	if (m->flags & MSG_OOB)
 		return E_OPNOTSUPP;
-	TRY(wait_for_packet(u, socket_deadline(s->rcvtimeo_ns, m->nonblock), &msg));
+	TRY(wait_for_packet(u, m, socket_deadline(s->rcvtimeo_ns, m->nonblock), &msg, &skip));
 	if (msg == NULL)
 		return OK;
 	if (!peek) {
@@ -386,17 +415,19 @@ err_t unix_packet_recv(struct socket *s, struct sock_msg *m, size_t *done)
 	take_name(m, msg);
 	m->scm.stamp_ns = msg->stamp_ns != 0 ? msg->stamp_ns : (int64_t)time_real_ns();
 	sock_put_stamp(s, m);
-	n = msg->len;
+	msg->peeked = peek;
+	n = len = msg->len - (uint32_t)skip;
 	if (n > m->data.left) {
 		n = (uint32_t)m->data.left;
 		m->out_flags |= MSG_TRUNC;
 	}
-	err = unix_msg_read(msg, 0, n, &m->data);
+	err = unix_msg_read(msg, (uint32_t)skip, n, &m->data);
 	if (err == OK)
 		err = take_files(m, msg, peek);
 	if (err == OK) {
 		take_cred(m, msg);
-		*done += m->flags & MSG_TRUNC ? msg->len : n;
+		socket_peek_moves(s, m, peek ? n : msg->len);
+		*done += m->flags & MSG_TRUNC ? len : n;
 	}
 	if (!peek)
 		unix_msg_free(msg);

@@ -136,11 +136,16 @@ static err_t send_one(struct task *t, struct thread *th, int sig, const siginfo_
 	return th != NULL ? signal_send_thread(th, sig, info) : signal_send_task(t, sig, info);
 }
 
-/* th NULL: to the process. */
+/* th NULL: to the process; info NULL: SIGURG. */
 static void tell(const struct async *a, struct task *t, struct thread *th, const siginfo_t *info)
 {
 	if (!may_signal(a, t))
 		return;
+	if (info == NULL) {
+		if (send_one(t, th, SIGURG, NULL) != OK)
+			log_debug("SIGURG could not be queued");
+		return;
+	}
 	/* A queue that is full is told by the signal that needs no room. */
 	if (a->sig != 0 && send_one(t, th, a->sig, info) == OK)
 		return;
@@ -168,11 +173,29 @@ static void tell_group(const struct async *a, const siginfo_t *info)
 	}
 }
 
+static void tell_owner(const struct async *a, const siginfo_t *info)
+{
+	struct thread *th;
+	struct task *t;
+
+	switch (a->type) {
+	case F_OWNER_TID:
+		th = thread_find(a->id);
+		if (th != NULL)
+			tell(a, th->task, th, info);
+		break;
+	case F_OWNER_PID:
+		t = task_find(a->id);
+		if (t != NULL)
+			tell(a, t, NULL, info);
+		break;
+	default: tell_group(a, info);
+	}
+}
+
 void async_signal(struct file *f, int fd, int code)
 {
 	const struct async *a = f->async;
-	struct thread *th;
-	struct task *t;
 	siginfo_t info;
 
 	if (a == NULL || a->id == 0)
@@ -182,19 +205,13 @@ void async_signal(struct file *f, int fd, int code)
 	info.si_code = code;
 	info.si_band = band_of(code);
 	info.si_fd = fd;
-	switch (a->type) {
-	case F_OWNER_TID:
-		th = thread_find(a->id);
-		if (th != NULL)
-			tell(a, th->task, th, &info);
-		break;
-	case F_OWNER_PID:
-		t = task_find(a->id);
-		if (t != NULL)
-			tell(a, t, NULL, &info);
-		break;
-	default: tell_group(a, &info);
-	}
+	tell_owner(a, &info);
+}
+
+void async_urgent(struct file *f)
+{
+	if (f->async != NULL && f->async->id != 0)
+		tell_owner(f->async, NULL);
 }
 
 /* ---- readiness ---- */

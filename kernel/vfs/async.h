@@ -37,6 +37,8 @@ static inline void async_wants_room(struct file *f)
 }
 /* The owner's signal about descriptor fd; code: POLL_IN ... of siginfo. Does not block. */
 void async_signal(struct file *f, int fd, int code);
+/* SIGURG for the owner: urgent data has come. Does not block. */
+void async_urgent(struct file *f);
 /* The last reference goes (file.c). */
 void async_gone(struct file *f);
 
