@@ -87,10 +87,18 @@ def take(where, name, status, out):
             print("#  ", line[:150])
 
 
+def traced():
+    """--strace shows what the calls of calls.c are given; what it points at in PrivUser it cannot."""
+    for more in ([], ["--append", "privuser=0"]):
+        _, out, err = in_qemu("calls", ["--strace"] + more)
+        ok(err.count(b"write(") > 20, f"--strace {more}: writes are traced")
+        ok((b"RINGFENCE-MARKER" in err) == bool(more), f"--strace {more}: a buffer in PrivUser is {'' if more else 'not '}shown")
+
+
 def main():
     places = sys.argv[1:] or ["qemu-on", "qemu-off", "bochs-on"]
     for where in places:
-        for name in ("attacks", "calls", "borders", "crowd"):
+        for name in ("attacks", "calls", "borders", "scans", "crowd"):
             if (where, name) in LEFT_OUT:
                 continue
             if where == "bochs-on":
@@ -102,6 +110,8 @@ def main():
                 for reason in REASONS:
                     ok(f"died in PrivUser: {reason}".encode() in err, f"{where}: the log has \"{reason}\"")
                 ok(not LEAK.search(err), f"{where}: the log shows no register of PrivUser")
+    if "qemu-on" in places:
+        traced()
     print(f"1..{number}")
     return failed != 0
 
