@@ -33,8 +33,15 @@ void linux_set_hostname(const char *name);
 /* The NIS domain, "(none)" at first. */
 const char *linux_domainname(void);
 void linux_set_domainname(const char *name);
-/* Set the wall clock, with all that waits for times of it. */
+
+/* ---- hosttime.c ---- */
+/* The wall clock becomes the host's, and follows it until a program does one of the next two. */
+void linux_follow_host_time(void);
+/* For a program: set the wall clock, or have clocks run faster (time_bend). */
 void linux_set_real_time(uint64_t ns);
+void linux_bend_time(int32_t ppb);
+/* sys_time.c: set the wall clock, with all that waits for times of it. */
+void linux_step_real_time(uint64_t ns);
 
 struct task;
 /* May the current task change the limits of t? (same user ids, or CAP_SYS_RESOURCE) */

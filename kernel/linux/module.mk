@@ -8,4 +8,6 @@ SRCS += sys_mq.c
 SRCS += debug.c crash.c
 SRCS += sys_splice.c
 SRCS += sys_ptrace.c ptrace_regs.c sys_seccomp.c core.c core_host.c core_notes.c
-SRCS += sys_admin.c sys_ns.c
+SRCS += sys_admin.c sys_ns.c hosttime.c
+UNIT := test/u_hosttime.c
+UNIT_SRCS_u_hosttime := hosttime.c

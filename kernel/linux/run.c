@@ -11,7 +11,6 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/net/netconf.h"
 #include "kernel/task/task.h"
-#include "kernel/vfs/control.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/path.h"
 #include "kernel/vfs/poll.h"
@@ -97,22 +96,6 @@ err_t linux_chdir(const char *cwd)
 }
 
 /*
- * time= was true when QEMU was started; what it took to get here is missing since then. The answer
- * comes while the program is loaded, as a rule. The clock never goes back.
- */
-static void on_host_time(uint64_t ns)
-{
-	if (ns > time_real_ns())
-		linux_set_real_time(ns);
-}
-
-static void ask_time(void)
-{
-	control_time = on_host_time;
-	console_control("time");
-}
-
-/*
  * Runs as the first thread, in the kernel: everything that needs a current task, then the program
  * itself.
  */
@@ -128,7 +111,7 @@ static err_t become_program(const char *exe)
 		log_error("standard input and output: %s", err_text(err));
 		return err;
 	}
-	ask_time();
+	linux_follow_host_time();
 	err = linux_chdir(run_config_get("cwd", 0));
 	if (err != OK) {
 		log_error("working directory %s: %s", run_config_get("cwd", 0), err_text(err));

@@ -157,11 +157,12 @@ long sys_syslog(int type, uaddr_t to, int size)
 #define PPM_SCALE     65536
 
 /*
- * The clock runs at the rate of the TSC: it is not disciplined. What a daemon says about its errors
- * and state is kept for others to read; asking for another rate is refused.
+ * What a daemon says about its errors and state is kept for others to read. It can set the rate;
+ * the kernel's own loops (ADJ_OFFSET, ADJ_TICK) are not there.
  */
 static struct {
 	int64_t maxerror, esterror, constant;
+	int64_t freq; /* ppm, times PPM_SCALE */
 	int status, tai;
 } ntp = { .maxerror = MAX_ERROR_US, .esterror = MAX_ERROR_US, .constant = 2, .status = STA_UNSYNC };
 
@@ -178,7 +179,7 @@ static err_t timex_check(const struct __kernel_timex *t)
 		return E_PERM;
 	if (m == ADJ_OFFSET_SINGLESHOT)
 		return OK;
-	if ((m & (ADJ_OFFSET | ADJ_FREQUENCY | ADJ_TICK)) != 0)
+	if ((m & (ADJ_OFFSET | ADJ_TICK)) != 0)
 		return E_OPNOTSUPP;
 	if ((m & ~known) != 0)
 		return E_INVAL;
@@ -187,6 +188,16 @@ static err_t timex_check(const struct __kernel_timex *t)
 	     t->time.tv_usec >= ((m & ADJ_NANO) != 0 ? 1000000000 : 1000000)))
 		return E_INVAL;
 	return OK;
+}
+
+static void set_frequency(int64_t freq)
+{
+	const int64_t most = TOLERANCE_PPM * PPM_SCALE;
+
+	if (freq > most)
+		freq = most;
+	ntp.freq = freq < -most ? -most : freq;
+	linux_bend_time((int32_t)(ntp.freq * 1000 / PPM_SCALE));
 }
 
 static void timex_apply(const struct __kernel_timex *t)
@@ -205,6 +216,8 @@ static void timex_apply(const struct __kernel_timex *t)
 	if ((m & ADJ_SETOFFSET) != 0)
 		linux_set_real_time(time_real_ns() + (uint64_t)t->time.tv_sec * 1000000000u +
 				    (uint64_t)t->time.tv_usec * ((m & ADJ_NANO) != 0 ? 1 : 1000));
+	if ((m & ADJ_FREQUENCY) != 0)
+		set_frequency(t->freq);
 	if ((m & ADJ_STATUS) != 0)
 		ntp.status = (ntp.status & STA_RONLY) | (t->status & settable);
 	if ((m & ADJ_NANO) != 0)
@@ -233,6 +246,7 @@ long sys_clock_adjtime(int clock, uaddr_t at)
 	timex_apply(&t);
 	now = time_real_ns();
 	t = (struct __kernel_timex){ .modes = t.modes,
+				     .freq = ntp.freq,
 				     .maxerror = ntp.maxerror,
 				     .esterror = ntp.esterror,
 				     .status = ntp.status,

@@ -124,7 +124,7 @@ long sys_clock_getres(int clock, uaddr_t to)
 /* Who sleeps until a time of the wall clock. */
 static struct waitq real_sleepers = WAITQ_INIT(real_sleepers);
 
-void linux_set_real_time(uint64_t ns)
+void linux_step_real_time(uint64_t ns)
 {
 	time_set_real_ns(ns);
 	posix_timer_clock_was_set();

@@ -5,9 +5,9 @@
  * Core 0 finds out how fast the TSC runs: CPUID or the hypervisor may say; else time_init starts a
  * reference and goes on booting, and the first reader compares (so boot seldom waits). Under QEMU's
  * emulator the local APIC's timer is an exact 1 GHz, elsewhere the PIT is the reference. Later,
- * with a longer time to look at, the PIT makes the number better. A change keeps the present value
- * of the clock and only bends its rate: it never steps. Other cores are told the numbers by message
- * (kernel/core); until then their clock stands at 0.
+ * with a longer time to look at, the PIT makes the number better, and who knows the true time may
+ * bend it a little. A change keeps the present value of the clock: it never steps. Other cores are
+ * told the numbers by message (kernel/core); until then their clock stands at 0.
  */
 #include "kernel/x86/local.h"
 #include "kernel/x86/vdso_abi.h"
@@ -39,6 +39,8 @@ static const uint64_t refine_after_ns[] = { MONO_START_NS + 50000000, MONO_START
 void (*time_changed)(void);
 
 struct time_params clock_params; /* mult 0: not measured yet */
+static uint64_t measured;        /* clock_params.mult without `bend` */
+static int32_t bend;             /* parts per billion */
 static uint64_t inverse;         /* TSC ticks per ns, 32.32 */
 static const char *source = "none";
 static bool measuring; /* this core finds out by itself */
@@ -110,12 +112,22 @@ static void set_rate(uint64_t mult)
 		clock_params.mono_base = time_at(tsc);
 	else
 		clock_params.mono_base = MONO_START_NS + time_mul(tsc - boot_info.entry_tsc, mult);
+	measured = mult;
 	clock_params.tsc_base = tsc;
-	clock_params.mult = mult;
-	inverse = div_shift32(1ull << 32, mult);
+	clock_params.mult = mult + (uint64_t)((int64_t)(mult / 1000) * bend / 1000000);
+	inverse = div_shift32(1ull << 32, clock_params.mult);
 	page_write();
 	if (time_changed != NULL)
 		time_changed();
+}
+
+void time_bend(int32_t ppb)
+{
+	if (bend == ppb)
+		return;
+	time_mono_ns();
+	bend = ppb;
+	set_rate(measured);
 }
 
 static uint64_t cpuid_tsc_hz(void)

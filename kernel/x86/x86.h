@@ -161,6 +161,9 @@ void time_init(void);
 uint64_t time_mono_ns(void); /* since boot, which counts as one second */
 uint64_t time_real_ns(void); /* since 1970 */
 void time_set_real_ns(uint64_t ns);
+/* From now on all clocks run faster (below 0: slower) than measured, by parts per billion. */
+#define TIME_BEND_MAX 500000
+void time_bend(int32_t ppb);
 /*
  * Arm this core's timer interrupt for an absolute monotonic time (past: as soon as possible);
  * UINT64_MAX disarms.

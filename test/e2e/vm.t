@@ -274,6 +274,21 @@ def the_clock_is_the_hosts():
     expect(answered - asked > 2 and answered - 1 < float(out) <= answered, "asked %f, clock %f, answered %f" % (asked, float(out), answered))
 
 
+BENDER = """import ctypes, struct, time
+libc = ctypes.CDLL(None)
+def adjust(modes, freq):
+    t = ctypes.create_string_buffer(struct.pack("i4xqq", modes, 0, freq).ljust(208, b"\\0"))
+    assert libc.adjtimex(t) >= 0
+    return struct.unpack_from("q", t, 16)[0] >> 16
+print(adjust(2, 300 << 16), adjust(2, -9999 << 16), adjust(0, 0))"""
+
+
+@test
+def a_daemon_can_set_the_rate_of_the_clock():
+    p = ringfence("run", PY, "-c", BENDER)
+    equal((p.stdout, p.returncode), (b"300 -500 -500\n", 0))
+
+
 @test
 def end_of_input_is_seen_while_the_program_runs():
     p = start("run", "/bin/busybox", "sh", "-c", "while read x; do echo got $x; done; echo end")

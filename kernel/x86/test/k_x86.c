@@ -200,6 +200,22 @@ KTEST(x86_timer_is_never_early)
 	trap_hooks.timer = hook;
 }
 
+KTEST(x86_clock_is_bent_and_does_not_step)
+{
+	uint64_t mult = clock_params.mult, before = time_mono_ns();
+
+	time_bend(TIME_BEND_MAX);
+	EXPECT(clock_params.mult - mult >= mult / 2001 && clock_params.mult - mult <= mult / 1999);
+	uint64_t after = time_mono_ns();
+
+	EXPECT(after >= before && after - before < 1000000000);
+	time_bend(-TIME_BEND_MAX);
+	EXPECT(mult - clock_params.mult >= mult / 2001 && mult - clock_params.mult <= mult / 1999);
+	EXPECT(time_mono_ns() >= after);
+	time_bend(0);
+	EXPECT_EQ(clock_params.mult, mult);
+}
+
 KTEST(x86_vdso_page_agrees_with_the_clock)
 {
 	paddr_t pa = vdso_time_frame();

@@ -29,6 +29,8 @@ static void clocks(void)
 	YES("time", t.time.tv_sec > 1000000000);
 	t.modes = ADJ_TICK;
 	RES("adjtimex", adjtimex(&t));
+	t.modes = ADJ_FREQUENCY;
+	RES("set frequency", adjtimex(&t));
 	t.modes = ADJ_SETOFFSET;
 	RES("set offset", adjtimex(&t));
 	t.modes = ADJ_OFFSET_SS_READ;
