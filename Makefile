@@ -187,10 +187,10 @@ provider_priv := $(wildcard user/provider/*.priv.c)
 provider_srcs := $(filter-out $(provider_priv),$(wildcard user/provider/*.c))
 provider_cc = $(Q)RINGFENCE_CC='$(CC)' $(PRIV_CC) -O2 -g -Ideps/bearssl/inc
 # What these include is BearSSL's own and not warned of; its switches keep out what ring 2 has not.
-$(O)/provider/bearssl_%.o: PROVIDER_FLAGS := -w -Ideps/bearssl -Ideps/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0
+$(O)/provider/bearssl_%.o: PROVIDER_FLAGS := -O3 -w -Ideps/bearssl -Ideps/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0
 $(O)/provider/key.o: PROVIDER_FLAGS := $(WARN)
 $(O)/provider/%.o: user/provider/%.priv.c user/provider/key.h $(wildcard user/lib/*.h) \
-		$(PRIV_CC) $(O)/.flags | deps/bearssl/.complete
+		$(wildcard user/provider/bearssl_*.h) $(PRIV_CC) $(O)/.flags Makefile | deps/bearssl/.complete
 	$(call say,PRIVCC,$<)
 	@mkdir -p $(@D)
 	$(provider_cc) $(PROVIDER_FLAGS) -c -o $@ $<

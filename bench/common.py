@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What benchmarks share: each other's parts, functions of the kernel by address, a small machine for one static program."""
 import bisect
+import collections
 import importlib.machinery
 import importlib.util
 import os
 import re
+import struct
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 BUILD = os.environ.get("RF_BUILD", os.path.join(ROOT, "build"))
+BEARSSL = os.path.join(ROOT, "deps/bearssl")
+# As the Makefile compiles the provider's pieces of BearSSL.
+BEARSSL_FLAGS = ["-O3", "-w", "-I" + BEARSSL + "/inc", "-I" + BEARSSL, "-I" + BEARSSL + "/src", "-DBR_SSE2=0",
+                 "-DBR_AES_X86NI=0", "-DBR_RDRAND=0"]
 KERNEL_HALF = 1 << 47
 PROGRAM = "(program)"
 ICOUNT = ["-icount", "shift=0,sleep=off"]
@@ -42,6 +48,32 @@ class Symbols:
         return self.names[i] if pc >= KERNEL_HALF and i >= 0 else PROGRAM
 
 
+class Counts:
+    """How often each block of a machine has run: start QEMU with .argv, read at any time."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "counts")
+        plugin = os.path.join(folder, "libcount.so")
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, os.path.join(HERE, "count.c")],
+                       check=True)
+        self.argv = ["-plugin", "%s,to=%s" % (plugin, self.path)]
+
+    def read(self):
+        """{(address, place in the file): instructions}"""
+        with open(self.path, "rb") as f:
+            n = struct.unpack("<Q", f.read(8))[0]
+            data = f.read(24 * n)
+        return {(pc, i): size * times for i, (pc, size, times) in enumerate(struct.iter_unpack("<3Q", data)) if times}
+
+    @staticmethod
+    def total(before, after):
+        """Counter of the instructions between two read(), by address of the block."""
+        total = collections.Counter()
+        for place, n in after.items():
+            total[place[0]] += n - before.get(place, 0)
+        return total
+
+
 def make_root(folder):
     """The folders that a root has."""
     for name in ("dev", "proc", "sys", "tmp", "run"):
@@ -57,9 +89,12 @@ def make_image(folder, program):
         f.write(b"exe=/%s\0arg=/%s\0env=PATH=/\0" % (program, program))
 
 
-def run_image(folder, more, timeout):
-    """What the program of make_image() says on the serial line."""
+def run_image(folder, more, timeout, stderr=None):
+    """What the program of make_image() says on the serial line. stderr: a file for what QEMU says."""
+    errors = open(stderr, "wb") if stderr else None
     p = subprocess.run(QEMU + ["-kernel", os.path.join(BUILD, "kernel.elf"), "-initrd", folder + ".erofs", "-fw_cfg",
                                "name=opt/ringfence/run,file=" + folder + ".run"] + more,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, check=False)
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, timeout=timeout, check=False)
+    if errors is not None:
+        errors.close()
     return p.stdout.decode(errors="replace").replace("\r", "")

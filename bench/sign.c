@@ -5,14 +5,19 @@
  */
 #include <privcall.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 PRIVCALL(sign_load);
-PRIVCALL(sign_rsa_i31);
+PRIVCALL(sign_rsa_2048);
+PRIVCALL(sign_rsa_3072);
+PRIVCALL(sign_rsa_4096);
 PRIVCALL(sign_rsa_i15);
 PRIVCALL(sign_p256_m31);
 PRIVCALL(sign_p256_m15);
 PRIVCALL(sign_p256_prime31);
+PRIVCALL(sign_p384);
+PRIVCALL(sign_p521);
 
 static uint64_t now(void)
 {
@@ -34,18 +39,35 @@ static uint64_t now(void)
 		printf(#name " %llu\n", (unsigned long long)(now() - start)); \
 	} while (0)
 
+static int load(const char *name, long kind)
+{
+	return privcall(sign_load, name, strlen(name) + 1) == kind ? 0 : -1;
+}
+
 int main(void)
 {
 	const struct priv_options o = { .quiet = 1 };
 
-	if (priv_init(&o) < 0 || privcall(sign_load, "/rsa.der", sizeof("/rsa.der")) != 1)
+	if (priv_init(&o) < 0 || load("/rsa.der", 1) != 0)
 		return 1;
-	MEASURE(sign_rsa_i31);
+	MEASURE(sign_rsa_2048);
 	MEASURE(sign_rsa_i15);
-	if (privcall(sign_load, "/ec.der", sizeof("/ec.der")) != 2)
+	if (load("/rsa3072.der", 1) != 0)
+		return 1;
+	MEASURE(sign_rsa_3072);
+	if (load("/rsa4096.der", 1) != 0)
+		return 1;
+	MEASURE(sign_rsa_4096);
+	if (load("/ec.der", 2) != 0)
 		return 1;
 	MEASURE(sign_p256_m31);
 	MEASURE(sign_p256_m15);
 	MEASURE(sign_p256_prime31);
+	if (load("/p384.der", 2) != 0)
+		return 1;
+	MEASURE(sign_p384);
+	if (load("/p521.der", 2) != 0)
+		return 1;
+	MEASURE(sign_p521);
 	return 0;
 }

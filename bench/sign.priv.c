@@ -39,7 +39,18 @@ static long rsa(br_rsa_private f)
 	return f(x, k) == 1 ? 0 : -1;
 }
 
-PRIVCALL_DEFINE(sign_rsa_i31)
+/* One for each length, so that each has a name. */
+PRIVCALL_DEFINE(sign_rsa_2048)
+{
+	return rsa(br_rsa_i31_private);
+}
+
+PRIVCALL_DEFINE(sign_rsa_3072)
+{
+	return rsa(br_rsa_i31_private);
+}
+
+PRIVCALL_DEFINE(sign_rsa_4096)
 {
 	return rsa(br_rsa_i31_private);
 }
@@ -52,7 +63,7 @@ PRIVCALL_DEFINE(sign_rsa_i15)
 static long ecdsa(br_ecdsa_sign sign, const br_ec_impl *curve)
 {
 	static const uint8_t digest[32] = { 1, 2, 3 };
-	uint8_t out[80];
+	uint8_t out[160];
 
 	return sign(curve, &br_sha256_vtable, digest, br_skey_decoder_get_ec(&decoder), out) > 0
 		       ? 0
@@ -70,6 +81,16 @@ PRIVCALL_DEFINE(sign_p256_m15)
 }
 
 PRIVCALL_DEFINE(sign_p256_prime31)
+{
+	return ecdsa(br_ecdsa_i31_sign_asn1, &br_ec_prime_i31);
+}
+
+PRIVCALL_DEFINE(sign_p384)
+{
+	return ecdsa(br_ecdsa_i31_sign_asn1, &br_ec_prime_i31);
+}
+
+PRIVCALL_DEFINE(sign_p521)
 {
 	return ecdsa(br_ecdsa_i31_sign_asn1, &br_ec_prime_i31);
 }

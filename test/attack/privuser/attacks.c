@@ -93,7 +93,8 @@ static void each_page(uint64_t start, uint64_t end, unsigned *reached, unsigned 
 		*odd += fault.sig != 0 && (fault.vector != 14 || fault.address != page + 16);
 		*reached += try(do_read, page + 4095, 0) == 0;
 		*reached += try(do_call, page, 0) == 0;
-		*odd += fault.sig != SIGSEGV && fault.sig != 0;
+		/* Where it can be executed, what a page begins with decides how that ends. */
+		*odd += on && fault.sig != SIGSEGV && fault.sig != 0;
 	}
 }
 
