@@ -19,12 +19,27 @@ static long transfer_result(err_t err, size_t done)
 /* "At the file's own position" where an offset stands. */
 #define POS_FILE (-1)
 
-static inline err_t move(struct file *f, struct uio *u, int64_t off, bool writing, size_t *done)
+static inline err_t move_data(struct file *f, struct uio *u, int64_t off, bool writing,
+			      size_t *done)
 {
 	if (off == POS_FILE)
 		return writing ? file_write(f, u, done) : file_read(f, u, done);
 	return writing ? file_pwrite(f, (uint64_t)off, u, done)
 		       : file_pread(f, (uint64_t)off, u, done);
+}
+
+static inline err_t move(struct file *f, struct uio *u, int64_t off, bool writing, size_t *done)
+{
+	err_t err = move_data(f, u, off, writing, done);
+
+	if (writing) {
+		current->io.writes++;
+		current->io.written_bytes += *done;
+	} else {
+		current->io.reads++;
+		current->io.read_bytes += *done;
+	}
+	return err;
 }
 
 /* One range. Inlined into its four callers, each of which needs a quarter of it. */
@@ -191,6 +206,7 @@ static long copy_between(int in_fd, uaddr_t in_off, int out_fd, uaddr_t out_off,
 	if (err == OK)
 		err = file_copy(in, in_off.v != 0 ? &ioff : NULL, out,
 				out_off.v != 0 ? &ooff : NULL, rw_len(len), &done);
+	io_counts_add(&current->io, &(struct io_counts){ done, done, 1, 1 });
 	if (done > 0 && in_off.v != 0 && USER_OUT(in_off, &ioff) != OK)
 		err = E_FAULT, done = 0;
 	if (done > 0 && out_off.v != 0 && USER_OUT(out_off, &ooff) != OK)

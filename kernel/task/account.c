@@ -55,6 +55,7 @@ void account_thread_gone(struct thread *t)
 	task->majflt += t->majflt;
 	task->nvcsw += t->nvcsw;
 	task->nivcsw += t->nivcsw;
+	io_counts_add(&task->io, &t->io);
 }
 
 uint64_t thread_cpu_ns(const struct thread *t)

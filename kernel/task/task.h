@@ -85,6 +85,18 @@ static inline struct group_list *group_list_get(struct group_list *g)
 }
 void group_list_put(struct group_list *g); /* NULL is allowed */
 
+/* What read and write calls moved, and how many there were (/proc/PID/io). */
+struct io_counts {
+	uint64_t read_bytes, written_bytes, reads, writes;
+};
+static inline void io_counts_add(struct io_counts *sum, const struct io_counts *more)
+{
+	sum->read_bytes += more->read_bytes;
+	sum->written_bytes += more->written_bytes;
+	sum->reads += more->reads;
+	sum->writes += more->writes;
+}
+
 struct cred {
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	struct group_list *groups; /* supplementary ones; NULL: none. One reference */
@@ -133,6 +145,7 @@ struct task {
 	uint64_t start_ns, utime_ns, stime_ns, cutime_ns, cstime_ns;
 	uint64_t minflt, majflt, cminflt, cmajflt, nvcsw, nivcsw;
 	uint64_t maxrss_pages, cmaxrss_pages, cnvcsw, cnivcsw;
+	struct io_counts io; /* of threads that are gone, and children that were waited for */
 	uint64_t dead_ns, dead_ticks
 				  /*
 			 * of threads that are gone: running time, samples in the program / kernel
@@ -236,6 +249,7 @@ struct thread {
 	struct vfork_wait *vfork_wait; /* the creator sleeps until exec or exit */
 	uint64_t ticks[2];             /* samples: in the program, in the kernel */
 	uint64_t nvcsw, nivcsw, minflt, majflt;
+	struct io_counts io;
 	uint64_t trap_no, trap_error, trap_addr; /* of the last fault, for signal frames */
 	uint64_t last_fault_rip;
 	struct priv_thread *priv; /* kernel/dom's: its stack in PrivUser, or NULL */
@@ -253,6 +267,7 @@ struct task *task_find(int pid);
 struct thread *thread_find(int tid);
 extern struct list all_tasks;
 unsigned task_count(void);
+extern uint64_t task_forks; /* processes and threads that were made since the start */
 #define current_task (current->task)
 
 /*

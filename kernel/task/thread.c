@@ -12,6 +12,7 @@
 #define PID_MAX       32768
 #define CACHE_MAX     16u
 
+uint64_t task_forks;
 static struct list threads_by_tid[TABLE_BUCKETS], tasks_by_pid[TABLE_BUCKETS];
 struct list all_tasks = LIST_INIT(all_tasks);
 static unsigned tasks;
@@ -143,6 +144,7 @@ struct thread *thread_create(struct task *task)
 
 void thread_publish(struct thread *t, int tid)
 {
+	task_forks++;
 	t->tid = tid;
 	list_push_back(&threads_by_tid[bucket(tid)], &t->in_table);
 	list_push_back(&t->task->threads, &t->in_task);

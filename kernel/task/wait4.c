@@ -129,6 +129,7 @@ static void take_zombie(struct task *c, unsigned options, struct wait_out *out)
 	if (options & WNOWAIT)
 		return;
 	add_to_parent(c->parent, &out->ru);
+	io_counts_add(&c->parent->io, &c->io);
 	task_reap(c);
 }
 

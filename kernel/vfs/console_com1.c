@@ -110,7 +110,7 @@ struct serial_port *com1_port(void)
 	ring_init(&com1.rx, com1.rx_bytes, RX_BYTES);
 	com1.port.ops = &com1_ops;
 	com1.port.present = true;
-	if (irq_alloc(interrupt, NULL, &vector) == OK &&
+	if (irq_alloc("ttyS0", interrupt, NULL, &vector) == OK &&
 	    irq_route_gsi(UART_COM1_GSI, vector, false, false) == OK)
 		uart_enable_receive_irq(UART_COM1);
 	else

@@ -19,6 +19,8 @@ static const uint64_t ioapic_pa[] = { 0xfec00000, 0xfec10000 };
 #define VEC_PIC  0xe0 /* away from the exceptions, should one still raise a spurious interrupt */
 
 struct irq_slot {
+	const char *name;
+	uint64_t count;
 	void (*handler)(void *arg);
 	void *arg;
 };
@@ -57,14 +59,34 @@ void irq_dispatch(uint8_t vector)
 		strays++;
 		return;
 	}
+	slots[i].count++;
 	slots[i].handler(slots[i].arg);
 }
 
-err_t irq_alloc(void (*handler)(void *arg), void *arg, uint8_t *vector)
+bool irq_count_of(unsigned n, struct irq_count *out)
+{
+	const struct irq_count local[] = {
+		{ "Local timer interrupts", 0, trap_count_timer },
+		{ "Rescheduling interrupts", 0, trap_count_ipi },
+		{ "Spurious interrupts", 0, strays },
+	};
+
+	if (n < slots_used) {
+		*out = (struct irq_count){ slots[n].name, (uint8_t)(VEC_DEVICE0 + n),
+					   slots[n].count };
+		return true;
+	}
+	if (n - slots_used >= ARRAY_SIZE(local))
+		return false;
+	*out = local[n - slots_used];
+	return true;
+}
+
+err_t irq_alloc(const char *name, void (*handler)(void *arg), void *arg, uint8_t *vector)
 {
 	if (slots_used == VEC_DEVICES)
 		return E_NOSPC;
-	slots[slots_used] = (struct irq_slot){ handler, arg };
+	slots[slots_used] = (struct irq_slot){ .name = name, .handler = handler, .arg = arg };
 	*vector = (uint8_t)(VEC_DEVICE0 + slots_used++);
 	return OK;
 }

@@ -17,6 +17,7 @@ NORETURN void kernel_fault(struct trapframe *tf, uint64_t addr);
 /* irq.c */
 void irq_init(void);
 void irq_dispatch(uint8_t vector);
+extern uint64_t trap_count_timer, trap_count_ipi; /* trap.c */
 
 /* time.c: the timer's vector came in. */
 void timer_interrupt(void);

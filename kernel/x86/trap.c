@@ -63,16 +63,20 @@ static bool page_fault_served(struct trapframe *tf, uint64_t addr)
 	       trap_hooks.page_fault(tf, addr, (uint32_t)tf->error);
 }
 
+uint64_t trap_count_timer, trap_count_ipi;
+
 static void interrupt(uint64_t vector)
 {
 	switch (vector) {
 	case VEC_SPURIOUS: return; /* not in service: no EOI */
 	case VEC_TIMER:
 		apic_eoi();
+		trap_count_timer++;
 		timer_interrupt();
 		return;
 	case VEC_IPI:
 		apic_eoi();
+		trap_count_ipi++;
 		if (trap_hooks.ipi != NULL)
 			trap_hooks.ipi();
 		return;

@@ -131,8 +131,19 @@ struct trap_hooks {
 };
 extern struct trap_hooks trap_hooks;
 
-/* Give `handler(arg)` the device vector it returns (VEC_DEVICE0...). E_NOSPC when all are taken. */
-err_t irq_alloc(void (*handler)(void *arg), void *arg, uint8_t *vector) MUST_CHECK;
+/*
+ * Give `handler(arg)` the device vector it returns (VEC_DEVICE0...). `name`, which stays, is for
+ * reports. E_NOSPC when all are taken.
+ */
+err_t irq_alloc(const char *name, void (*handler)(void *arg), void *arg,
+		uint8_t *vector) MUST_CHECK;
+/* The n-th kind of interrupt of this core, and how many came. False: there is no n-th. */
+struct irq_count {
+	const char *name;
+	uint8_t vector; /* 0: none of a device */
+	uint64_t count;
+};
+bool irq_count_of(unsigned n, struct irq_count *out);
 /*
  * Route a line of the IO-APIC to a vector on this core and unmask it. E_INVAL for a line that is
  * not there; E_NODEV when

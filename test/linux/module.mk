@@ -49,3 +49,5 @@ PROG_CFLAGS_admin := $(PROG_FIXED)
 PROG_CFLAGS_storms := -pthread $(PROG_STATIC)
 PROGS += prog/prio.c
 PROG_CFLAGS_prio := -pthread $(PROG_PIE)
+PROGS += prog/activity.c
+PROG_CFLAGS_activity := -pthread $(PROG_PIE)

@@ -45,7 +45,7 @@ static err_t mmio_interrupt_setup(struct virtio_dev *d)
 
 	if (d->interrupts_on)
 		return OK;
-	TRY(irq_alloc(interrupt, d, &vector));
+	TRY(irq_alloc("virtio-mmio", interrupt, d, &vector));
 	TRY(irq_route_gsi(d->gsi, vector, false, false));
 	d->interrupts_on = true;
 	return OK;

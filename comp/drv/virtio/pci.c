@@ -151,8 +151,8 @@ static err_t open_vectors(struct virtio_dev *d)
 	TRY(pci_msix_open(&p->fn, &p->msix));
 	if (p->msix.entries <= VECTOR_QUEUES)
 		return E_NODEV;
-	TRY(irq_alloc(config_interrupt, d, &config));
-	TRY(irq_alloc(queue_interrupt, d, &queues));
+	TRY(irq_alloc("virtio-pci config", config_interrupt, d, &config));
+	TRY(irq_alloc("virtio-pci queues", queue_interrupt, d, &queues));
 	pci_msix_set(&p->msix, VECTOR_CONFIG, config);
 	pci_msix_set(&p->msix, VECTOR_QUEUES, queues);
 	d->interrupts_on = true;

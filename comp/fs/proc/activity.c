@@ -6,17 +6,19 @@
 #include "kernel/linux/linux.h"
 #include "kernel/vfs/fd.h"
 
-/* In a system call, and asleep there. */
+/* In a system call, and asleep there, or just now reading about itself. */
 static const struct syscall *call_slept_in(const struct thread *th)
 {
-	if (th == NULL || th->state != THREAD_WAITING || th->regs->orig_rax >= SYSCALL_LIMIT)
+	if (th == NULL || th->regs->orig_rax >= SYSCALL_LIMIT)
+		return NULL;
+	if (th->state != THREAD_WAITING && th != current)
 		return NULL;
 	return &syscall_table[th->regs->orig_rax];
 }
 
 bool proc_sleeps_in_call(const struct thread *th)
 {
-	return call_slept_in(th) != NULL;
+	return th != current && call_slept_in(th) != NULL;
 }
 
 /* The kernel function that it sleeps in: the call's own. */
@@ -25,7 +27,8 @@ err_t proc_wchan(const struct proc_ref *r, struct text *t)
 	const struct syscall *call = call_slept_in(proc_thread(r));
 	struct task *ignored;
 
-	if (call != NULL && call->name != NULL && proc_may_inspect(r, &ignored) == OK)
+	if (call != NULL && proc_thread(r) != current && call->name != NULL &&
+	    proc_may_inspect(r, &ignored) == OK)
 		text_printf(t, "sys_%s", call->name);
 	else
 		text_puts(t, "0");
@@ -42,7 +45,7 @@ err_t proc_syscall(const struct proc_ref *r, struct text *t)
 	if (th == NULL)
 		return E_SRCH;
 	tf = th->regs;
-	if (th->state != THREAD_WAITING)
+	if (th->state != THREAD_WAITING && th != current)
 		text_puts(t, "running\n");
 	else if (call_slept_in(th) == NULL)
 		text_printf(t, "-1 0x%lx 0x%lx\n", tf->rsp, tf->rip);
@@ -75,5 +78,47 @@ err_t proc_children(const struct proc_ref *r, struct text *t)
 		if (is_child_of(child, task, r->tid))
 			text_printf(t, "%d ", child->pid);
 	}
+	return OK;
+}
+
+/* Nothing lies on a disk, so what is moved there is nothing. */
+static void show_io(struct text *t, const struct io_counts *c)
+{
+	text_printf(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", c->read_bytes,
+		    c->written_bytes, c->reads, c->writes);
+	text_puts(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+}
+
+err_t proc_io(const struct proc_ref *r, struct text *t)
+{
+	struct io_counts sum;
+	struct task *task;
+
+	TRY(proc_may_inspect(r, &task));
+	sum = task->io;
+	LIST_FOR_EACH(pos, &task->threads)
+		io_counts_add(&sum, &list_entry(pos, struct thread, in_task)->io);
+	show_io(t, &sum);
+	return OK;
+}
+
+err_t proc_io_thread(const struct proc_ref *r, struct text *t)
+{
+	const struct thread *th = proc_thread(r);
+	struct task *ignored;
+
+	TRY(proc_may_inspect(r, &ignored));
+	if (th == NULL)
+		return E_SRCH;
+	show_io(t, &th->io);
+	return OK;
+}
+
+err_t proc_personality(const struct proc_ref *r, struct text *t)
+{
+	struct task *task;
+
+	TRY(proc_may_inspect(r, &task));
+	text_printf(t, "%08x\n", task->personality);
 	return OK;
 }

@@ -58,6 +58,7 @@ struct proc_rss {
 	uint64_t pss, pss_dirty; /* in parts of a byte (maps.c) */
 };
 void proc_rss_of(struct aspace *a, struct proc_rss *out);
+void proc_rss_of_all(struct proc_rss *sum); /* system.c */
 
 extern const struct proc_entry proc_root;
 extern const struct proc_entry proc_pid_dir, proc_tid_dir; /* pid.c */
@@ -83,6 +84,9 @@ bool proc_sleeps_in_call(const struct thread *th); /* NULL: no */
 err_t proc_wchan(const struct proc_ref *r, struct text *t);
 err_t proc_syscall(const struct proc_ref *r, struct text *t);
 err_t proc_children(const struct proc_ref *r, struct text *t);
+err_t proc_io(const struct proc_ref *r, struct text *t);
+err_t proc_io_thread(const struct proc_ref *r, struct text *t);
+err_t proc_personality(const struct proc_ref *r, struct text *t);
 /* mounts.c */
 err_t proc_mounts(const struct proc_ref *r, struct text *t);
 err_t proc_mountinfo(const struct proc_ref *r, struct text *t);
@@ -103,3 +107,10 @@ err_t proc_sysvipc_shm(const struct proc_ref *r, struct text *t);
 err_t proc_sysvipc_sem(const struct proc_ref *r, struct text *t);
 err_t proc_sysvipc_msg(const struct proc_ref *r, struct text *t);
 err_t proc_partitions(const struct proc_ref *r, struct text *t);
+/* counts.c */
+err_t proc_interrupts(const struct proc_ref *r, struct text *t);
+err_t proc_softirqs(const struct proc_ref *r, struct text *t);
+err_t proc_vmstat(const struct proc_ref *r, struct text *t);
+err_t proc_diskstats(const struct proc_ref *r, struct text *t);
+err_t proc_tty_drivers(const struct proc_ref *r, struct text *t);
+uint64_t proc_interrupt_total(void);

@@ -643,6 +643,7 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		  .store = store_core_filter },                                                    \
 		{ .name = "wchan", .mode = 0444, .show = proc_wchan },                             \
 		{ .name = "syscall", .mode = 0400, .show = proc_syscall },                         \
+		{ .name = "personality", .mode = 0400, .show = proc_personality },                 \
 		{ .name = "cgroup", .mode = 0444, .show = show_cgroup },                           \
 		{ .name = "oom_score", .mode = 0444, .show = show_oom_score },                     \
 		{ .name = "oom_score_adj",                                                         \
@@ -657,12 +658,14 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 
 static const struct proc_entry pid_children[] = {
 	{ .name = "task", .mode = 0555, .lookup = task_lookup, .list = task_list },
+	{ .name = "io", .mode = 0400, .show = proc_io },
 	COMMON_ENTRIES,
 	{ .name = NULL },
 };
 
 static const struct proc_entry tid_children[] = {
 	{ .name = "children", .mode = 0444, .show = proc_children },
+	{ .name = "io", .mode = 0400, .show = proc_io_thread },
 	COMMON_ENTRIES,
 	{ .name = NULL },
 };

@@ -358,6 +358,11 @@ static const struct proc_entry sysvipc_entries[] = {
 	{ .name = NULL },
 };
 
+static const struct proc_entry tty_entries[] = {
+	{ .name = "drivers", .mode = 0444, .show = proc_tty_drivers },
+	{ .name = NULL },
+};
+
 static const struct proc_entry root_children[] = {
 	{ .name = "self", .mode = 0777, .link = self_link },
 	{ .name = "thread-self", .mode = 0777, .link = thread_self_link },
@@ -376,6 +381,11 @@ static const struct proc_entry root_children[] = {
 	{ .name = "swaps", .mode = 0444, .show = proc_swaps },
 	{ .name = "partitions", .mode = 0444, .show = proc_partitions },
 	{ .name = "sys", .mode = 0555, .children = proc_sys_entries },
+	{ .name = "interrupts", .mode = 0444, .show = proc_interrupts },
+	{ .name = "softirqs", .mode = 0444, .show = proc_softirqs },
+	{ .name = "vmstat", .mode = 0444, .show = proc_vmstat },
+	{ .name = "diskstats", .mode = 0444, .show = proc_diskstats },
+	{ .name = "tty", .mode = 0555, .children = tty_entries },
 	{ .name = "sysvipc", .mode = 0555, .children = sysvipc_entries },
 	{ .name = NULL },
 };

@@ -19,7 +19,7 @@ static void mem_line(struct text *t, const char *name, uint64_t bytes)
 	text_printf(t, "%-15s %8lu kB\n", name, UL(bytes / 1024));
 }
 
-static void rss_of_all(struct proc_rss *sum)
+void proc_rss_of_all(struct proc_rss *sum)
 {
 	*sum = (struct proc_rss){ 0 };
 	LIST_FOR_EACH(pos, &all_tasks) {
@@ -43,7 +43,7 @@ err_t proc_meminfo(const struct proc_ref *r, struct text *t)
 
 	(void)r;
 	mem_stats(&m);
-	rss_of_all(&rss);
+	proc_rss_of_all(&rss);
 	LIST_FOR_EACH(pos, &all_tasks) {
 		const struct task *task = list_entry(pos, struct task, all);
 
@@ -164,9 +164,11 @@ err_t proc_stat_system(const struct proc_ref *r, struct text *t)
 		text_printf(t, "cpu%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i == 0 ? " " : "0",
 			    b.user / NS_PER_TICK, b.system / NS_PER_TICK,
 			    idle_ns(&b) / NS_PER_TICK);
-	text_printf(t, "ctxt %lu\nbtime %lu\n", sched_switches(),
-		    (time_real_ns() - time_mono_ns()) / NS_PER_S);
+	text_printf(t, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", proc_interrupt_total(),
+		    sched_switches(), (time_real_ns() - time_mono_ns()) / NS_PER_S, task_forks);
 	text_printf(t, "procs_running %u\nprocs_blocked %u\n", b.running, b.blocked);
+	/* There is no work that interrupts leave for later: their kinds are Linux's, none came. */
+	text_puts(t, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return OK;
 }
 

@@ -54,6 +54,23 @@ static const struct entry {
 	[33] = { 0, "class", NULL },
 	[CLASS_NET] = { 33, "net", NULL },
 	[35] = { 0, "block", NULL },
+	[36] = { 11, "core_cpus", "1\n" },
+	[37] = { 11, "core_cpus_list", "0\n" },
+	[38] = { 11, "package_cpus", "1\n" },
+	[39] = { 11, "package_cpus_list", "0\n" },
+	[40] = { 11, "thread_siblings", "1\n" },
+	[41] = { 11, "core_siblings", "1\n" },
+	[42] = { 16, "node0", NULL },
+	[43] = { 42, "cpumap", "1\n" },
+	[44] = { 42, "cpulist", "0\n" },
+	[45] = { 42, "distance", "10\n" },
+	[46] = { 16, "has_cpu", "0\n" },
+	[47] = { 16, "has_memory", "0\n" },
+	[48] = { 0, "dev", NULL },
+	[49] = { 48, "block", NULL },
+	[50] = { 48, "char", NULL },
+	[51] = { 33, "block", NULL },
+	[52] = { 0, "bus", NULL },
 };
 
 struct sys_inode {
