@@ -15,6 +15,7 @@
 #define CHARGE_TAIL 320u
 #define CHARGE_ROOM 92u
 #define ERRORS_MAX  64u
+#define REFS_MAX    60000u /* of one packet that many sockets get */
 
 /* ---- life ---- */
 
@@ -73,7 +74,8 @@ void dgram_deliver(struct dgram_sock *d, struct pbuf *p, const struct dgram *inf
 
 	if (d->i.s.shut & SHUT_RD_BIT)
 		return;
-	g = d->rmem > d->i.s.rcvbuf ? NULL : kmem_alloc(sizeof(*g));
+	/* lwIP counts references in 16 bits, and asserts that they suffice. */
+	g = d->rmem > d->i.s.rcvbuf || p->ref >= REFS_MAX ? NULL : kmem_alloc(sizeof(*g));
 	if (g == NULL) {
 		d->drops++;
 		return;

@@ -238,7 +238,7 @@ static bool checksum_good(struct packet *k)
 	if (k->covered == k->info.len + sizeof(h))
 		sum = ip_chksum_pseudo(k->p, k->info.protocol, k->covered, &k->info.src,
 				       &k->info.dst);
-	else if (k->covered <= INT16_MAX)
+	else if (k->covered < INT16_MAX)
 		sum = ip_chksum_pseudo_partial(k->p, k->info.protocol,
 					       (uint16_t)(k->info.len + sizeof(h)), k->covered,
 					       &k->info.src, &k->info.dst);

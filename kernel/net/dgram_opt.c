@@ -67,8 +67,16 @@ static unsigned members(const ip_addr_t *group, int ifindex)
 	return n;
 }
 
+/* 224.0.0.1 has everybody anyway, and lwIP refuses to be told. */
+static bool everybody(const ip_addr_t *group)
+{
+	return IP_IS_V4(group) && ip4_addr_get_u32(ip_2_ip4(group)) == PP_HTONL(0xe0000001);
+}
+
 static lwip_err_t join_netif(struct netif *n, const ip_addr_t *group)
 {
+	if (everybody(group))
+		return ERR_OK;
 	return IP_IS_V6(group) ? mld6_joingroup_netif(n, ip_2_ip6(group))
 			       : igmp_joingroup_netif(n, ip_2_ip4(group));
 }
@@ -77,7 +85,7 @@ static void leave_netif(const struct dgram_group *g)
 {
 	struct netif *n = netif_get_by_index((u8_t)g->ifindex);
 
-	if (n == NULL || members(&g->group, g->ifindex) > 0)
+	if (n == NULL || everybody(&g->group) || members(&g->group, g->ifindex) > 0)
 		return;
 	if (IP_IS_V6_VAL(g->group))
 		mld6_leavegroup_netif(n, ip_2_ip6(&g->group));

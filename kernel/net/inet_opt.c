@@ -237,6 +237,5 @@ err_t inet_getsockopt(struct inet_sock *i, int level, int opt, uaddr_t val, uadd
 	if (level == SOL_IP && opt == IP_OPTIONS)
 		return socket_option_out(val, len, &value, 0);
 	TRY(level == SOL_IP ? get_ip(i, opt, &value) : get_ip6(i, opt, &value));
-	return level == SOL_IP ? ip_number_out(val, len, value)
-			       : ip6_number_out(val, len, value);
+	return level == SOL_IP ? ip_number_out(val, len, value) : ip6_number_out(val, len, value);
 }

@@ -17,6 +17,7 @@
 #define ADDR_TEXT    64u /* of one address */
 #define IP6_PREFIX   64u /* lwIP's networks have that length */
 #define DEFAULT_NAME "ringfence"
+#define NAME_MAX_LEN 64u /* of the machine */
 
 static struct {
 	bool off, dhcp, fixed4, fixed6;
@@ -146,7 +147,8 @@ static const char *host_name(void)
 {
 	const char *name = run_config_get("hostname", 0);
 
-	return name != NULL ? name : DEFAULT_NAME;
+	/* lwIP has room for no more in what it asks of DHCP, and asserts it. */
+	return name != NULL && strlen(name) <= NAME_MAX_LEN ? name : DEFAULT_NAME;
 }
 
 /* For text that is written piece by piece; it is cut when it is full. */

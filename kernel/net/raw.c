@@ -346,9 +346,5 @@ static const struct socket_ops raw_ops = {
 };
 
 static const struct socket_ops ping_ops = {
-	COMMON_OPS,
-	.peeks_at = true,
-	.bind = ping_bind,
-	.connect = ping_connect,
-	.send = ping_send,
+	COMMON_OPS, .peeks_at = true, .bind = ping_bind, .connect = ping_connect, .send = ping_send,
 };

@@ -131,7 +131,7 @@ struct socket_ops {
 	/* One item of control data to send, of another level than SOL_SOCKET. NULL: ignored. */
 	err_t (*control)(struct socket *s, struct sock_msg *m, int level, int type,
 			 const void *data, size_t n);
-	bool peeks_at; /* SO_PEEK_OFF */
+	bool peeks_at;                                                  /* SO_PEEK_OFF */
 	bool (*listening)(const struct socket *s);                      /* SO_ACCEPTCONN */
 	void (*peer_cred)(const struct socket *s, struct ucred_k *out); /* NULL: nobody */
 	/* SO_PEERGROUPS: the number, and where they are; E_NODATA: nobody. NULL: never anybody. */

@@ -101,9 +101,7 @@ static err_t set_number(struct tcp_sock *t, int opt, int value)
 	case TCP_QUICKACK: return set_quickack(t, value != 0);
 	case TCP_USER_TIMEOUT: return set_between(&t->user_timeout_ms, value, 0, INT32_MAX);
 	case TCP_NOTSENT_LOWAT: t->notsent_lowat = value; return OK;
-	case TCP_INQ:
-		t->inq = value == 1;
-		return value < 0 || value > 1 ? E_INVAL : OK;
+	case TCP_INQ: t->inq = value == 1; return value < 0 || value > 1 ? E_INVAL : OK;
 	case TCP_FASTOPEN:
 		if (value < 0 || (t->state != TS_CLOSE && t->state != TS_LISTEN))
 			return E_INVAL;

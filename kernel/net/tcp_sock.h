@@ -64,8 +64,8 @@ struct tcp_sock {
 	char *rx_merge;     /* where the next small piece goes, in rx_last; NULL: nowhere */
 	uint32_t rx_merge_room;
 	/* Urgent data is one byte of the stream (MSG_OOB). */
-	bool urg;        /* there is one ahead, or it has come and was not passed yet */
-	bool urg_read;   /* the program has it by MSG_OOB; the place in the stream stays */
+	bool urg;      /* there is one ahead, or it has come and was not passed yet */
+	bool urg_read; /* the program has it by MSG_OOB; the place in the stream stays */
 	uint8_t urg_byte;
 	uint64_t urg_at; /* which byte of all that come */
 

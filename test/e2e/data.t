@@ -407,7 +407,7 @@ def postgresql_from_initdb_to_a_crash_and_its_end():
         until(lambda: accepts(m), "the database", LONG)
         client(m, "createdb", "bench")
         client(m, "pgbench", "-i", "bench", timeout=LONG)
-        out = client(m, "pgbench", "-c", "4", "-j", "2", "-t", "25", "bench", timeout=LONG)
+        out = client(m, "pgbench", "-c", "10", "-j", "2", "-t", "10", "bench", timeout=LONG)
         expect("number of transactions actually processed: 100/100" in out and "number of failed transactions: 0 " in out, out)
         print("# pgbench: %s, %s" % re.search(r"(latency average = .*)(?:.|\n)*(tps = \S+)", out).groups())
         equal(balanced(m), 100)

@@ -131,7 +131,28 @@ def nobody_has_the_address():
     expect(attempt(lambda f: [], "10.9.0.77") == "No route to host", "another error")
 
 
-ATTEMPTS = [attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
+def address_by_dhcp_with_the_longest_name():
+    """The name of the machine goes into the questions, which have little room."""
+    name = "n" * 63
+    names = set()
+    with w.Wire() as cable:
+        def look(f):
+            q = w.dhcp_question(f)
+            if q:
+                names.add((q[0], q[2]))
+                cable.send(w.eth(w.ETH4, w.dhcp_answer(q[1], w.dhcp_options({1: w.DHCP_OFFER}.get(q[0], w.DHCP_ACK)))))
+        cable.seen.append(look)
+        with Machine("-v", "--net", "user", "--name", name, "--", ECHO, "7",
+                     env={"RF_TEST_NETDEV": cable.netdev(), "RF_TEST_DROP": "net"}) as machine:
+            try:
+                expect(cable.ask(b"hello") == b"hello", "another datagram came back")
+            except AssertionError as e:
+                machine.drain()
+                raise AssertionError("%s\n%s" % (e, machine.err[-1500:])) from e
+    expect((3, name.encode()) in names, "the names in its questions: %r" % names)
+
+
+ATTEMPTS = [address_by_dhcp_with_the_longest_name, attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
 TESTS = [connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
 
 

@@ -11,7 +11,8 @@ GUEST_MAC, GUEST_IP = bytes.fromhex("525400123456"), bytes([10, 9, 0, 2])
 OUR_IP6 = bytes.fromhex("fe80000000000000" "00000000000000aa")
 GUEST_IP6 = bytes.fromhex("fe80000000000000" "505400fffe123456")
 ETH4, ETH6, ARP = 0x0800, 0x86dd, 0x0806
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+DHCP_OFFER, DHCP_ACK, DHCP_NAK = 2, 5, 6
 
 
 def checksum(data):
@@ -65,6 +66,38 @@ def tcp_back(sport, dport, seq):
     """The beginning of a segment of the guest's, as an ICMP error brings it back."""
     head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + GUEST_IP + OUR_IP
     return head + struct.pack("!HHI", sport, dport, seq & 0xffffffff)
+
+
+def tcp6(sport, dport, seq, ack, flags, data=b"", options=b"", window=65535):
+    d = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, (5 + len(options) // 4) << 4, flags,
+                    window, 0, 0) + options + data
+    return with_sum(d, 16, pseudo6(6, len(d)))
+
+
+def udp6(sport, dport, data):
+    d = struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
+    return with_sum(d, 6, pseudo6(17, len(d)))
+
+
+def dhcp_question(frame):
+    """(type, number, what goes with the name of the machine) of a frame from a DHCP client; None: something else."""
+    if len(frame) < 282 or frame[12:14] != b"\x08\x00" or frame[23] != 17 or frame[36:38] != b"\0\x43":
+        return None
+    at, options = 282, {}
+    while at + 1 < len(frame) and frame[at] != 255:
+        options[frame[at]] = frame[at + 2:at + 2 + frame[at + 1]]
+        at += 2 + frame[at + 1]
+    return options.get(53, b"\0")[0], frame[46:50], options.get(12)
+
+
+def dhcp_options(kind, lease=3600):
+    return (bytes([53, 1, kind, 54, 4]) + OUR_IP + b"\x33\4" + struct.pack("!I", lease) + b"\1\4\xff\xff\xff\0" + b"\3\4" + OUR_IP +
+            b"\6\4" + OUR_IP + b"\xff")
+
+
+def dhcp_answer(number, options, mac=GUEST_MAC):
+    d = bytes([2, 1, 6, 0]) + number + bytes(8) + GUEST_IP + OUR_IP + bytes(4) + mac + bytes(10 + 192) + b"\x63\x82\x53\x63" + options
+    return ip4(17, udp(67, 68, d))
 
 
 def icmp6(data, to=GUEST_IP6):

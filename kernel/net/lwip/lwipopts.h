@@ -48,7 +48,8 @@
 #define SO_REUSE                       1
 #define IP_SOF_BROADCAST               1
 #define LWIP_DHCP                      1
-#define DHCP_DOES_ARP_CHECK            0 /* it would take seconds before the program starts */
+#define DHCP_OPTIONS_LEN               128 /* with a name of 64 bytes (netconf.c) */
+#define DHCP_DOES_ARP_CHECK            0   /* it would take seconds before the program starts */
 #define LWIP_AUTOIP                    1
 #define LWIP_DHCP_AUTOIP_COOP          1
 #define LWIP_DNS                       1 /* DHCP finds servers; programs ask them themselves */

@@ -380,6 +380,10 @@ static void groups(void)
 	RET("ttl", setsockopt(b, SOL_IP, IP_MULTICAST_TTL, &(int){ 300 }, sizeof(int)));
 	set_option(b, SOL_IP, IP_MULTICAST_TTL, 3);
 	VAL("ttl", number_option(b, SOL_IP, IP_MULTICAST_TTL));
+	r.imr_multiaddr.s_addr = inet_addr("224.0.0.1");
+	RET("join all", setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r)));
+	RET("leave all", setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));
+	r.imr_multiaddr.s_addr = inet_addr("239.1.2.3");
 	RET("leave", setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));
 	RET("leave again", setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));
 	RET("send", inet_send(b, "all", 3, "239.1.2.3", inet_port(a)));
