@@ -29,6 +29,17 @@ says() { # text, then a command: its output has the text
 	shift
 	"$@" 2>&1 </dev/null | grep -qF -- "$text"
 }
+tap() { # a command that prints TAP: all of it came, and is good
+	"$@" >tap </dev/null
+	cat tap
+	! grep -q '^not ok' tap && [ "1..$(grep -c '^ok' tap)" = "$(tail -1 tap)" ]
+}
+lesser() { # a machine whose processor lacks something, then a command: what it says, and that it fails
+	printf '#!/bin/bash\nfor w; do a+=("${w/#max/max,-%s}"); done\nexec qemu-system-x86_64 "${a[@]}"\n' "$1" >qemu-lesser
+	chmod +x qemu-lesser
+	shift
+	! RINGFENCE_QEMU=$dir/qemu-lesser timeout 60 "$@" </dev/null
+}
 guest() { timeout 60 "$build/ringfence" run --include "$dir/password" "$@" </dev/null; }
 
 printf hunter2 >password
@@ -55,6 +66,15 @@ ok 'and ends with an error' fails ./one password hunter2
 ok '--plain' "$cc" --plain -O2 -Wall -o plain "$src/example.c" "$src/vault.priv.c"
 ok '--plain works' says 'hunter2: right' ./plain password hunter2
 ok '--plain says that nothing is isolated' says 'NOTHING IS ISOLATED' ./plain password hunter2
+for lack in smap smep; do
+	ok "a processor without $lack: the program has no vault, and says why" eval 'lesser $lack "$build/ringfence" run --include "$dir/password" \
+		-- ./one "$dir/password" hunter2 >out 2>&1; cat out; grep -q "NOT protected, and calls will fail: this processor lacks" out && ! grep -q right out'
+	ok "  and it ends with an error" lesser $lack "$build/ringfence" run --include "$dir/password" -- ./one "$dir/password" hunter2
+done
+ok 'the library at its edges' "$cc" -O2 -Wall -Wextra -Werror -o lib "$src/library.c" "$src/library.priv.c"
+ok 'in the guest' tap timeout 60 "$build/ringfence" run ./lib /tmp/x
+ok 'the same for plain Linux' "$cc" --plain -O2 -Wall -Wextra -Werror -o libplain "$src/library.c" "$src/library.priv.c"
+ok 'on plain Linux' tap ./libplain ./x
 ok 'switched off by the configuration: it says so' says 'switched the protection off' guest --append privuser=0 -- ./one "$dir/password" hunter2
 
 echo 'PRIV_SECRET static int k = 5; PRIVCALL_DEFINE(f) { return k; }' | sed '1i #include <privcall.h>' >init.priv.c
