@@ -248,6 +248,7 @@ static bool take_der(struct keyfile *k, const struct refusal *r)
 
 	if (!der_take(&all, DER_SEQUENCE, &key))
 		return not_a_key(r);
+	k->der_size = (size_t)(all.at - k->der); /* what follows the key is not looked at */
 	if (der_take(&(struct der){ key.at, key.end }, DER_SEQUENCE, &version))
 		return refuse(r, decrypt, "it is encrypted, or not a private key");
 	all = (struct der){ k->der, k->der + k->der_size };
@@ -455,22 +456,21 @@ void keyfile_name(const struct keyfile *k, const char *place, char **data, size_
 		*size = n;
 		return;
 	}
+	/*
+	 * The name first: where errors of an earlier reading wait, OpenSSL (3.0) gives up at the
+	 * first block that is no key.
+	 */
 	lines = base64_lines(der, n);
-	*data = xstrdup("");
+	*data = xasprintf(BEGIN "PRIVATE KEY-----\n%s" END "PRIVATE KEY-----\n", lines);
+	free(lines);
 	for (const char *at = k->text; next_block(at, &b); at = b.end) {
-		char *longer = NULL;
+		char *longer;
 
-		if (is_key(&b))
-			longer = xasprintf("%s" BEGIN "PRIVATE KEY-----\n%s" END
-					   "PRIVATE KEY-----\n",
-					   *data, lines);
-		else if (stays(&b))
-			longer = xasprintf("%s%.*s", *data, (int)(b.end - b.start), b.start);
-		if (longer == NULL)
+		if (!stays(&b))
 			continue;
+		longer = xasprintf("%s%.*s", *data, (int)(b.end - b.start), b.start);
 		free(*data);
 		*data = longer;
 	}
 	*size = strlen(*data);
-	free(lines);
 }

@@ -18,7 +18,7 @@ struct keyfile {
 	char *text; /* the whole file, with a NUL behind it */
 	size_t size;
 	bool pem;
-	uint8_t *der; /* of the key */
+	uint8_t *der; /* of the key: PKCS#8, PKCS#1 or SEC1, and nothing else of the file */
 	size_t der_size;
 	const char *kind; /* "RSA", "P-256", "P-384", "P-521" */
 	unsigned bits;    /* of the modulus or the curve */
@@ -41,6 +41,6 @@ bool keyfile_read(const char *path, struct keyfile *k, char why[KEYFILE_WHY_MAX]
 void keyfile_release(struct keyfile *k);
 /*
  * The file to put in its place: names `place`, where PrivUser finds the key, in the same form (PEM
- * or DER); certificates and parameters that stood beside the key stay. The caller frees *data.
+ * or DER); certificates and parameters that stood beside the key follow. The caller frees *data.
  */
 void keyfile_name(const struct keyfile *k, const char *place, char **data, size_t *size);

@@ -61,14 +61,14 @@ static void read_key(struct secrets *s, const char *wanted)
 	s->list[s->n++] = new;
 }
 
-/* The real key, to where PrivUser finds it. */
+/* The real key, to where PrivUser finds it: as DER, whatever stands around it in its file. */
 static void place_key(struct closure *c, const struct secret *s)
 {
-	char *data = xmalloc(s->key.size + 1);
+	char *data = xmalloc(s->key.der_size);
 	struct rootfs_entry *e;
 
-	memcpy(data, s->key.text, s->key.size);
-	e = rootfs_add_data(&c->fs, s->place, data, s->key.size, 0400, s->key.mtime);
+	memcpy(data, s->key.der, s->key.der_size);
+	e = rootfs_add_data(&c->fs, s->place, data, s->key.der_size, 0400, s->key.mtime);
 	if (e == NULL)
 		die(EXIT_TOOL, "leave " SECRET_FOLDER " to the tool",
 		    "%s cannot be made in the image: %s", s->place, strerror(errno));
