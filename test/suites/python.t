@@ -18,14 +18,15 @@ LIBRARY = "/usr/lib/python3.11"
 PACKAGE = "libpython3.11-testsuite"
 MODULES = ["test_os", "test_posix", "test_signal", "test_subprocess", "test_threading", "test_thread", "test_mmap", "test_fcntl",
            "test_select", "test_epoll", "test_tempfile", "test_shutil", "test_io", "test_multiprocessing_fork", "test_pty",
-           "test_resource", "test_time"]
+           "test_resource", "test_time", "test_socket", "test_ssl", "test_asyncio"]
+NETWORK = ["test_socket", "test_ssl", "test_asyncio"]
 SHORT = ["test_posix", "test_fcntl", "test_mmap", "test_resource", "test_pty"]
 CASES = os.path.join(suite.HERE, "py_cases.py")
-ALSO = ["/bin/" + n for n in "sh true false echo cat ls sleep stty kill tar gzip".split()] + \
+ALSO = ["/bin/" + n for n in "sh bash true false echo cat ls sleep stty kill tar gzip".split()] + \
        ["/usr/bin/" + n for n in "env id getconf unzip zip".split()]
 FILES = [LIBRARY, "/usr/lib/python3", "/etc/passwd", "/etc/group", "/etc/services", "/etc/protocols", "/etc/hosts",
          "/etc/nsswitch.conf", "/etc/mime.types", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1", "/usr/share/zoneinfo"]
-SECONDS = 900
+SECONDS = 1800
 
 
 def verdicts(text):
@@ -58,7 +59,8 @@ def main():
         host, _, _ = verdicts(out)
         status, out, err = suite.guest([PYTHON, CASES, module], SECONDS, memory="768M",
                                        include=[f for f in FILES if os.path.exists(f)],
-                                       also=[a for a in ALSO if os.path.exists(a)])
+                                       also=[a for a in ALSO if os.path.exists(a)],
+                                       options=["--net", "user"] if module in NETWORK else [])
         there, notes, ended = verdicts(out)
         report.compare(module, host, there, notes)
         if status != 0 or not ended:

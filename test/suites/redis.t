@@ -34,7 +34,7 @@ BINARIES = ["redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "
 SERVER = ["redis-server", "--protected-mode", "no", "--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
           "--enable-module-command", "yes", "--notify-keyspace-events", "KEA", "--latency-monitor-threshold", "1", "--repl-diskless-sync-delay", "0"]
 TOOLS = "sh env cat cp echo grep head kill mkdir ps rm tail uname wc which id getconf hostname sleep".split()
-SECONDS = 900
+SECONDS = 1800
 
 
 def prepare():
