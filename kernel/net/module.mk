@@ -24,9 +24,9 @@ EXT_CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -Ikernel/net/lwip/lib
 # A division there becomes "0f 01 c1" at clang's -O2, which the scan forbids.
 CFLAGS_nd6.c := $(if $(filter clang,$(COMPILER)),-O1) -Dpbuf_free=net_give_up
 CFLAGS_init.c := -DTCP_WND_IS_NUMBER
-# Ours stand in between: tcp_demux.c, tcp_send.c, unreach.c.
+# Ours stand in between: tcp_demux.c, tcp_send.c, unreach.c, net.c.
 CFLAGS_etharp.c := -Dpbuf_free=net_give_up
 CFLAGS_ip4.c := -Dtcp_input=net_tcp_input -Dip4_frag=net_ip4_frag
-CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag
+CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag -Dip6_reass=net_ip6_reass
 CFLAGS_tcp.c := -Dtcp_split_unsent_seg=net_tcp_split
 CFLAGS_tcp_out.c := -Dtcp_output=lwip_tcp_output -Dtcp_rexmit_rto_commit=lwip_tcp_rexmit_rto_commit

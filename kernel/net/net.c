@@ -373,6 +373,22 @@ lwip_err_t net_ip6_frag(struct pbuf *p, struct netif *n, const ip6_addr_t *to)
 	return device_cuts(p, n) ? n->output_ip6(n, p, to) : ip6_frag(p, n, to);
 }
 
+/*
+ * In the place of lwIP's: for a packet that was put together it still knows the header of the
+ * fragment that came last. A fragment in fragments, which nobody sends who means well, would be
+ * measured from there, and asserts fail.
+ */
+struct pbuf *net_ip6_reass(struct pbuf *p)
+{
+	const u8_t *header = (const u8_t *)ip6_current_header();
+
+	if ((u8_t *)p->payload != header + ip_current_header_tot_len() - IP6_FRAG_HLEN) {
+		pbuf_free(p);
+		return NULL;
+	}
+	return ip6_reass(p);
+}
+
 /* ---- errors ---- */
 
 err_t inet_error(lwip_err_t e)

@@ -246,6 +246,12 @@ static void resize(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t size)
 {
 	uint32_t now = pcb->rcv_wnd + t->rx_len + t->rx_credit;
 
+	if (pcb->state == SYN_SENT && size > now) {
+		/* lwIP asserts that it is what a header can say, until the answer allows more. */
+		set_limit(t, pcb, size);
+		pcb->rcv_wnd = pcb->rcv_ann_wnd = LWIP_MIN(size, (uint32_t)UINT16_MAX);
+		return;
+	}
 	t->rx_debt = now > size ? now - size : 0;
 	if (size > t->rx_window && now < size)
 		t->rx_credit += size - now;

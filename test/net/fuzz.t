@@ -190,8 +190,9 @@ def fragmented4():
 
 
 def fragmented6():
-    ident, proto = rnd.randbytes(4), rnd.choice((17, 17, 58, 6))
+    ident, proto = rnd.randbytes(4), rnd.choice((17, 17, 58, 6, 44))
     data = {17: lambda: w.udp6(rnd.randrange(65536), 7, noise(6000)), 6: lambda: w.tcp6(*tcp_parts(connections6)),
+            44: lambda: bytes([17, 0, 0, rnd.randrange(2)]) + ident + w.udp6(1, 7, noise(60)),
             58: lambda: w.icmp6(b"\x80\0\0\0" + noise(6000))[40:]}[proto]()
     return [w.ip6(44, struct.pack("!BBH", proto, 0, at | more) + ident + d) for at, more, d in pieces_of(data, 8)]
 

@@ -83,6 +83,62 @@ def connection_goes_on_after_icmp(cable):
     send(cable, port, seq + 6, their + 5, w.RST)
 
 
+def fragments_of_fragments(cable):
+    """What is put together is a fragment again; in any order, and three deep."""
+    def piece(follows, at, more, ident, data):
+        return struct.pack("!BBHI", follows, 0, at | more, ident) + data
+
+    def send6(payload):
+        cable.send(w.eth(w.ETH6, w.ip6(44, payload)))
+
+    datagram = w.udp6(40000, 7, b"in fragments")
+    for turn, backwards in enumerate((False, True)):
+        inner = piece(17, 0, 1, 500 + turn, datagram[:16])
+        rest = piece(17, 16, 0, 500 + turn, datagram[16:])
+        outer = [piece(44, 0, 1, 600 + turn, inner[:16]), piece(44, 16, 0, 600 + turn, inner[16:])]
+        for p in reversed(outer) if backwards else outer:
+            send6(p)
+        send6(rest)
+        deep = [piece(44, 0, 1, 700 + turn, outer[0][:16]), piece(44, 16, 0, 700 + turn, outer[0][16:])]
+        for p in reversed(deep) if backwards else deep:
+            send6(p)
+    lives(cable, 0.2)
+
+
+def window_that_grows_while_connecting():
+    """SO_RCVBUF between the SYN and the answer to it, with window scaling."""
+    program = """import socket, select, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+s.setblocking(False)
+s.connect_ex(("10.9.0.1", 81))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200000)
+print("asked", file=sys.stderr)
+select.select([], [s], [])
+print("error", s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), file=sys.stderr)
+"""
+    asked = []
+    with w.Wire() as cable:
+        def look(f):
+            t = w.parse_tcp(f)
+            if t and t[4] == w.SYN:
+                asked.append(t)
+        cable.seen.append(look)
+        with Machine("-v", "--net", "user", "--", "python3", "-c", program, env={
+                "RF_TEST_NETDEV": cable.netdev(), "RF_TEST_DROP": "net", "RF_TEST_CONFIG": "net=10.9.0.2/24,10.9.0.1"}) as machine:
+            machine.wait_for("asked\n")
+            end = time.monotonic() + 60
+            while "error " not in machine.err and machine.p.poll() is None:
+                machine.drain()
+                cable.take()
+                for t in asked:
+                    cable.send(w.eth(w.ETH4, w.ip4(6, w.tcp(81, t[1], 5000, t[2] + 1, w.SYN | w.ACK, options=b"\2\4\5\xb4\1\3\3\7"))))
+                asked.clear()
+                expect(time.monotonic() < end, "no end: " + machine.err[-1500:])
+                select.select([cable.s, machine.p.stderr], [], [], 1)
+            expect("error 0\n" in machine.err, machine.err[-1500:])
+
+
 def unreachable(code, packet, kind=3):
     """The frame of an ICMP error about a packet of the guest."""
     return w.eth(w.ETH4, w.ip4(1, w.with_sum(struct.pack("!BBHI", kind, code, 0, 0) + packet[:28], 2, b"")))
@@ -152,8 +208,8 @@ def address_by_dhcp_with_the_longest_name():
     expect((3, name.encode()) in names, "the names in its questions: %r" % names)
 
 
-ATTEMPTS = [address_by_dhcp_with_the_longest_name, attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
-TESTS = [connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
+ATTEMPTS = [window_that_grows_while_connecting, address_by_dhcp_with_the_longest_name, attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
+TESTS = [fragments_of_fragments, connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
 
 
 def with_echo(test):
