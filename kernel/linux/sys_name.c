@@ -465,3 +465,17 @@ long sys_umount2(uaddr_t upath, unsigned flags)
 	path_buf_put(path);
 	return err;
 }
+
+long sys_pivot_root(uaddr_t unew, uaddr_t uold)
+{
+	char *to = NULL, *put = NULL;
+	err_t err = path_buf_get(&to, unew);
+
+	if (err == OK)
+		err = path_buf_get(&put, uold);
+	if (err == OK)
+		err = vfs_pivot_root(to, put);
+	path_buf_put(to);
+	path_buf_put(put);
+	return err;
+}

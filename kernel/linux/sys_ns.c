@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Calls that take a process's sharing apart, and what is kept for a process without effect here:
- * there are no namespaces but the first, no block devices, no other execution domain.
+ * there are no namespaces but those of mounts, no block devices, no other execution domain.
  */
 #include <linux/capability.h>
 #include <linux/ioprio.h>
@@ -34,8 +34,10 @@ static err_t unshare_check(unsigned long flags)
 		return E_INVAL;
 	if ((flags & NAMESPACES) == 0)
 		return OK;
-	/* As Linux built without them. */
-	return (flags & CLONE_NEWUSER) != 0 || task_capable(CAP_SYS_ADMIN) ? E_INVAL : E_PERM;
+	if ((flags & CLONE_NEWUSER) == 0 && !task_capable(CAP_SYS_ADMIN))
+		return E_PERM;
+	/* As Linux built without the others. */
+	return (flags & NAMESPACES) == CLONE_NEWNS ? OK : E_INVAL;
 }
 
 static err_t own_files(void)
@@ -73,12 +75,16 @@ static err_t own_fs(void)
 long sys_unshare(unsigned long flags)
 {
 	TRY(unshare_check(flags));
+	if ((flags & CLONE_NEWNS) != 0)
+		flags |= CLONE_FS;
 	if ((flags & (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)) != 0 && current_task->nthreads > 1)
 		return E_INVAL;
 	if ((flags & CLONE_FILES) != 0)
 		TRY(own_files());
 	if ((flags & CLONE_FS) != 0)
 		TRY(own_fs());
+	if ((flags & CLONE_NEWNS) != 0)
+		TRY(mount_ns_unshare(current_task->fs));
 	if ((flags & CLONE_SYSVSEM) != 0)
 		ipc_leave_undos();
 	return 0;

@@ -133,7 +133,6 @@ const char *syscall_missing_name(unsigned nr)
 	} missing[] = {
 		{ __NR_uselib, "uselib" },
 		{ __NR_modify_ldt, "modify_ldt" },
-		{ __NR_pivot_root, "pivot_root" },
 		{ __NR_acct, "acct" },
 		{ __NR_init_module, "init_module" },
 		{ __NR_delete_module, "delete_module" },

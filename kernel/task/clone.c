@@ -27,8 +27,8 @@ static bool both(uint64_t flags, uint64_t mask)
 }
 
 /*
- * There are no namespaces here. As Linux without them: who may make one is told E_INVAL, others
- * E_PERM.
+ * There are no namespaces here but those of mounts. As Linux without the others: who may make one
+ * is told E_INVAL, others E_PERM.
  */
 static err_t check_namespaces(uint64_t flags)
 {
@@ -36,7 +36,7 @@ static err_t check_namespaces(uint64_t flags)
 		return OK;
 	if (!(flags & CLONE_NEWUSER) && !(current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN))
 		return E_PERM;
-	return E_INVAL;
+	return (flags & NAMESPACES_) == CLONE_NEWNS ? OK : E_INVAL;
 }
 
 static err_t check_flags(const struct clone_args_k *a)
@@ -105,7 +105,9 @@ static err_t clone_files(struct task *t, const struct task *from, uint64_t flags
 	if (t->files == NULL)
 		return E_NOMEM;
 	t->fs = flags & CLONE_FS ? fs_context_get(from->fs) : fs_context_clone(from->fs);
-	return t->fs == NULL ? E_NOMEM : OK;
+	if (t->fs == NULL)
+		return E_NOMEM;
+	return flags & CLONE_NEWNS ? mount_ns_unshare(t->fs) : OK;
 }
 
 static err_t clone_sighand(struct task *t, const struct task *from, uint64_t flags)

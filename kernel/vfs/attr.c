@@ -213,6 +213,7 @@ struct fs_context *fs_context_clone(const struct fs_context *f)
 		return NULL;
 	*c = *f;
 	c->refs = 1;
+	c->ns->refs++;
 	path_get(&c->root);
 	path_get(&c->cwd);
 	return c;
@@ -236,6 +237,7 @@ void fs_context_put(struct fs_context *f)
 		return;
 	path_put(&f->root);
 	path_put(&f->cwd);
+	mount_ns_put(f->ns);
 	kmem_free(f);
 }
 

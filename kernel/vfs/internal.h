@@ -35,8 +35,27 @@ void dentry_shrink_super(const struct super *s);
 
 /* ---- mount.c ---- */
 
-/* The root of the tree (start-up). */
+/* The root of the first tree (start-up). */
 void mount_set_root(struct mount *m);
+/* A mount that is nowhere yet, with one reference. NULL: out of memory. */
+struct mount *mount_alloc(struct super *s, struct dentry *root, uint32_t flags);
+/*
+ * Put a mount into the list of all, and into a tree at `at` (NULL: as root, or nowhere). Cannot
+ * fail.
+ */
+void mount_attach(struct mount *m, const struct path *at);
+/* The same for one that is listed already: it leaves its place, if it has one. */
+void mount_move_to(struct mount *m, const struct path *at);
+/* Out of the tree with all that is mounted below; who is inside keeps what he has. */
+void mount_detach_tree(struct mount *m);
+/* Is it in the tree of the current task? */
+bool mount_is_ours(const struct mount *m);
+/* ---- mountns.c ---- */
+/*
+ * A copy of the part of p's tree that begins at p, not yet in any tree; `deep`: with what is
+ * mounted below, but for what must not be bound. E_NOMEM
+ */
+err_t mount_clone(const struct path *p, bool deep, struct mount **out) MUST_CHECK;
 
 /* Go down to the root of what is mounted at *p, as often as needed. */
 void path_enter_mounts(struct path *p);

@@ -2,7 +2,7 @@
 # init.c names the file systems that there are.
 DEPS := abi base x86 core mem task comp/fs/dev comp/fs/erofs comp/fs/proc comp/fs/sys comp/fs/tmpfs comp/drv comp/drv/uart16550 comp/drv/virtio comp/drv/virtio_serial
 # Names, files, descriptors.
-SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c name.c object.c open.c path.c perm.c pseudo.c anon.c async.c dnotify.c
+SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mount.c mountns.c name.c object.c open.c path.c perm.c pseudo.c anon.c async.c dnotify.c
 # Waiting, pipes, terminals, the console.
 SRCS += poll.c epoll.c pipe.c pipe_packet.c splice.c eventfd.c timerfd.c signalfd.c pidfd.c
 SRCS += tty.c tty_ioctl.c tty_job.c ldisc.c pty.c

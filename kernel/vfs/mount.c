@@ -28,7 +28,7 @@
 static const struct fs_ops *file_systems[FS_MAX];
 static unsigned fs_count;
 struct list all_mounts = LIST_INIT(all_mounts);
-struct mount *root_mount;
+struct mount_ns first_mount_ns = { .refs = 1 };
 static uint32_t last_mount_id = 20;
 static uint32_t last_dev = 20;
 
@@ -121,39 +121,80 @@ void mount_put(struct mount *m)
 	kmem_free(m);
 }
 
-/* Put a mount that is complete into the tree at `at` (NULL: as root, or nowhere). Cannot fail. */
-static void mount_attach(struct mount *m, const struct path *at)
+/* ---- places ---- */
+
+static struct mount *mount_on(const struct path *p)
 {
-	list_push_back(&all_mounts, &m->all);
-	if (at == NULL)
-		return;
+	struct mount *m = p->dentry->mounted;
+
+	while (m != NULL && m->parent != p->mnt)
+		m = m->here;
+	return m;
+}
+
+static void place_take(struct mount *m, const struct path *at)
+{
 	path_get(at);
 	m->at = *at;
 	m->parent = at->mnt;
 	m->parent->children++;
+	m->here = at->dentry->mounted;
 	at->dentry->mounted = m;
+}
+
+static void place_leave(struct mount *m)
+{
+	struct path at = m->at;
+	struct mount **link = &at.dentry->mounted;
+
+	while (*link != m)
+		link = &(*link)->here;
+	*link = m->here;
+	m->here = NULL;
+	m->parent->children--;
+	m->parent = NULL;
+	m->at = (struct path){ NULL, NULL };
+	path_put(&at);
+}
+
+void mount_attach(struct mount *m, const struct path *at)
+{
+	list_push_back(&all_mounts, &m->all);
+	if (at != NULL)
+		place_take(m, at);
+}
+
+void mount_move_to(struct mount *m, const struct path *at)
+{
+	if (m->parent != NULL)
+		place_leave(m);
+	if (at != NULL)
+		place_take(m, at);
 }
 
 void mount_set_root(struct mount *m)
 {
 	mount_attach(m, NULL);
-	root_mount = m;
+	first_mount_ns.root = m;
+	kernel_fs.ns = &first_mount_ns;
 }
 
 static void mount_detach(struct mount *m)
 {
-	struct path at = m->at;
-
 	list_remove(&m->all);
-	at.dentry->mounted = NULL;
-	m->parent->children--;
-	m->parent = NULL;
-	m->at = (struct path){ NULL, NULL };
-	path_put(&at);
+	if (m->parent != NULL)
+		place_leave(m);
 	mount_put(m);
 }
 
-static struct mount *mount_alloc(struct super *s, struct dentry *root, uint32_t flags)
+bool mount_is_ours(const struct mount *m)
+{
+	while (m != NULL && m->parent != NULL)
+		m = m->parent;
+	return m != NULL && m == current_fs()->ns->root;
+}
+
+struct mount *mount_alloc(struct super *s, struct dentry *root, uint32_t flags)
 {
 	struct mount *m = kmem_zalloc(sizeof(*m));
 
@@ -202,7 +243,7 @@ void path_enter_mounts(struct path *p)
 {
 	struct mount *m;
 
-	while ((m = p->dentry->mounted) != NULL && m->parent == p->mnt) {
+	while (p->dentry->mounted != NULL && (m = mount_on(p)) != NULL) {
 		struct path below = { mount_get(m), dentry_get(m->root) };
 
 		path_put(p);
@@ -229,29 +270,26 @@ static err_t mount_check_target(const struct path *at, const struct inode *root)
 
 	if (at->dentry->unlinked || at->mnt == NULL)
 		return E_NOENT;
-	if (dir != (S_ISDIR(root->mode) != 0))
-		return E_NOTDIR;
-	/* One name has one mount: a bind mount's second view of it would need another. */
-	return at->dentry->mounted == NULL ? OK : E_BUSY;
+	if (!mount_is_ours(at->mnt))
+		return E_INVAL;
+	return dir == (S_ISDIR(root->mode) != 0) ? OK : E_NOTDIR;
 }
 
-static err_t mount_bind(const char *source, const struct path *at, uint32_t flags)
+static err_t mount_bind(const char *source, const struct path *at, bool deep)
 {
 	struct path from;
-	struct mount *m = NULL;
+	struct mount *m;
 	err_t err;
 
 	TRY(path_lookup(AT_FDCWD_, source, LOOK_FOLLOW, &from));
-	err = mount_check_target(at, from.dentry->inode);
-	if (err == OK) {
-		m = mount_alloc(from.dentry->inode->super, from.dentry,
-				((from.mnt != NULL ? from.mnt->flags : 0) & MOUNT_FLAGS) | flags);
-		if (m == NULL)
-			err = E_NOMEM;
-	}
+	err = from.mnt == NULL || from.mnt->unbindable || !mount_is_ours(from.mnt) ? E_INVAL : OK;
+	if (err == OK)
+		err = mount_check_target(at, from.dentry->inode);
+	if (err == OK)
+		err = mount_clone(&from, deep, &m);
 	path_put(&from);
 	if (err == OK)
-		mount_attach(m, at);
+		mount_move_to(m, at);
 	return err;
 }
 
@@ -265,7 +303,8 @@ static bool is_below(const struct mount *m, const struct mount *top)
 
 static err_t move_check(const struct path *from, const struct path *at)
 {
-	if (from->mnt == NULL || from->dentry != from->mnt->root || from->mnt->parent == NULL)
+	if (from->mnt == NULL || from->dentry != from->mnt->root || from->mnt->parent == NULL ||
+	    !mount_is_ours(from->mnt))
 		return E_INVAL;
 	TRY(mount_check_target(at, from->dentry->inode));
 	return is_below(at->mnt, from->mnt) ? E_LOOP : OK;
@@ -274,24 +313,13 @@ static err_t move_check(const struct path *from, const struct path *at)
 /* MS_MOVE: what is mounted on `source`, with all below it, is mounted on `at` instead. */
 static err_t mount_move(const char *source, const struct path *at)
 {
-	struct path from, old;
-	struct mount *m;
+	struct path from;
 	err_t err;
 
 	TRY(path_lookup(AT_FDCWD_, source, LOOK_FOLLOW, &from));
 	err = move_check(&from, at);
-	m = from.mnt;
-	if (err == OK) {
-		old = m->at;
-		old.dentry->mounted = NULL;
-		m->parent->children--;
-		path_get(at);
-		m->at = *at;
-		m->parent = at->mnt;
-		m->parent->children++;
-		at->dentry->mounted = m;
-		path_put(&old);
-	}
+	if (err == OK)
+		mount_move_to(from.mnt, at);
 	path_put(&from);
 	return err;
 }
@@ -320,12 +348,32 @@ static err_t mount_fresh(const char *source, const char *type, const char *optio
 	return mount_new(ops, source != NULL ? source : "none", options, flags, at, &m);
 }
 
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+/*
+ * How mounts would spread to other trees: all are private here, whatever is asked for. Whether it
+ * may be bound counts.
+ */
+static err_t mount_propagation(const struct path *at, unsigned long flags)
+{
+	unsigned long type = flags & ~(unsigned long)(MS_REC | MS_SILENT);
+
+	if ((type & ~(unsigned long)PROPAGATION) != 0 || (type & (type - 1)) != 0)
+		return E_INVAL;
+	if (at->mnt == NULL || at->dentry != at->mnt->root || !mount_is_ours(at->mnt))
+		return E_INVAL;
+	LIST_FOR_EACH(pos, &all_mounts) {
+		struct mount *m = list_entry(pos, struct mount, all);
+
+		if (m == at->mnt || ((flags & MS_REC) != 0 && is_below(m, at->mnt)))
+			m->unbindable = type == MS_UNBINDABLE;
+	}
+	return OK;
+}
+
 err_t vfs_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		const char *options)
 {
-	/* How mounts would spread to other mount namespaces: there is one, so all kinds are the
-	 * same. */
-	const unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	uint32_t kept = (uint32_t)flags & MOUNT_FLAGS;
 	struct path at;
 	err_t err;
@@ -335,16 +383,20 @@ err_t vfs_mount(const char *source, const char *target, const char *type, unsign
 	TRY(path_lookup(AT_FDCWD_, target, LOOK_FOLLOW, &at));
 	if ((kept & (MS_NOATIME | MS_STRICTATIME)) == 0)
 		kept |= MS_RELATIME;
-	if ((flags & MS_REMOUNT) != 0)
+	if ((flags & MS_REMOUNT) != 0) {
 		err = mount_remount(&at, kept);
-	else if ((flags & MS_BIND) != 0)
-		err = source == NULL ? E_INVAL : mount_bind(source, &at, kept & MS_RDONLY);
-	else if ((flags & propagation) != 0)
-		err = at.mnt != NULL && at.dentry == at.mnt->root ? OK : E_INVAL;
-	else if ((flags & MS_MOVE) != 0)
-		err = source == NULL ? E_INVAL : mount_move(source, &at);
-	else
-		err = mount_fresh(source, type, options, &at, kept);
+	} else if ((flags & MS_BIND) == 0 && (flags & PROPAGATION) != 0) {
+		err = mount_propagation(&at, flags);
+	} else {
+		path_enter_mounts(&at); /* "." may have something on top */
+		if ((flags & MS_BIND) != 0)
+			err = source == NULL ? E_INVAL
+					     : mount_bind(source, &at, (flags & MS_REC) != 0);
+		else if ((flags & MS_MOVE) != 0)
+			err = source == NULL ? E_INVAL : mount_move(source, &at);
+		else
+			err = mount_fresh(source, type, options, &at, kept);
+	}
 	path_put(&at);
 	return err;
 }
@@ -361,8 +413,7 @@ static struct mount *lowest_below(struct mount *m)
 	return m;
 }
 
-/* Out of the tree with all that is mounted below; who is inside keeps what he has. */
-static void detach_tree(struct mount *m)
+void mount_detach_tree(struct mount *m)
 {
 	struct mount *c;
 
@@ -383,13 +434,14 @@ err_t vfs_umount(const char *target, unsigned flags)
 	if (!task_capable(CAP_SYS_ADMIN))
 		return E_PERM;
 	TRY(path_lookup(AT_FDCWD_, target, (flags & UMOUNT_NOFOLLOW_) != 0 ? 0 : LOOK_FOLLOW, &at));
+	path_enter_mounts(&at);
 	m = at.mnt;
-	if (m == NULL || at.dentry != m->root || m->parent == NULL)
+	if (m == NULL || at.dentry != m->root || m->parent == NULL || !mount_is_ours(m))
 		err = E_INVAL;
 	else if ((flags & MNT_DETACH_) == 0 && (m->children > 0 || m->refs > 2))
 		err = E_BUSY; /* more than the tree's and ours */
 	if (err == OK)
-		detach_tree(m);
+		mount_detach_tree(m);
 	path_put(&at);
 	return err;
 }

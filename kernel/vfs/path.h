@@ -13,7 +13,7 @@ struct dentry {                /* a name in a directory; negative entries are no
 	uint32_t refs;
 	struct list hash, lru;
 	uint64_t key;          /* hash of parent and name */
-	struct mount *mounted; /* file system mounted here */
+	struct mount *mounted; /* what is mounted here, one for each mount that shows this name */
 	bool unlinked;
 	uint16_t len;
 	char *name;
@@ -23,8 +23,19 @@ struct path {
 	struct dentry *dentry;
 };
 
+/*
+ * A tree of mounts of its own. Trees know nothing of each other: a mount in one does not spread.
+ * The last fs_context that is in it takes it apart.
+ */
+struct mount_ns {
+	uint32_t refs, id;
+	struct mount *root;
+};
+extern struct mount_ns first_mount_ns;
+
 struct fs_context {
 	uint32_t refs;
+	struct mount_ns *ns;
 	struct path root, cwd;
 	uint32_t umask;
 };
@@ -94,6 +105,11 @@ err_t vfs_chroot(const struct path *p) MUST_CHECK;
 err_t vfs_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		const char *options) MUST_CHECK;
 err_t vfs_umount(const char *target, unsigned flags) MUST_CHECK;
+/* pivot_root(2): E_PERM, E_BUSY, E_INVAL, E_NOENT, errors of the walk. */
+err_t vfs_pivot_root(const char *new_root, const char *put_old) MUST_CHECK;
+/* A copy of its tree of mounts for `fs`, which nobody shares. E_NOMEM */
+err_t mount_ns_unshare(struct fs_context *fs) MUST_CHECK;
+void mount_ns_put(struct mount_ns *ns);
 err_t vfs_statfs(const struct path *p, struct kstatfs *out) MUST_CHECK;
 /* Bit of vfs_setattr's `what`: the size, through a descriptor open for writing (ftruncate): no
  * permission check. */
@@ -124,12 +140,14 @@ struct mount {
 	uint32_t id, flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME,
 			       MS_RELATIME */
 	struct mount *parent; /* NULL: root, internal, or taken out of the tree by MNT_DETACH */
+	struct mount *here;   /* the next one on the same name, in another view of it */
+	struct mount *copy;   /* while a tree is copied (mountns.c) */
+	bool unbindable;      /* MS_UNBINDABLE */
 	uint32_t refs;        /* paths, and one for being in the tree */
 	uint32_t children;    /* mounts whose parent this is */
 	bool internal;        /* never in the tree: memfd and the like */
 };
 extern struct list all_mounts;
-extern struct mount *root_mount;
 
 /* Mount without names: a new super of `ops`. On OK *out has one reference (the tree's, or the
  * caller's if `at` is NULL). */

@@ -51,3 +51,5 @@ PROGS += prog/prio.c
 PROG_CFLAGS_prio := -pthread $(PROG_PIE)
 PROGS += prog/activity.c
 PROG_CFLAGS_activity := -pthread $(PROG_PIE)
+PROGS += prog/mounts.c
+PROG_CFLAGS_mounts := $(PROG_PIE)

@@ -26,9 +26,9 @@ MEMORY = "256M"
 
 NAMES = ["proc", "exec_errors", "sig", "fault", "eintr", "threads", "mem", "mapfile", "path", "fileio", "pollio",
          "clocks", "creds", "misc", "pty", "async", "rseq", "env_static", "env_static_pie", "env_fixed", "env_pie", "admin",
-         "prio", "activity"]
+         "prio", "activity", "mounts"]
 # These begin as root, or read files that only root may read.
-NEED_ROOT = {"async", "creds", "path", "fileio", "proc", "mem", "misc", "admin", "prio", "activity"}
+NEED_ROOT = {"async", "creds", "path", "fileio", "proc", "mem", "misc", "admin", "prio", "activity", "mounts"}
 
 
 def folder_for_files():

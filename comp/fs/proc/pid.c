@@ -567,6 +567,31 @@ static err_t root_link(const struct proc_ref *r, char *buf, size_t size, size_t 
 	return link_text(r, root_follow, buf, size, len);
 }
 
+/* ---- ns: the one kind of namespaces that there is ---- */
+
+/* Linux numbers them from here on. */
+#define FIRST_NS_INO 0xf0000000u
+
+static err_t ns_mnt_link(const struct proc_ref *r, char *buf, size_t size, size_t *len)
+{
+	struct task *t;
+	char text[32];
+
+	TRY(proc_may_inspect(r, &t));
+	if (t->fs == NULL)
+		return E_NOENT;
+	*len = fmt_snprintf(text, sizeof(text), "mnt:[%u]", FIRST_NS_INO + t->fs->ns->id);
+	if (*len > size)
+		*len = size;
+	memcpy(buf, text, *len);
+	return OK;
+}
+
+static const struct proc_entry ns_entries[] = {
+	{ .name = "mnt", .mode = 0777, .link = ns_mnt_link },
+	{ .name = NULL },
+};
+
 /* ---- task: the threads ---- */
 
 static err_t task_lookup(const struct proc_ref *r, const char *name, size_t len,
@@ -619,6 +644,7 @@ static err_t task_list(const struct proc_ref *r, uint64_t from, dir_emit emit, v
 		  .lookup = proc_fdinfo_lookup,                                                    \
 		  .list = proc_fdinfo_list },                                                      \
 		{ .name = "net", .mode = 0555, .children = proc_net_entries },                     \
+		{ .name = "ns", .mode = 0511, .children = ns_entries },                            \
 		{ .name = "environ", .mode = 0400, .show = show_environ },                         \
 		{ .name = "auxv", .mode = 0400, .show = show_auxv },                               \
 		{ .name = "status", .mode = 0444, .show = show_status },                           \

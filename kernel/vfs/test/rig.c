@@ -384,7 +384,7 @@ void rig_start(const void *image, size_t len)
 
 void rig_stop(void)
 {
-	struct mount *m = root_mount;
+	struct mount *m = first_mount_ns.root;
 
 	kmem_fail_every = 0;
 	fdtable_put(rig_task.files);
