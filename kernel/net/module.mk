@@ -5,9 +5,11 @@ SRCS := socket.c sockopt.c scm.c unix.c unix_name.c unix_msg.c unix_io.c
 SRCS += netlink.c netlink_msg.c netlink_route.c netlink_fib.c netlink_diag.c iface.c ifconf.c
 SRCS += dgram.c dgram_in.c dgram_out.c dgram_opt.c udp.c raw.c report.c
 SRCS += net.c loop.c unreach.c inet.c inet_port.c inet_opt.c lwip/port.c
-SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c
+SRCS += netdev.c netdev_rx.c netdev_tx.c netconf.c watch.c
 SRCS += tcp_sock.c tcp_conn.c tcp_demux.c tcp_mem.c tcp_opt.c tcp_recv.c tcp_send.c
 KTESTS := test/k_tcp.c
+UNIT := test/u_watch.c
+UNIT_SRCS_u_watch := watch.c
 CFLAGS := -Ikernel/net/lwip/override -Ikernel/net/lwip -isystem deps/lwip/src/include
 
 # lwIP, as it comes from its Debian package (build-tools/fetch-source.sh).

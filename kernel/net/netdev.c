@@ -9,6 +9,7 @@
 #include "kernel/mem/frame.h"
 #include "kernel/net/local.h"
 #include "kernel/net/netdev_local.h"
+#include "kernel/net/watch.h"
 #include "kernel/task/task.h"
 #include "kernel/x86/x86.h"
 
@@ -20,6 +21,7 @@ static struct timer poll_timer;
 static bool polling; /* no interrupts are asked for: somebody looks soon */
 static bool changed; /* the device told of its link, or broke the rules */
 static unsigned quiet;
+static struct watch watch;
 
 struct netif *netdev_netif(void)
 {
@@ -98,8 +100,10 @@ bool netdev_poll(void)
 {
 	bool some = poll();
 
-	if (some)
+	if (some) {
 		quiet = 0;
+		watch_end(&watch);
+	}
 	return some;
 }
 
@@ -145,6 +149,19 @@ static void on_event(struct net_dev *d, unsigned q)
 	(void)netdev_poll();
 }
 
+/* Nothing to do: look for frames a while, with interrupts taken. True: there may be work. */
+static bool watch_device(void)
+{
+	uint64_t now = time_mono_ns(), end = watch_begin(&watch, now);
+
+	for (; now < end; now = time_mono_ns()) {
+		x86_poll_interrupts();
+		if (sched_runnable() != 0 || !polling || netdev_poll())
+			return true;
+	}
+	return false;
+}
+
 /* A thread gives up the core; or (idle) there is none that could run, and the core is about to
  * halt. */
 static bool on_rest(bool idle)
@@ -159,7 +176,9 @@ static bool on_rest(bool idle)
 	}
 	if (netdev_poll())
 		return true;
-	return idle && nd.running && await_interrupt();
+	if (!idle || !nd.running)
+		return false;
+	return watch_device() || (nd.running && await_interrupt());
 }
 
 /* ---- beginning ---- */
@@ -202,6 +221,7 @@ static err_t start_device(struct net_dev *d)
 	nd.dev = d;
 	d->on_event = on_event;
 	d->on_change = on_change;
+	watch_init(&watch);
 	ensure_mac(d);
 	TRY(d->ops->start(d, 1));
 	nd.running = true;

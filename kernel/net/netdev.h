@@ -12,7 +12,8 @@
  *
  * Interrupts: the first frame after a rest raises one. From then on the device is looked at
  * whenever a thread gives up the core, and every POLL_NS; not before the core has nothing to do, or
- * twice nothing came, are interrupts asked for again.
+ * twice nothing came, are interrupts asked for again. A core with nothing to do looks a little
+ * longer first, where a peer's next frame comes sooner so (watch.h).
  */
 #pragma once
 

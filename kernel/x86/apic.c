@@ -89,9 +89,16 @@ void apic_send_ipi(unsigned core, uint8_t vector)
 	xapic[REG_ICR / 4] = ICR_ASSERT | vector;
 }
 
+/* In an emulator each write of either register moves a timer of the host, and wakes who waits for
+ * it: what stands there already is not written. */
 void apic_timer_start(uint32_t count, bool interrupt)
 {
-	apic_write(REG_LVT_TIMER, VEC_TIMER | (interrupt ? 0 : LVT_MASKED));
+	static uint32_t lvt = UINT32_MAX;
+	uint32_t wanted = VEC_TIMER | (interrupt ? 0 : LVT_MASKED);
+
+	if (wanted != lvt)
+		apic_write(REG_LVT_TIMER, wanted);
+	lvt = wanted;
 	apic_write(REG_TIMER_COUNT, count);
 }
 
