@@ -62,6 +62,8 @@ void fwcfg_read(uint16_t selector, void *buffer, uint32_t len);
 
 /* ---- memory.c ---- */
 void memory_add(uint64_t start, uint64_t len);
+/* All of it is in the memory map, in one piece. */
+bool memory_has(uint64_t start, uint64_t end);
 /* Not free any more. */
 void memory_cut(uint64_t start, uint64_t end);
 /*

@@ -123,6 +123,30 @@ static void multiboot2_parse(uint64_t info)
 	}
 }
 
+/*
+ * image=ADDRESS,LENGTH: the root image lies in the machine's memory already. QEMU can map a file
+ * there, and then nobody copies it.
+ */
+static void image_word(void)
+{
+	struct boot_state *b = &boot_state;
+	const char *word = strstr(b->cmdline, "image=");
+	uint64_t start, len;
+
+	if (word == NULL || (word != b->cmdline && word[-1] != ' '))
+		return;
+	if (b->image_len != 0)
+		boot_fail(BOOT_EXIT_CONFIG, "image=: the loader has brought an image, too");
+	if (!str_parse_u64(word + strlen("image="), 0, &start, &word) || *word != ',' ||
+	    !str_parse_u64(word + 1, 0, &len, &word) || (*word != ' ' && *word != '\0') ||
+	    len == 0 || (start & PAGE_MASK) != 0 || start + len < start)
+		boot_fail(BOOT_EXIT_CONFIG, "image= is to be ADDRESS,LENGTH, on a page");
+	if (!memory_has(start, start + len))
+		boot_fail(BOOT_EXIT_CONFIG, "image=: there is no memory at %#lx", start);
+	b->image = start;
+	b->image_len = len;
+}
+
 void info_parse(uint64_t info, uint32_t magic)
 {
 	if (boot_state.protocol == BOOT_PVH)
@@ -133,4 +157,5 @@ void info_parse(uint64_t info, uint32_t magic)
 		boot_fail(BOOT_EXIT_CONFIG, "started by an unknown loader (%#x)", magic);
 	if (boot_state.nram == 0)
 		boot_fail(BOOT_EXIT_NOMEM, "the loader's memory map has no usable memory");
+	image_word();
 }

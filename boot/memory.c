@@ -56,6 +56,16 @@ void memory_add(uint64_t start, uint64_t len)
 	join(b->free, &b->nfree);
 }
 
+bool memory_has(uint64_t start, uint64_t end)
+{
+	const struct boot_state *b = &boot_state;
+
+	for (uint32_t i = 0; i < b->nram; i++)
+		if (start >= b->ram[i].start && end <= b->ram[i].end)
+			return true;
+	return false;
+}
+
 void memory_cut(uint64_t start, uint64_t end)
 {
 	struct boot_state *b = &boot_state;

@@ -154,6 +154,7 @@ static void launch_from_program(struct launch *l, const struct run_spec *spec)
 			      .cwd = xstrdup(pack.cwd),
 			      .image_fd = image.fd,
 			      .image_size = image.size,
+			      .image_stays = true,
 			      .kernel_fd = open_kernel(kernel),
 			      .cpus = spec->cpus,
 			      .strace = spec->strace,

@@ -12,6 +12,7 @@ struct launch {
 	struct strv argv, env;
 	int image_fd, kernel_fd;
 	uint64_t image_size;
+	bool image_stays; /* it is the tool's own: nobody changes it */
 	uint64_t memory;
 	unsigned cpus;
 	bool strace, missing;

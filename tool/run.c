@@ -319,6 +319,7 @@ static int run_once(struct owner *o, bool *again)
 				 .memory = o->launch.memory,
 				 .kernel_fd = o->launch.kernel_fd,
 				 .image_fd = o->launch.image_fd,
+				 .image_stays = o->launch.image_stays ? o->launch.image_size : 0,
 				 .append = o->words,
 				 .net = &o->launch.net,
 				 .gdb_port = spec->gdb_port != 0 ? spec->gdb_port

@@ -71,16 +71,66 @@ static void add_machine(struct strv *argv, const struct vm_config *cfg)
 	add(argv, "-device", "isa-debug-exit,iobase=0xf4,iosize=4");
 }
 
+/* Up to here the memory of a machine is one piece. */
+#define MAPPED_MEMORY_MAX (2ull << 30)
+#define QEMU_MEMORY_UNIT  8192u /* it rounds a machine's memory up */
+
+/*
+ * Where the image can be mapped as the end of the machine's memory, read-only: nobody copies it,
+ * the start does not depend on its size, and machines share the host's one copy. 0: it cannot.
+ * (Tried with the emulator only.)
+ */
+static uint64_t image_place(const struct vm_config *cfg)
+{
+	uint64_t size = (cfg->image_stays + 4095) & ~4095ull;
+
+	if (cfg->image_fd < 0 || size == 0 || size != cfg->image_stays || cfg->kvm ||
+	    cfg->machine != MACHINE_MICROVM || cfg->memory > MAPPED_MEMORY_MAX ||
+	    cfg->memory % QEMU_MEMORY_UNIT != 0 || cfg->memory <= size)
+		return 0;
+	return cfg->memory - size;
+}
+
+static void add_mapped_image(struct strv *argv, const struct vm_config *cfg, uint64_t at)
+{
+	strv_add(argv, "-object");
+	strv_addf(argv, "memory-backend-ram,id=ram,size=%llu", (unsigned long long)at);
+	strv_add(argv, "-object");
+	strv_addf(argv,
+		  "memory-backend-file,id=image,mem-path=/dev/fd/%d,size=%llu,share=off,"
+		  "readonly=on",
+		  cfg->image_fd, (unsigned long long)cfg->image_stays);
+	add(argv, "-numa", "node,memdev=ram");
+	add(argv, "-numa", "node,memdev=image");
+}
+
+/* The kernel's command line: where the image is, and what is wished. */
+static void add_words(struct strv *argv, const struct vm_config *cfg, uint64_t image)
+{
+	const char *words = cfg->append != NULL ? cfg->append : "";
+
+	if (image != 0) {
+		strv_add(argv, "-append");
+		strv_addf(argv, "image=%#llx,%llu%s%s", (unsigned long long)image,
+			  (unsigned long long)cfg->image_stays, *words != '\0' ? " " : "", words);
+	} else if (*words != '\0') {
+		add(argv, "-append", words);
+	}
+}
+
 static void add_files(struct strv *argv, const struct vm_config *cfg)
 {
+	uint64_t image = image_place(cfg);
+
 	strv_add(argv, "-kernel");
 	strv_addf(argv, "/dev/fd/%d", cfg->kernel_fd);
-	if (cfg->image_fd >= 0) {
+	if (image != 0) {
+		add_mapped_image(argv, cfg, image);
+	} else if (cfg->image_fd >= 0) {
 		strv_add(argv, "-initrd");
 		strv_addf(argv, "/dev/fd/%d", cfg->image_fd);
 	}
-	if (cfg->append != NULL && *cfg->append != '\0')
-		add(argv, "-append", cfg->append);
+	add_words(argv, cfg, image);
 	if (cfg->config_fd >= 0) {
 		strv_add(argv, "-fw_cfg");
 		strv_addf(argv, "name=" BOOT_RUN_FWCFG ",file=/dev/fd/%d", cfg->config_fd);

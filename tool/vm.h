@@ -15,10 +15,15 @@ struct vm_config {
 	unsigned cpus;
 	uint64_t memory;                    /* bytes */
 	int kernel_fd, image_fd, config_fd; /* image and configuration: -1 for none */
-	const char *append;                 /* kernel command line */
-	const struct net_spec *net;         /* settled */
-	unsigned gdb_port;                  /* 0: none */
-	bool stopped;                       /* with gdb_port: wait for gdb before anything runs */
+	/*
+	 * Of an image that nobody will change as long as the machine runs: its size, and it may be
+	 * mapped into the machine instead of copied. 0: it is copied.
+	 */
+	uint64_t image_stays;
+	const char *append;         /* kernel command line */
+	const struct net_spec *net; /* settled */
+	unsigned gdb_port;          /* 0: none */
+	bool stopped;               /* with gdb_port: wait for gdb before anything runs */
 };
 
 /* Index 0 is the serial port COM1, the others are enum boot_port. */

@@ -64,5 +64,13 @@ is 'unknown word: exit code' $code 247 # 2 * 0x7b + 1
 boot 1 log=loud
 is 'unknown log level: exit code' $code 247
 
+boot 1 image=0x1000000,0x1000x
+is 'an image at no place: exit code' $code 247
+says 'an image at no place: cause' 'image= is to be ADDRESS,LENGTH'
+
+boot 1 image=0x3fff000,0x2000
+is 'an image beyond the memory: exit code' $code 247
+says 'an image beyond the memory: cause' 'image=: there is no memory at 0x3fff000'
+
 echo "1..$n"
 exit $failed

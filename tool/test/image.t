@@ -13,6 +13,10 @@ is 'a folder of an argument is read' "$out" one
 like 'the image is built' "$err" 'image: .* built in'
 run -v cat data/link
 like 'the second time it comes from the cache' "$err" 'image: .* found in the cache'
+mapped='memory-backend-file,id=image,mem-path=/dev/fd/[0-9]+,size=[0-9]+,share=off,readonly=on .*image=0x[0-9a-f]+,'
+like 'the machine gets it mapped, not copied' "$(grep -v -- -initrd <<<"$err")" " $mapped"
+run -v -m 3G cat data/link
+like 'where the memory is in two pieces it is copied' "$err" ' -initrd /dev/fd/'
 unpack
 ok 'fsck.erofs passes the image'
 for f in /usr/bin/cat /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 /etc/passwd; do
