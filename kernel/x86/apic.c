@@ -51,10 +51,21 @@ static uint32_t apic_read(uint32_t reg)
 	return lo;
 }
 
+/* In an emulator each write of a timer's register moves a timer of the host, and wakes who waits for
+ * it: what stands there already is not written. */
+static void lvt_timer_write(uint32_t value)
+{
+	static uint32_t last = UINT32_MAX;
+
+	if (value != last)
+		apic_write(REG_LVT_TIMER, value);
+	last = value;
+}
+
 void apic_init(void)
 {
 	apic_write(REG_TPR, 0);
-	apic_write(REG_LVT_TIMER, LVT_MASKED | VEC_TIMER);
+	lvt_timer_write(LVT_MASKED | VEC_TIMER);
 	apic_write(REG_LVT_LINT0, LVT_MASKED);
 	apic_write(REG_LVT_LINT1, LVT_NMI);
 	apic_write(REG_LVT_ERROR, LVT_MASKED);
@@ -89,16 +100,9 @@ void apic_send_ipi(unsigned core, uint8_t vector)
 	xapic[REG_ICR / 4] = ICR_ASSERT | vector;
 }
 
-/* In an emulator each write of either register moves a timer of the host, and wakes who waits for
- * it: what stands there already is not written. */
 void apic_timer_start(uint32_t count, bool interrupt)
 {
-	static uint32_t lvt = UINT32_MAX;
-	uint32_t wanted = VEC_TIMER | (interrupt ? 0 : LVT_MASKED);
-
-	if (wanted != lvt)
-		apic_write(REG_LVT_TIMER, wanted);
-	lvt = wanted;
+	lvt_timer_write(VEC_TIMER | (interrupt ? 0 : LVT_MASKED));
 	apic_write(REG_TIMER_COUNT, count);
 }
 
@@ -109,7 +113,7 @@ uint32_t apic_timer_left(void)
 
 void apic_timer_use_deadline(void)
 {
-	apic_write(REG_LVT_TIMER, LVT_TIMER_DEADLINE | VEC_TIMER);
+	lvt_timer_write(LVT_TIMER_DEADLINE | VEC_TIMER);
 }
 
 void apic_timer_deadline(uint64_t tsc)
