@@ -79,8 +79,8 @@ enum boot_exit {
  *   mem.weights=A,B  memory shares of the cores (default: core 0 gets all but a minimum for the
  *   others)
  *   privuser=0       as in the run configuration
- *   image=ADDR,LEN   the root image lies there in the machine's memory, on a page: QEMU has mapped a
- *                    file, and there is no module. It is only read
+ *   image=ADDR,LEN   the root image lies there in the machine's memory, on a page: QEMU has mapped
+ *                    a file, and there is no module. It is only read
  *   run              start the program of the run configuration (default when there is one)
  */
 

@@ -51,8 +51,10 @@ static uint32_t apic_read(uint32_t reg)
 	return lo;
 }
 
-/* In an emulator each write of a timer's register moves a timer of the host, and wakes who waits for
- * it: what stands there already is not written. */
+/*
+ * In an emulator each write of a timer's register moves a timer of the host, and wakes who waits
+ * for it: what stands there already is not written.
+ */
 static void lvt_timer_write(uint32_t value)
 {
 	static uint32_t last = UINT32_MAX;
