@@ -36,6 +36,7 @@ test  libclang-rt-14-dev   sanitisers and libFuzzer for clang
 test  clang-format         style
 test  cppcheck             static checks
 test  gdb                  debugging; tests of it
+test  man-db               manual pages are rendered
 test  strace               compare system calls
 test  musl-tools           small static programs
 test  grub-common          ISO

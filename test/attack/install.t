@@ -23,10 +23,18 @@ ok() { # what, then a command
 	fi
 }
 usr=$dir/inst/usr
+cd "$dir" || exit 1
 ok 'make install' make -s -C "$root" install DESTDIR="$dir/inst" PREFIX=/usr O="$out" CC="$compiler"
 for page in man1/ringfence-cc.1 man3/privcall.3; do
 	ok "$page" test -s "$usr/share/man/$page"
 done
+manual=$usr/share/man/man3/privcall.3 header=$root/user/lib/privcall.h
+ok 'the manual page renders without a complaint' eval 'man --warnings -l "$manual" >page 2>complaints; cat complaints; [ ! -s complaints ] && grep -q "The processor lacks SMEP or SMAP" page'
+ok 'it has every function of the header' eval 'for f in $(grep -oE "\b(priv_[a-z_]+|mem[a-z]+|str[a-z]+)\(" "$header" | tr -d "(" | sort -u) PRIVCALL_DEFINE PRIV_SECRET; do
+	grep -qE "\b$f\b" "$manual" || { echo "lacks $f"; exit 1; }; done'
+ok 'every error, and every option' eval 'for e in $(grep -ohE "\-E[A-Z0-9]+" "$header") $(sed -n "s/.*case \(E[A-Z]*\):.*/-\1/p" "$root/user/lib/privcall.c") \
+	$(sed -n "/^struct priv_options/,/^}/s/.*uint32_t \([a-z_]*\);.*/\1/p" "$header"); do
+	sed "s/\\\\-/-/g" "$manual" | grep -qF -- "$e" || { echo "lacks $e"; exit 1; }; done'
 examples=$usr/share/doc/ringfence/examples
 mkdir "$dir/work"
 cd "$dir/work" || exit 1
