@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Attacks on PrivUser, from ring 3 and from a hijacked PrivUser (groups 1 to 11 and 14 to 17 of the
- * list in docs/life-of-a-privcall.md; 12 and 13 are calls.c). TAP; with the protection switched off
+ * list in docs/privuser-attacks.md; 12 and 13 are calls.c). TAP; with the protection switched off
  * those that it stops must succeed.
  */
 #include "attack.h"
