@@ -27,9 +27,7 @@
 
 err_t nk_space_load(nk_space_t space)
 {
-	const struct nk_frame *f = frame_lookup(space.v);
-
-	if ((space.v & PAGE_MASK) != 0 || f == NULL || f->type != NK_T_L4)
+	if (!space_is_program(space) && space.v != nk_record.root)
 		return E_REFUSED;
 	hw_load_root(space.v);
 	return OK;

@@ -47,6 +47,7 @@ void frame_protect(uint64_t pa, bool writable)
 
 void pool_put(uint64_t pa)
 {
+	table_forget();
 	*(uint64_t *)frame_ptr(pa) = nk_pool_head;
 	nk_pool_head = pa;
 	nk_stat.pool++;
@@ -58,6 +59,7 @@ uint64_t pool_take(enum nk_type level)
 	uint64_t *words = frame_ptr(pa);
 	struct nk_frame *f = frame_known(pa);
 
+	table_forget();
 	nk_pool_head = words[0];
 	words[0] = 0;
 	nk_stat.pool--;
@@ -66,10 +68,31 @@ uint64_t pool_take(enum nk_type level)
 	return pa;
 }
 
+/* Some top-level tables of programs, each in its place: nearly all questions end here. */
+#define KNOWN_SPACES 64u
+static uint64_t known_space[KNOWN_SPACES];
+
+static uint64_t *known_place(uint64_t pa)
+{
+	return &known_space[(pa >> PAGE_SHIFT) % KNOWN_SPACES];
+}
+
+void space_known(uint64_t pa, bool is)
+{
+	uint64_t *place = known_place(pa);
+
+	if (is)
+		*place = pa;
+	else if (*place == pa)
+		*place = 0;
+}
+
 bool space_is_program(nk_space_t space)
 {
 	struct nk_frame *f;
 
+	if (space.v != 0 && *known_place(space.v) == space.v)
+		return true;
 	if ((space.v & PAGE_MASK) != 0 || space.v == nk_record.root)
 		return false;
 	f = frame_lookup(space.v);

@@ -57,6 +57,8 @@ struct cursor {
 	struct nk_frame *frames;
 };
 #define CURSOR_NEW ((struct cursor){ UINT64_MAX, NULL })
+/* Where operations on entries begin: a chunk that is online, and stays so, or CURSOR_NEW. */
+extern struct cursor nk_seen;
 
 /* ---- frame.c ---- */
 /* Descriptor of a frame of an online chunk, or NULL. */
@@ -69,14 +71,22 @@ void frame_protect(uint64_t pa, bool writable);
 void pool_put(uint64_t pa);
 extern uint64_t nk_pool_head;
 uint64_t pool_take(enum nk_type level);
-/* Is `space` a program's top-level table? */
+/* Is `space` a program's top-level table? Reads only: also outside the gate. */
 bool space_is_program(nk_space_t space);
+/* `pa` is a top-level table of a program from now on, or is none any more. */
+void space_known(uint64_t pa, bool is);
 
 /* ---- table.c ---- */
 /* The slot for va in the table of `level` (1..4) below root; NULL when a table above is missing. */
 uint64_t *table_slot(uint64_t root, uint64_t va, unsigned level);
 /* The level-1 table of va, or NULL. */
 uint64_t *table_find(uint64_t root, uint64_t va);
+/*
+ * The same behind the gate: check and application of an operation, and the next operation, mostly
+ * ask for the same one. table_forget: a table comes from the pool or goes there.
+ */
+uint64_t *table_seek(uint64_t root, uint64_t va);
+void table_forget(void);
 /*
  * As table_find, but missing tables are taken from the pool, which must have tables_missing() of
  * them.

@@ -18,6 +18,14 @@
 #define WMAPS_MAX (UINT16_MAX - NK_MAX_PAGES)
 
 uint64_t nk_pages[NK_MAX_PAGES];
+struct cursor nk_seen = CURSOR_NEW;
+
+/* The next operation's frames are mostly this one's neighbours. */
+HOT void keep(const struct cursor *c)
+{
+	if (c->frames != NULL)
+		nk_seen = *c;
+}
 
 static uint64_t root_of(nk_space_t space)
 {
@@ -207,7 +215,7 @@ LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned
 {
 	enum nk_type type = type_of_op(op);
 	bool writable = op->rights & NK_W;
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 
 	if (op->rights & NK_REPLACE)
 		slot = NULL;
@@ -224,6 +232,7 @@ LOOP err_t map_run_check(const struct nk_op *op, const uint64_t *pages, unsigned
 		if (slot != NULL && NK_PTE_THERE(slot[i]))
 			return E_EXIST;
 	}
+	keep(&c);
 	return OK;
 }
 
@@ -251,7 +260,7 @@ err_t map_check(const struct nk_op *op)
 	TRY(range_check(op, op->space));
 	image = is_image_run(op);
 	for (unsigned i = 0; i < op->n;) {
-		const uint64_t *table = table_find(root, va);
+		const uint64_t *table = table_seek(root, va);
 		unsigned run = run_length(va, op->n - i);
 
 		complete = complete && table != NULL;
@@ -278,7 +287,7 @@ LOOP int map_run(const struct nk_op *op, const uint64_t *pages, unsigned n, uint
 {
 	enum nk_type type = type_of_op(op);
 	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	int added = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -377,11 +386,11 @@ LOOP int unmap_run(struct cursor *cursor, uint64_t root, uint64_t va, uint64_t *
 void unmap_apply(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	uint64_t va = op->va;
 
 	for (unsigned left = op->n; left > 0;) {
-		uint64_t *table = table_find(root, va);
+		uint64_t *table = table_seek(root, va);
 		unsigned run = run_length(va, left);
 
 		if (table != NULL)
@@ -389,6 +398,7 @@ void unmap_apply(const struct nk_op *op)
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
+	keep(&c);
 }
 
 /* ---- NK_PROTECT, NK_PROTECT_RO ---- */
@@ -413,7 +423,7 @@ static err_t grow_check(const struct nk_op *op, struct cursor *c, uint64_t entry
 err_t protect_check(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	uint64_t va = op->va;
 
 	TRY(range_check(op, op->space));
@@ -422,7 +432,7 @@ err_t protect_check(const struct nk_op *op)
 	if (!(op->rights & NK_W) && op->va >= PRIV_END)
 		return OK;
 	for (unsigned left = op->n; left > 0;) {
-		const uint64_t *table = table_find(root, va);
+		const uint64_t *table = table_seek(root, va);
 		unsigned run = run_length(va, left);
 
 		for (unsigned i = 0; table != NULL && i < run; i++) {
@@ -434,6 +444,7 @@ err_t protect_check(const struct nk_op *op)
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
+	keep(&c);
 	return OK;
 }
 
@@ -460,11 +471,11 @@ void protect_apply(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
 	uint64_t bits = rights_bits(op->rights, op->space.v != 0);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	uint64_t va = op->va;
 
 	for (unsigned left = op->n; left > 0;) {
-		uint64_t *table = table_find(root, va);
+		uint64_t *table = table_seek(root, va);
 		unsigned run = run_length(va, left);
 
 		for (unsigned i = 0; table != NULL && i < run; i++) {
@@ -476,16 +487,17 @@ void protect_apply(const struct nk_op *op)
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
+	keep(&c);
 }
 
 void protect_ro_apply(const struct nk_op *op)
 {
 	uint64_t root = root_of(op->space);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	uint64_t va = op->va;
 
 	for (unsigned left = op->n; left > 0;) {
-		uint64_t *table = table_find(root, va);
+		uint64_t *table = table_seek(root, va);
 		unsigned run = run_length(va, left);
 
 		for (unsigned i = 0; table != NULL && i < run; i++) {
@@ -498,15 +510,16 @@ void protect_ro_apply(const struct nk_op *op)
 		va += run * PAGE_SIZE;
 		left -= run;
 	}
+	keep(&c);
 }
 
 /* ---- NK_CLONE: op->space is copied to op->space2 ---- */
 
 static err_t clone_entries_check(const struct nk_op *op, uint64_t va, unsigned run)
 {
-	const uint64_t *from = table_find(op->space.v, va);
+	const uint64_t *from = table_seek(op->space.v, va);
 	const uint64_t *to = table_find(op->space2.v, va);
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	unsigned first = table_index(va, 1);
 
 	unsigned end = first + run;
@@ -554,7 +567,7 @@ static void clone_entries(const struct nk_op *op, uint64_t va, uint64_t *from, u
 {
 	uint64_t *to = table_make(op->space2.v, va);
 	uint64_t mask = op->rights & NK_W ? ~0ull : ~NK_PTE_W;
-	struct cursor c = CURSOR_NEW;
+	struct cursor c = nk_seen;
 	unsigned first = table_index(va, 1), end = first + run;
 	int added = 0;
 
@@ -585,7 +598,7 @@ void clone_apply(const struct nk_op *op)
 	uint64_t va = op->va;
 
 	for (unsigned left = op->n; left > 0;) {
-		uint64_t *from = table_find(op->space.v, va);
+		uint64_t *from = table_seek(op->space.v, va);
 		unsigned run = run_length(va, left);
 
 		if (from != NULL)

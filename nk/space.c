@@ -23,6 +23,7 @@ void create_apply(const struct nk_op *op)
 	const uint64_t *kernel = frame_ptr(nk_record.root);
 
 	frame_lookup(op->base.v)->type = NK_T_L4;
+	space_known(op->base.v, true);
 	frame_protect(op->base.v, false);
 	/* Unrolled: this is a good part of what a fork costs. */
 #pragma GCC unroll 8
@@ -66,6 +67,7 @@ bool destroy_apply(const struct nk_op *op)
 	}
 	if (va < USER_END && nk_next_table(op->space, va, USER_END) < USER_END)
 		return false;
+	space_known(root, false);
 	frame_lookup(root)->type = NK_T_PLAIN;
 	frame_protect(root, true);
 	return true;

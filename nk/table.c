@@ -25,7 +25,39 @@ uint64_t *table_slot(uint64_t root, uint64_t va, unsigned level)
 
 uint64_t *table_find(uint64_t root, uint64_t va)
 {
-	return table_slot(root, va & ~(CHUNK_SIZE - 1), 1);
+	uint64_t *table = frame_ptr(root);
+
+#pragma GCC unroll 3
+	for (unsigned l = 4; l > 1; l--) {
+		uint64_t e = table[table_index(va, l)];
+
+		if (!is_table(e))
+			return NULL;
+		table = frame_ptr(e & NK_PTE_ADDR);
+	}
+	return table;
+}
+
+/* Good as long as no table comes or goes. */
+static struct {
+	uint64_t root, va;
+	uint64_t *table; /* NULL: none is known */
+} found;
+
+void table_forget(void)
+{
+	found.table = NULL;
+}
+
+uint64_t *table_seek(uint64_t root, uint64_t va)
+{
+	va &= ~(CHUNK_SIZE - 1);
+	if (found.table != NULL && found.va == va && found.root == root)
+		return found.table;
+	found.root = root;
+	found.va = va;
+	found.table = table_find(root, va);
+	return found.table;
 }
 
 uint64_t *table_make(uint64_t root, uint64_t va)

@@ -28,7 +28,7 @@ static void tell_socket(struct mq *q, uint8_t why)
 static void tell_process(const struct mq *q)
 {
 	struct task *t = task_find(q->notify_pid);
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (t == NULL)
 		return;

@@ -322,7 +322,7 @@ static err_t open_core(const char *name, struct file **out)
 /*
  * To a file, or (NULL) the host. True: the program's end is reported as "core dumped".
  */
-static bool dump_to(struct file *f, uint64_t limit, int sig, const siginfo_t *info)
+static bool dump_to(struct file *f, uint64_t limit, int sig, const struct ksiginfo *info)
 {
 	struct out o = { .file = f, .limit = limit };
 	struct core_buf notes = { 0 };
@@ -338,7 +338,7 @@ static bool dump_to(struct file *f, uint64_t limit, int sig, const siginfo_t *in
 	return !notes.failed;
 }
 
-static bool dump_to_file(int sig, const siginfo_t *info)
+static bool dump_to_file(int sig, const struct ksiginfo *info)
 {
 	struct task *t = current_task;
 	char name[CORE_PATTERN_MAX + 128];
@@ -362,7 +362,7 @@ static bool dump_to_file(int sig, const siginfo_t *info)
 	return dumped;
 }
 
-bool core_dump(int sig, const siginfo_t *info)
+bool core_dump(int sig, const struct ksiginfo *info)
 {
 	struct task *t = current_task;
 	bool dumped = false;

@@ -19,7 +19,7 @@ err_t core_name(const char *pattern, int sig, char *out, size_t size) MUST_CHECK
  * Write the current task's core file, if it is to have one, into the file system, to the host, or
  * both. True when it has. MAY_SWITCH
  */
-bool core_dump(int sig, const siginfo_t *info);
+bool core_dump(int sig, const struct ksiginfo *info);
 
 /* Bits of /proc/PID/coredump_filter: which areas are written. */
 #define CORE_ANON_PRIVATE   1u
@@ -46,4 +46,4 @@ struct core_buf {
 	bool failed;
 };
 /* All notes of the current task, as Linux orders them. */
-void core_notes(struct core_buf *b, int sig, const siginfo_t *info);
+void core_notes(struct core_buf *b, int sig, const struct ksiginfo *info);

@@ -98,7 +98,8 @@ static struct timeval_k to_timeval(uint64_t ns)
 				   (int64_t)(ns % 1000000000u / 1000u) };
 }
 
-static void note_status(struct core_buf *b, const struct thread *t, int sig, const siginfo_t *info)
+static void note_status(struct core_buf *b, const struct thread *t, int sig,
+			const struct ksiginfo *info)
 {
 	const struct task *task = t->task;
 	uint64_t user, system;
@@ -254,11 +255,20 @@ static void note_files(struct core_buf *b)
 	kmem_free(path);
 }
 
-void core_notes(struct core_buf *b, int sig, const siginfo_t *info)
+static void note_siginfo(struct core_buf *b, const struct ksiginfo *info)
+{
+	siginfo_t whole;
+
+	memset(&whole, 0, sizeof(whole));
+	memcpy(&whole, info, sizeof(*info));
+	note(b, "CORE", NT_SIGINFO, &whole, sizeof(whole));
+}
+
+void core_notes(struct core_buf *b, int sig, const struct ksiginfo *info)
 {
 	note_status(b, current, sig, info);
 	note_process(b);
-	note(b, "CORE", NT_SIGINFO, info, sizeof(*info));
+	note_siginfo(b, info);
 	note_auxv(b);
 	note_files(b);
 	note_floats(b, current);

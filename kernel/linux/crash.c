@@ -48,7 +48,7 @@ static bool is_below_stack(uint64_t addr, uint64_t rsp)
 	return v == NULL || addr < v->start;
 }
 
-static const char *advice(int sig, const siginfo_t *info, const struct trapframe *tf)
+static const char *advice(int sig, const struct ksiginfo *info, const struct trapframe *tf)
 {
 	uint64_t addr = (uint64_t)info->si_addr;
 
@@ -78,7 +78,7 @@ static const char *advice(int sig, const siginfo_t *info, const struct trapframe
 	}
 }
 
-void crash_context(int sig, const siginfo_t *info, const struct trapframe *tf)
+void crash_context(int sig, const struct ksiginfo *info, const struct trapframe *tf)
 {
 	const char *why = advice(sig, info, tf);
 	struct mem_stats m;

@@ -53,6 +53,7 @@ void linux_stats(const char *when);
 /* stats=1 in the run configuration: calls go through stats_call, and stats_tell tells the host. */
 extern bool stats_on;
 struct syscall;
+struct ksiginfo;
 void stats_setup(void);
 long stats_call(const struct syscall *s, const struct trapframe *tf);
 void stats_tell(void);
@@ -64,7 +65,7 @@ void debug_wait(void);
 
 /* ---- crash.c ---- */
 /* The end of a crash report: the last calls, memory, what to try. */
-void crash_context(int sig, const siginfo_t *info, const struct trapframe *tf);
+void crash_context(int sig, const struct ksiginfo *info, const struct trapframe *tf);
 
 /* ---- system-call table (syscall.c) ---- */
 struct syscall {

@@ -13,7 +13,7 @@
 /* What a transfer returns: bytes moved, unless nothing moved and there was an error. */
 static long transfer_result(err_t err, size_t done)
 {
-	return err == OK || done > 0 ? (long)done : (long)err;
+	return done > 0 ? (long)done : (long)err;
 }
 
 /* "At the file's own position" where an offset stands. */

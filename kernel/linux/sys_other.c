@@ -66,7 +66,7 @@ static err_t task_to_signal(int fd, struct task **t)
 
 long sys_pidfd_send_signal(int pidfd, int sig, uaddr_t uinfo, unsigned flags)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 	struct task *t;
 
 	if (flags != 0)
@@ -76,7 +76,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, uaddr_t uinfo, unsigned flags)
 		return E_INVAL;
 	signal_info_user(&info, sig, SI_USER);
 	if (uinfo.v != 0) {
-		TRY(USER_IN(&info, uinfo));
+		TRY(siginfo_in(&info, uinfo));
 		if (info.si_signo != sig)
 			return E_INVAL;
 		if ((info.si_code >= 0 || info.si_code == SI_TKILL) && t != current_task)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "kernel/linux/linux.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/mem/uword.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
 #include "kernel/vfs/poll.h"
@@ -325,28 +326,67 @@ long sys_epoll_ctl(int epfd, int op, int fd, uaddr_t uev)
 #define EPOLL_SMALL 16
 #define EPOLL_LARGE 1024
 
-static long do_epoll_wait(int epfd, uaddr_t to, int max, uint64_t deadline)
+static inline err_t events_out(uaddr_t to, const struct epoll_event *ev, unsigned n)
 {
-	struct epoll_event few[EPOLL_SMALL], *ev = few;
+	uint64_t at = to.v;
+
+	TRY(uword_open(at, n * sizeof(*ev)));
+	for (; n > 0; n--, ev++, at += sizeof(*ev)) {
+		UWORD_PUT((uint32_t *)at, ev->events, failed);
+		UWORD_PUT((uint64_t *)(at + offsetof(struct epoll_event, data)), ev->data, failed);
+	}
+	uword_close();
+	return OK;
+failed:
+	uword_close();
+	return E_FAULT;
+}
+
+/* With room for `max` events at ev. MAY_SWITCH */
+static inline long wait_with(struct file *ep, uaddr_t to, struct epoll_event *ev, unsigned max,
+			     uint64_t deadline)
+{
+	long n = epoll_wait_events(ep, ev, max, deadline);
+
+	return n > 0 && events_out(to, ev, (unsigned)n) != OK ? E_FAULT : n;
+}
+
+static __attribute__((noinline)) long wait_for_few(struct file *ep, uaddr_t to, unsigned max,
+						   uint64_t deadline)
+{
+	struct epoll_event few[EPOLL_SMALL];
+
+	return wait_with(ep, to, few, max, deadline);
+}
+
+static __attribute__((noinline)) long wait_for_many(struct file *ep, uaddr_t to, unsigned max,
+						    uint64_t deadline)
+{
+	struct epoll_event *ev;
+	long n;
+
+	if (max > EPOLL_LARGE)
+		max = EPOLL_LARGE;
+	ev = kmem_alloc(max * sizeof(*ev));
+	if (ev == NULL)
+		return wait_for_few(ep, to, EPOLL_SMALL, deadline);
+	n = wait_with(ep, to, ev, max, deadline);
+	kmem_free(ev);
+	return n;
+}
+
+static inline long do_epoll_wait(int epfd, uaddr_t to, int max, uint64_t deadline)
+{
 	struct file *ep;
 	long n;
 
-	if (max <= 0 || (size_t)max > INT32_MAX / sizeof(*ev))
+	if (max <= 0 || (size_t)max > INT32_MAX / sizeof(struct epoll_event))
 		return E_INVAL;
 	ep = fd_get(epfd);
 	if (ep == NULL)
 		return E_BADF;
-	if (max > EPOLL_LARGE)
-		max = EPOLL_LARGE;
-	if (max > EPOLL_SMALL && (ev = kmem_alloc((size_t)max * sizeof(*ev))) == NULL) {
-		ev = few;
-		max = EPOLL_SMALL;
-	}
-	n = epoll_wait_events(ep, ev, (unsigned)max, deadline);
-	if (n > 0 && user_out(to, ev, (size_t)n * sizeof(*ev)) != OK)
-		n = E_FAULT;
-	if (ev != few)
-		kmem_free(ev);
+	n = max > EPOLL_SMALL ? wait_for_many(ep, to, (unsigned)max, deadline)
+			      : wait_for_few(ep, to, (unsigned)max, deadline);
 	file_put(ep);
 	return n;
 }

@@ -255,7 +255,7 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 {
 	struct wait_out out = { 0 };
 	bool nonblock = false;
-	siginfo_t si;
+	struct ksiginfo si;
 	long ret;
 
 	if ((options & ~(int)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
@@ -296,7 +296,7 @@ long sys_waitid(int idtype, int id, uaddr_t info, int options, uaddr_t ru)
 			       : out.si_code == CLD_CONTINUED ? SIGCONT
 							      : out.status & 0x7f;
 	}
-	return USER_OUT(info, &si);
+	return siginfo_out(info, &si);
 }
 
 /* ---- identity ---- */

@@ -214,14 +214,14 @@ static long regset(struct ptrace *p, bool set, unsigned type, uaddr_t uiov)
 
 static long get_siginfo(const struct ptrace *p, uaddr_t to)
 {
-	return p->has_info ? USER_OUT(to, &p->info) : E_INVAL;
+	return p->has_info ? siginfo_out(to, &p->info) : E_INVAL;
 }
 
 static long set_siginfo(struct ptrace *p, uaddr_t from)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
-	TRY(USER_IN(&info, from));
+	TRY(siginfo_in(&info, from));
 	if (!p->has_info)
 		return E_INVAL;
 	p->info = info;
@@ -253,9 +253,9 @@ static long peek_siginfo(const struct ptrace *p, uaddr_t uargs, uint64_t to)
 			continue;
 		if (n >= a.nr)
 			break;
-		if (USER_OUT(UADDR(to), &s->info) != OK)
+		if (siginfo_out(UADDR(to), &s->info) != OK)
 			return n > 0 ? n : E_FAULT;
-		to += sizeof(s->info);
+		to += sizeof(siginfo_t);
 		n++;
 	}
 	return n;
@@ -437,7 +437,7 @@ long sys_ptrace(int req, int pid, uint64_t addr, uint64_t data)
 	if (p == NULL || p->tracer != current)
 		return E_SRCH;
 	if (req == PTRACE_KILL) {
-		siginfo_t info;
+		struct ksiginfo info;
 
 		signal_info_user(&info, SIGKILL, SI_USER);
 		return signal_send_task(t->task, SIGKILL, &info);

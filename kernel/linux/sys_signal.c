@@ -91,7 +91,7 @@ long sys_pause(void)
 
 /* ---- sending ---- */
 
-static err_t kill_task(struct task *t, int sig, const siginfo_t *info)
+static err_t kill_task(struct task *t, int sig, const struct ksiginfo *info)
 {
 	if (!signal_allowed(t, sig))
 		return E_PERM;
@@ -102,7 +102,7 @@ static err_t kill_task(struct task *t, int sig, const siginfo_t *info)
  * kill(-1) and kill(-group): all that match; success when one was reached. pid 1 and the sender are
  * spared by -1.
  */
-static long kill_many(int pgid, int sig, const siginfo_t *info)
+static long kill_many(int pgid, int sig, const struct ksiginfo *info)
 {
 	struct list *pos, *next;
 	err_t last = E_SRCH;
@@ -127,7 +127,7 @@ static long kill_many(int pgid, int sig, const siginfo_t *info)
 long sys_kill(int pid, int sig)
 {
 	struct task *t;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
@@ -143,7 +143,7 @@ long sys_kill(int pid, int sig)
 }
 
 /* One thread; tgid 0 = any group (tkill). */
-static long kill_thread(int tgid, int tid, int sig, const siginfo_t *info)
+static long kill_thread(int tgid, int tid, int sig, const struct ksiginfo *info)
 {
 	struct thread *t = thread_find(tid);
 
@@ -156,7 +156,7 @@ static long kill_thread(int tgid, int tid, int sig, const siginfo_t *info)
 
 long sys_tgkill(int tgid, int tid, int sig)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (tgid <= 0 || tid <= 0 || sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
@@ -166,7 +166,7 @@ long sys_tgkill(int tgid, int tid, int sig)
 
 long sys_tkill(int tid, int sig)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (tid <= 0 || sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
@@ -178,9 +178,9 @@ long sys_tkill(int tid, int sig)
  * A program's own siginfo: only codes that cannot be mistaken for the kernel's, unless it signals
  * itself.
  */
-static err_t queue_info(siginfo_t *info, uaddr_t from, int sig, int target)
+static err_t queue_info(struct ksiginfo *info, uaddr_t from, int sig, int target)
 {
-	TRY(USER_IN(info, from));
+	TRY(siginfo_in(info, from));
 	info->si_signo = sig;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && target != current_task->pid)
 		return E_PERM;
@@ -189,7 +189,7 @@ static err_t queue_info(siginfo_t *info, uaddr_t from, int sig, int target)
 
 long sys_rt_sigqueueinfo(int pid, int sig, uaddr_t from)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 	struct task *t = task_find(pid);
 
 	if (sig < 0 || sig > SIG_COUNT)
@@ -200,7 +200,7 @@ long sys_rt_sigqueueinfo(int pid, int sig, uaddr_t from)
 
 long sys_rt_tgsigqueueinfo(int tgid, int tid, int sig, uaddr_t from)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (tgid <= 0 || tid <= 0 || sig < 0 || sig > SIG_COUNT)
 		return E_INVAL;
@@ -214,7 +214,7 @@ long sys_rt_sigtimedwait(uaddr_t uset, uaddr_t uinfo, uaddr_t uts, size_t size)
 {
 	uint64_t deadline = WAIT_FOREVER, ns;
 	sigmask_t set;
-	siginfo_t info;
+	struct ksiginfo info;
 	int sig;
 
 	if (size != sizeof(set))
@@ -232,7 +232,7 @@ long sys_rt_sigtimedwait(uaddr_t uset, uaddr_t uinfo, uaddr_t uts, size_t size)
 			return E_AGAIN;
 	}
 	if (uinfo.v != 0)
-		TRY(USER_OUT(uinfo, &info));
+		TRY(siginfo_out(uinfo, &info));
 	return sig;
 }
 

@@ -77,11 +77,12 @@ struct uio {
 static inline MUST_CHECK err_t uio_user(struct uio *u, uaddr_t base, size_t len)
 {
 	u->kbuf = NULL;
-	u->nsegs = 0;
-	u->left = 0;
 	u->seg_off = 0;
-	if (!range_inside(base.v, len, 0, USER_END))
+	if (!range_inside(base.v, len, 0, USER_END)) {
+		u->nsegs = 0;
+		u->left = 0;
 		return E_FAULT;
+	}
 	if (len > UIO_MAX_BYTES)
 		len = UIO_MAX_BYTES;
 	u->one.base = base;

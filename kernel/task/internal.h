@@ -64,12 +64,12 @@ void ptrace_trap(void);      /* MAY_SWITCH */
  * A traced thread is about to get a signal. The signal that its tracer makes of it, with its
  * information; 0: none. MAY_SWITCH
  */
-int ptrace_signal(int sig, siginfo_t *info);
+int ptrace_signal(int sig, struct ksiginfo *info);
 /*
  * Stop with this code (as in a wait status, shifted) and why (CLD_*). The tracer sees, and may
  * change, *info. What the tracer resumes it with; `code` when there is no stop. MAY_SWITCH
  */
-int ptrace_stop(int code, int why, siginfo_t *info, uint64_t message);
+int ptrace_stop(int code, int why, struct ksiginfo *info, uint64_t message);
 /* A handler is entered: stepping ends (true: it was on), and its first instruction is a stop. */
 bool ptrace_step_pause(void);
 void ptrace_step_report(void); /* MAY_SWITCH */
@@ -145,17 +145,18 @@ void sigqueue_drop(struct sig_queue *q, sigmask_t mask);
 /*
  * Queue one; `info` is copied. E_AGAIN when a real-time signal finds the queue longer than `limit`.
  */
-err_t sigqueue_add(struct sig_queue *q, int sig, const siginfo_t *info, uint64_t limit) MUST_CHECK;
+err_t sigqueue_add(struct sig_queue *q, int sig, const struct ksiginfo *info,
+		   uint64_t limit) MUST_CHECK;
 /* Which signal of q comes next, 0 when none outside `blocked`. */
 int sigqueue_next(const struct sig_queue *q, sigmask_t blocked);
 /* Take the oldest information about sig (pending in q). */
-void sigqueue_take(struct sig_queue *q, int sig, siginfo_t *out);
+void sigqueue_take(struct sig_queue *q, int sig, struct ksiginfo *out);
 bool sigqueue_has_timer(const struct sig_queue *q, int sig, int timer_id);
 
 /* Set USER_WORK_SIGNAL of the current thread as its state demands. */
 void signal_recalc(void);
 /* As signal_send_task, without the permission and limit questions: from the kernel, cannot fail. */
-void signal_force_send(struct task *t, int sig, const siginfo_t *info);
+void signal_force_send(struct task *t, int sig, const struct ksiginfo *info);
 void signal_force_send_thread(struct thread *t, int sig);
 void signal_reset_for_exec(struct task *t);
 bool signal_is_ignored(const struct task *t, int sig);
@@ -171,13 +172,13 @@ void rseq_switched_out(struct thread *t);
 
 /* ---- sigframe.c ---- */
 /* Let tf enter the handler of sig; false when the frame cannot be written. */
-bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a,
-		   sigmask_t mask);
+bool sigframe_push(struct trapframe *tf, int sig, const struct ksiginfo *info,
+		   const struct sig_action *a, sigmask_t mask);
 bool sigframe_on_altstack(const struct thread *t, uint64_t sp);
 uint32_t sigframe_altstack_state(const struct thread *t, uint64_t sp);
 
 /* ---- report.c ---- */
-void crash_report(struct trapframe *tf, int sig, const siginfo_t *info);
+void crash_report(struct trapframe *tf, int sig, const struct ksiginfo *info);
 
 /* ---- fault.c ---- */
 void fault_init(void);
@@ -201,7 +202,7 @@ void itimer_tick(struct task *t);
 void itimer_release(struct task *t);
 void posix_timer_tick(struct task *t);
 void posix_timers_release(struct task *t);
-void posix_timer_dequeued(struct task *t, siginfo_t *info);
+void posix_timer_dequeued(struct task *t, struct ksiginfo *info);
 /* The timer interrupted the current thread. */
 void account_tick(void);
 void account_thread_gone(struct thread *t);

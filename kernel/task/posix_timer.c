@@ -102,7 +102,7 @@ static void advance(struct posix_timer *p)
 static err_t send_signal(struct posix_timer *p)
 {
 	struct thread *t;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = p->spec.signo;
@@ -163,7 +163,7 @@ static void fired(struct timer *timer)
 		expire(p);
 }
 
-void posix_timer_dequeued(struct task *t, siginfo_t *info)
+void posix_timer_dequeued(struct task *t, struct ksiginfo *info)
 {
 	LIST_FOR_EACH(l, &t->posix_timers) {
 		struct posix_timer *p = list_entry(l, struct posix_timer, node);

@@ -190,7 +190,7 @@ bool ptrace_step_pause(void)
 
 void ptrace_step_report(void)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = SIGTRAP;
@@ -262,7 +262,7 @@ static void tell_tracer(const struct ptrace *p, int code, int status)
 {
 	struct task *t = p->tracer->task;
 	const struct sig_action *a;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (t->sighand == NULL)
 		return;
@@ -296,7 +296,7 @@ static void sleep_stopped(struct ptrace *p)
 	p->stopped = p->listening = false;
 }
 
-int ptrace_stop(int code, int why, siginfo_t *info, uint64_t message)
+int ptrace_stop(int code, int why, struct ksiginfo *info, uint64_t message)
 {
 	struct ptrace *p = own();
 	int result;
@@ -328,7 +328,7 @@ int ptrace_stop(int code, int why, siginfo_t *info, uint64_t message)
 /* A stop for a reason of the kernel's own, with the information that Linux makes up for it. */
 static int notify_stop(int sig, int code, int why, uint64_t message)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
@@ -391,7 +391,7 @@ void ptrace_trap(void)
 
 /* ---- signals ---- */
 
-int ptrace_signal(int sig, siginfo_t *info)
+int ptrace_signal(int sig, struct ksiginfo *info)
 {
 	struct ptrace *p = own();
 	int now = ptrace_stop(sig, CLD_TRAPPED, info, 0);

@@ -32,7 +32,7 @@ struct ptrace {
 	 * taken; then what the tracer resumed it with. */
 	bool stopped, listening, has_info;
 	int code, why;
-	siginfo_t info;
+	struct ksiginfo info;
 	uint64_t message;
 	struct waitq wait;
 	/* what to do next */

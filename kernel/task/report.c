@@ -19,7 +19,7 @@
 #define PATH_LEN    256u
 #define NAME_LEN    96u
 
-void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
+void (*crash_report_hook)(int sig, const struct ksiginfo *info, const struct trapframe *tf);
 
 static bool peek(uint64_t addr, void *buf, size_t len)
 {
@@ -341,13 +341,13 @@ static void print_maps(struct range *r, char path[PATH_LEN])
 		user_log("  map  and %u more before the last", left);
 }
 
-static bool has_address(int sig, const siginfo_t *info)
+static bool has_address(int sig, const struct ksiginfo *info)
 {
 	return info->si_code > 0 && info->si_code != SI_KERNEL && (SIG_BIT(sig) & SIG_MASK_SYNC_) &&
 	       sig != SIGSYS;
 }
 
-static void print_cause(int sig, const siginfo_t *info)
+static void print_cause(int sig, const struct ksiginfo *info)
 {
 	if (has_address(sig, info))
 		user_log("%s (pid %d, thread %d) died: %s at address %016lx", current->comm,
@@ -361,7 +361,7 @@ static void print_cause(int sig, const siginfo_t *info)
 			 current->tid, signal_name(sig));
 }
 
-void crash_report(struct trapframe *tf, int sig, const siginfo_t *info)
+void crash_report(struct trapframe *tf, int sig, const struct ksiginfo *info)
 {
 	struct module *m = kmem_alloc(sizeof(*m));
 	struct range *r = kmem_alloc(sizeof(*r));

@@ -9,6 +9,7 @@
 
 #include "abi/layout.h"
 #include "kernel/mem/ubuf.h"
+#include "kernel/mem/uword.h"
 #include "kernel/task/internal.h"
 #include "kernel/x86/x86.h"
 
@@ -86,7 +87,7 @@ static err_t fix_up(struct trapframe *tf)
 	uint64_t at, none = 0;
 	struct rseq_cs cs;
 
-	TRY(USER_IN(&at, link));
+	TRY(uword_get(&at, link.v));
 	if (at == 0)
 		return OK;
 	TRY(read_sequence(current, at, &cs));

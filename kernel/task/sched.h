@@ -37,7 +37,7 @@ wait_result_t wait_on(struct waitq *q, uint64_t deadline_ns, bool interruptible)
 unsigned wake_up(struct waitq *q, unsigned max);
 static inline unsigned wake_all(struct waitq *q)
 {
-	return wake_up(q, UINT32_MAX);
+	return list_empty(&q->waiters) ? 0 : wake_up(q, UINT32_MAX);
 }
 
 /*

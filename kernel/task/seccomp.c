@@ -189,7 +189,7 @@ static void note(const struct seccomp_data *d, const char *what)
 
 static void send_sigsys(const struct seccomp_data *d, uint32_t result, bool fatal)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = SIGSYS;

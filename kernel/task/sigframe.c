@@ -17,6 +17,7 @@
 #include "kernel/core/core.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/ubuf.h"
+#include "kernel/mem/uword.h"
 #include "kernel/task/internal.h"
 
 struct rt_sigframe {
@@ -44,6 +45,13 @@ uint32_t signal_frame_size(void)
 {
 	return (uint32_t)ALIGN_UP(sizeof(struct rt_sigframe) + 8 + fp_frame_len() + 63 + 15, 16u);
 }
+
+/* clang does not where an asm goto stands, and says so. */
+#ifdef __clang__
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* ---- alternate stack ---- */
 
@@ -114,71 +122,137 @@ static bool find_place(const struct trapframe *tf, const struct sig_action *a, s
 }
 
 /*
- * The image goes out as the processor writes it, with Linux's description in the bytes that are
- * left to software.
+ * What stands in the program's memory is written there at once, word by word, in an open window
+ * (uword.h). Each of these writes all bytes of its part. False: the memory is not there.
  */
-static err_t put_fpu(uint64_t at)
-{
-	struct _fpx_sw_bytes sw = { 0 };
-	uint32_t magic2 = FP_XSTATE_MAGIC2;
-	struct ubuf place;
 
-	TRY(ubuf_make(&place, UADDR(at), fp_frame_len()));
-	if (!fpu_save_user(current->fpu, at))
-		return E_FAULT;
-	if (!boot_info.cpu.xsave)
-		return OK;
-	sw.magic1 = FP_XSTATE_MAGIC1;
-	sw.extended_size = fp_frame_len();
-	sw.xfeatures = boot_info.cpu.xcr0;
-	sw.xstate_size = fpu_size();
-	TRY(user_out(UADDR(at + offsetof(struct _fpstate, sw_reserved)), &sw, sizeof(sw)));
-	return user_out(UADDR(at + fpu_size()), &magic2, sizeof(magic2));
+/*
+ * Around the image as the processor writes it: Linux's description in the bytes that are left to
+ * software, and a header of zeros, of which XSAVE sets its part.
+ */
+static inline bool put_fpu_marks(uint64_t at)
+{
+	struct _fpx_sw_bytes *sw =
+		(struct _fpx_sw_bytes *)(at + offsetof(struct _fpstate, sw_reserved));
+	uint64_t *header = (uint64_t *)(at + sizeof(struct _fpstate));
+
+	UWORD_PUT(&sw->magic1, FP_XSTATE_MAGIC1, failed);
+	UWORD_PUT(&sw->extended_size, fp_frame_len(), failed);
+	UWORD_PUT(&sw->xfeatures, boot_info.cpu.xcr0, failed);
+	UWORD_PUT(&sw->xstate_size, fpu_size(), failed);
+	UWORD_PUT(&sw->padding[0], 0, failed);
+	UNROLL
+	for (unsigned i = 0; i < ARRAY_SIZE(sw->padding) / 2; i++)
+		UWORD_PUT((uint64_t *)&sw->padding[1 + 2 * i], 0, failed);
+	UNROLL
+	for (unsigned i = 0; i < sizeof(struct _header) / sizeof(*header); i++)
+		UWORD_PUT(&header[i], 0, failed);
+	UWORD_PUT((uint32_t *)(at + fpu_size()), FP_XSTATE_MAGIC2, failed);
+	return true;
+failed:
+	return false;
 }
 
-/* Each member by itself: all of it is written, and none twice. */
-static void fill_context(struct ucontext *uc, const struct trapframe *tf, const struct place *p,
-			 sigmask_t mask)
+static inline bool put_registers(struct sigcontext *c, const struct trapframe *tf)
 {
-	struct thread *t = current;
-	struct sigcontext *c = &uc->uc_mcontext;
+	UWORD_PUT(&c->r8, tf->r8, failed);
+	UWORD_PUT(&c->r9, tf->r9, failed);
+	UWORD_PUT(&c->r10, tf->r10, failed);
+	UWORD_PUT(&c->r11, tf->r11, failed);
+	UWORD_PUT(&c->r12, tf->r12, failed);
+	UWORD_PUT(&c->r13, tf->r13, failed);
+	UWORD_PUT(&c->r14, tf->r14, failed);
+	UWORD_PUT(&c->r15, tf->r15, failed);
+	UWORD_PUT(&c->rdi, tf->rdi, failed);
+	UWORD_PUT(&c->rsi, tf->rsi, failed);
+	UWORD_PUT(&c->rbp, tf->rbp, failed);
+	UWORD_PUT(&c->rbx, tf->rbx, failed);
+	UWORD_PUT(&c->rdx, tf->rdx, failed);
+	UWORD_PUT(&c->rax, tf->rax, failed);
+	UWORD_PUT(&c->rcx, tf->rcx, failed);
+	UWORD_PUT(&c->rsp, tf->rsp, failed);
+	UWORD_PUT(&c->rip, tf->rip, failed);
+	UWORD_PUT(&c->eflags, tf->rflags, failed);
+	UWORD_PUT(&c->cs, tf->cs, failed);
+	UWORD_PUT(&c->gs, 0, failed);
+	UWORD_PUT(&c->fs, 0, failed);
+	UWORD_PUT(&c->ss, tf->ss, failed);
+	return true;
+failed:
+	return false;
+}
 
-	uc->uc_flags = (boot_info.cpu.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS |
-		       UC_STRICT_RESTORE_SS;
-	uc->uc_link = NULL;
-	__builtin_memset(&uc->uc_stack, 0, sizeof(uc->uc_stack)); /* it has a hole */
-	uc->uc_stack.ss_sp = (void *)t->altstack_sp;
-	uc->uc_stack.ss_size = t->altstack_size;
-	uc->uc_stack.ss_flags = (int)(sigframe_altstack_state(t, tf->rsp) |
-				      (t->altstack_flags & SS_AUTODISARM));
-	uc->uc_sigmask = mask;
-	c->r8 = tf->r8;
-	c->r9 = tf->r9;
-	c->r10 = tf->r10;
-	c->r11 = tf->r11;
-	c->r12 = tf->r12;
-	c->r13 = tf->r13;
-	c->r14 = tf->r14;
-	c->r15 = tf->r15;
-	c->rdi = tf->rdi;
-	c->rsi = tf->rsi;
-	c->rbp = tf->rbp;
-	c->rbx = tf->rbx;
-	c->rdx = tf->rdx;
-	c->rax = tf->rax;
-	c->rcx = tf->rcx;
-	c->rsp = tf->rsp;
-	c->rip = tf->rip;
-	c->eflags = tf->rflags;
-	c->cs = (uint16_t)tf->cs;
-	c->ss = (uint16_t)tf->ss;
-	c->err = t->trap_error;
-	c->trapno = t->trap_no;
-	c->oldmask = mask;
-	c->cr2 = t->trap_addr;
-	c->fpstate = (struct _fpstate *)p->fp;
-	c->gs = c->fs = 0;
-	__builtin_memset(c->reserved1, 0, sizeof(c->reserved1));
+static inline bool put_trap(struct sigcontext *c, uint64_t fp, sigmask_t mask)
+{
+	const struct thread *t = current;
+
+	UWORD_PUT(&c->err, t->trap_error, failed);
+	UWORD_PUT(&c->trapno, t->trap_no, failed);
+	UWORD_PUT(&c->oldmask, mask, failed);
+	UWORD_PUT(&c->cr2, t->trap_addr, failed);
+	UWORD_PUT(&c->fpstate, fp, failed);
+	UNROLL
+	for (unsigned i = 0; i < ARRAY_SIZE(c->reserved1); i++)
+		UWORD_PUT(&c->reserved1[i], 0, failed);
+	return true;
+failed:
+	return false;
+}
+
+static inline bool put_context(struct ucontext *uc, uint64_t sp, sigmask_t mask)
+{
+	const struct thread *t = current;
+	uint32_t altstack = sigframe_altstack_state(t, sp) | (t->altstack_flags & SS_AUTODISARM);
+
+	UWORD_PUT(&uc->uc_flags,
+		  (boot_info.cpu.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS |
+			  UC_STRICT_RESTORE_SS,
+		  failed);
+	UWORD_PUT(&uc->uc_link, 0, failed);
+	UWORD_PUT(&uc->uc_stack.ss_sp, t->altstack_sp, failed);
+	UWORD_PUT((uint64_t *)&uc->uc_stack.ss_flags, altstack, failed); /* and the hole behind */
+	UWORD_PUT(&uc->uc_stack.ss_size, t->altstack_size, failed);
+	UWORD_PUT(&uc->uc_sigmask, mask, failed);
+	return true;
+failed:
+	return false;
+}
+
+#define WORDS(object) (sizeof(object) / sizeof(uint64_t))
+
+static inline bool put_info(siginfo_t *to, const struct ksiginfo *info)
+{
+	const uint64_t *from = (const uint64_t *)info;
+	uint64_t *at = (uint64_t *)to;
+
+	UNROLL
+	for (unsigned i = 0; i < WORDS(*info); i++)
+		UWORD_PUT(&at[i], from[i], failed);
+	UNROLL
+	for (unsigned i = WORDS(*info); i < WORDS(*to); i++)
+		UWORD_PUT(&at[i], 0, failed);
+	return true;
+failed:
+	return false;
+}
+
+static bool put_frame(const struct place *p, const struct trapframe *tf, uint64_t restorer,
+		      const struct ksiginfo *info, sigmask_t mask)
+{
+	struct rt_sigframe *f = (struct rt_sigframe *)p->frame;
+	bool done;
+
+	if (uword_open(p->frame, p->fp + fp_frame_len() - p->frame) != OK)
+		return false;
+	UWORD_PUT(&f->pretcode, restorer, failed);
+	done = put_context(&f->uc, tf->rsp, mask) && put_registers(&f->uc.uc_mcontext, tf) &&
+	       put_trap(&f->uc.uc_mcontext, p->fp, mask) && put_info(&f->info, info) &&
+	       (!boot_info.cpu.xsave || put_fpu_marks(p->fp));
+	uword_close();
+	return done && fpu_save_user(current->fpu, p->fp);
+failed:
+	uword_close();
+	return false;
 }
 
 static void enter_handler(struct trapframe *tf, int sig, const struct sig_action *a, uint64_t frame)
@@ -204,18 +278,13 @@ static void disarm_altstack(struct thread *t)
 	t->altstack_flags = SS_DISABLE;
 }
 
-bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const struct sig_action *a,
-		   sigmask_t mask)
+bool sigframe_push(struct trapframe *tf, int sig, const struct ksiginfo *info,
+		   const struct sig_action *a, sigmask_t mask)
 {
-	struct rt_sigframe f;
 	struct place p;
 
-	if (!(a->flags & SA_RESTORER) || !find_place(tf, a, &p))
-		return false;
-	f.pretcode = a->restorer;
-	memcpy(&f.info, info, sizeof(f.info));
-	fill_context(&f.uc, tf, &p, mask);
-	if (put_fpu(p.fp) != OK || user_out(UADDR(p.frame), &f, sizeof(f)) != OK)
+	if (!(a->flags & SA_RESTORER) || !find_place(tf, a, &p) ||
+	    !put_frame(&p, tf, a->restorer, info, mask))
 		return false;
 	disarm_altstack(current);
 	enter_handler(tf, sig, a, p.frame);
@@ -224,32 +293,67 @@ bool sigframe_push(struct trapframe *tf, int sig, const siginfo_t *info, const s
 
 /* ---- the way back ---- */
 
-static void restore_registers(struct trapframe *tf, const struct sigcontext *c)
+/* What a handler leaves behind, beyond the registers. */
+struct left {
+	uint64_t fp;
+	struct altstack altstack;
+	sigmask_t mask;
+};
+
+/* Both ends of the context are read: the registers lie in between. */
+static err_t get_context(const struct ucontext *uc, struct left *l)
 {
-	tf->r8 = c->r8;
-	tf->r9 = c->r9;
-	tf->r10 = c->r10;
-	tf->r11 = c->r11;
-	tf->r12 = c->r12;
-	tf->r13 = c->r13;
-	tf->r14 = c->r14;
-	tf->r15 = c->r15;
-	tf->rdi = c->rdi;
-	tf->rsi = c->rsi;
-	tf->rbp = c->rbp;
-	tf->rbx = c->rbx;
-	tf->rdx = c->rdx;
-	tf->rax = c->rax;
-	tf->rcx = c->rcx;
-	tf->rsp = c->rsp;
-	tf->rip = c->rip;
+	TRY(uword_open((uint64_t)uc, sizeof(*uc)));
+	UWORD_GET(l->altstack.sp, (const uint64_t *)&uc->uc_stack.ss_sp, failed);
+	UWORD_GET(l->altstack.flags, (const uint32_t *)&uc->uc_stack.ss_flags, failed);
+	UWORD_GET(l->altstack.size, (const uint64_t *)&uc->uc_stack.ss_size, failed);
+	UWORD_GET(l->mask, (const sigmask_t *)&uc->uc_sigmask, failed);
+	UWORD_GET(l->fp, (const uint64_t *)&uc->uc_mcontext.fpstate, failed);
+	uword_close();
+	return OK;
+failed:
+	uword_close();
+	return E_FAULT;
+}
+
+static err_t get_registers(struct trapframe *tf, const struct sigcontext *c)
+{
+	uint64_t flags;
+	uint16_t cs, ss;
+
+	TRY(uword_open((uint64_t)c, sizeof(*c)));
+	UWORD_GET(tf->r8, &c->r8, failed);
+	UWORD_GET(tf->r9, &c->r9, failed);
+	UWORD_GET(tf->r10, &c->r10, failed);
+	UWORD_GET(tf->r11, &c->r11, failed);
+	UWORD_GET(tf->r12, &c->r12, failed);
+	UWORD_GET(tf->r13, &c->r13, failed);
+	UWORD_GET(tf->r14, &c->r14, failed);
+	UWORD_GET(tf->r15, &c->r15, failed);
+	UWORD_GET(tf->rdi, &c->rdi, failed);
+	UWORD_GET(tf->rsi, &c->rsi, failed);
+	UWORD_GET(tf->rbp, &c->rbp, failed);
+	UWORD_GET(tf->rbx, &c->rbx, failed);
+	UWORD_GET(tf->rdx, &c->rdx, failed);
+	UWORD_GET(tf->rax, &c->rax, failed);
+	UWORD_GET(tf->rcx, &c->rcx, failed);
+	UWORD_GET(tf->rsp, &c->rsp, failed);
+	UWORD_GET(tf->rip, &c->rip, failed);
+	UWORD_GET(flags, &c->eflags, failed);
+	UWORD_GET(cs, &c->cs, failed);
+	UWORD_GET(ss, &c->ss, failed);
+	uword_close();
 	/*
 	 * Only 64-bit code exists here: other selectors would fault on the way out, as they should.
 	 */
-	tf->cs = c->cs | 3u;
-	tf->ss = c->ss | 3u;
-	tf->rflags = (tf->rflags & ~(uint64_t)RFLAGS_FIXED) | (c->eflags & RFLAGS_FIXED);
+	tf->cs = cs | 3u;
+	tf->ss = ss | 3u;
+	tf->rflags = (tf->rflags & ~(uint64_t)RFLAGS_FIXED) | (flags & RFLAGS_FIXED);
 	tf->orig_rax = UINT64_MAX;
+	return OK;
+failed:
+	uword_close();
+	return E_FAULT;
 }
 
 /*
@@ -258,20 +362,29 @@ static void restore_registers(struct trapframe *tf, const struct sigcontext *c)
  */
 static err_t image_len(uint64_t at, uint32_t *len)
 {
-	struct _fpx_sw_bytes sw;
-	uint32_t magic2;
+	const struct _fpx_sw_bytes *sw =
+		(const struct _fpx_sw_bytes *)(at + offsetof(struct _fpstate, sw_reserved));
+	uint32_t magic1 = 0, magic2 = 0, size = 0, extended = 0;
 
 	*len = sizeof(struct _fpstate);
 	if (!boot_info.cpu.xsave)
 		return OK;
-	TRY(user_in(&sw, UADDR(at + offsetof(struct _fpstate, sw_reserved)), sizeof(sw)));
-	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size != fpu_size() ||
-	    sw.extended_size < sw.xstate_size + MAGIC2_LEN)
+	TRY(uword_open(at, sizeof(struct _fpstate)));
+	UWORD_GET(magic1, &sw->magic1, failed);
+	UWORD_GET(size, &sw->xstate_size, failed);
+	UWORD_GET(extended, &sw->extended_size, failed);
+	uword_close();
+	if (magic1 != FP_XSTATE_MAGIC1 || size != fpu_size() || extended < size + MAGIC2_LEN)
 		return OK;
-	TRY(user_in(&magic2, UADDR(at + sw.xstate_size), sizeof(magic2)));
+	TRY(uword_open(at, fp_frame_len()));
+	UWORD_GET(magic2, (const uint32_t *)(at + fpu_size()), failed);
+	uword_close();
 	if (magic2 == FP_XSTATE_MAGIC2)
-		*len = sw.xstate_size;
+		*len = size;
 	return OK;
+failed:
+	uword_close();
+	return E_FAULT;
 }
 
 #define XSTATE_BV_OFFSET 512u
@@ -326,33 +439,31 @@ static err_t restore_fpu(uint64_t at)
 	return fpu_load_user(current->fpu, at) ? OK : E_INVAL;
 }
 
-static void restore_altstack(uint64_t sp, const stack_t *s)
+static void restore_altstack(uint64_t sp, struct altstack *a)
 {
-	struct altstack a = { (uint64_t)s->ss_sp, s->ss_size, (uint32_t)s->ss_flags };
-
 	/* What the handler left there may make no sense; Linux ignores that too. */
-	a.flags &= ~(uint32_t)SS_ONSTACK;
-	(void)!signal_altstack(sp, &a, NULL);
+	a->flags &= ~(uint32_t)SS_ONSTACK;
+	(void)!signal_altstack(sp, a, NULL);
 }
 
-static err_t pop(struct trapframe *tf, struct ucontext *uc)
+static err_t pop(struct trapframe *tf)
 {
 	/* The restorer has taken the return address off the stack. */
-	TRY(user_in(uc, UADDR(tf->rsp - sizeof(uint64_t) + offsetof(struct rt_sigframe, uc)),
-		    sizeof(*uc)));
-	TRY(restore_fpu((uint64_t)uc->uc_mcontext.fpstate));
-	signal_set_mask(current, uc->uc_sigmask);
-	restore_registers(tf, &uc->uc_mcontext);
-	restore_altstack(tf->rsp, &uc->uc_stack);
+	const struct rt_sigframe *f = (const struct rt_sigframe *)(tf->rsp - sizeof(f->pretcode));
+	struct left l;
+
+	TRY(get_context(&f->uc, &l));
+	TRY(restore_fpu(l.fp));
+	TRY(get_registers(tf, &f->uc.uc_mcontext));
+	signal_set_mask(current, l.mask);
+	restore_altstack(tf->rsp, &l.altstack);
 	return OK;
 }
 
 long signal_return(struct trapframe *tf)
 {
-	struct ucontext uc;
-
 	user_work |= USER_WORK_SPECIAL;
-	if (pop(tf, &uc) != OK) {
+	if (pop(tf) != OK) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
 		tf->orig_rax = UINT64_MAX;
 		return 0;

@@ -14,7 +14,7 @@
 #define SYSCALL_INSN_LEN 2
 #define WAIT_DUMPED      0x80 /* in a wait status */
 
-bool (*core_dump_hook)(int sig, const siginfo_t *info);
+bool (*core_dump_hook)(int sig, const struct ksiginfo *info);
 
 /* ---- what is pending ---- */
 
@@ -114,7 +114,7 @@ void signal_reset_for_exec(struct task *t)
 
 /* ---- taking ---- */
 
-static int take_from(struct sig_queue *q, sigmask_t blocked, siginfo_t *out)
+static int take_from(struct sig_queue *q, sigmask_t blocked, struct ksiginfo *out)
 {
 	int sig = sigqueue_next(q, blocked);
 
@@ -124,11 +124,14 @@ static int take_from(struct sig_queue *q, sigmask_t blocked, siginfo_t *out)
 	return sig;
 }
 
-static int dequeue(sigmask_t blocked, siginfo_t *out)
+static int dequeue(sigmask_t blocked, struct ksiginfo *out)
 {
 	struct thread *t = current;
-	int sig = take_from(&t->pending, blocked, out);
+	int sig;
 
+	if (((t->pending.pending | t->task->pending.pending) & ~blocked) == 0)
+		return 0;
+	sig = take_from(&t->pending, blocked, out);
 	if (sig == 0)
 		sig = take_from(&t->task->pending, blocked, out);
 	if (sig != 0 && out->si_code == SI_TIMER)
@@ -136,7 +139,7 @@ static int dequeue(sigmask_t blocked, siginfo_t *out)
 	return sig;
 }
 
-int signal_take(sigmask_t set, siginfo_t *out)
+int signal_take(sigmask_t set, struct ksiginfo *out)
 {
 	int sig = dequeue(~(set & ~SIG_MASK_UNBLOCKABLE_), out);
 
@@ -256,7 +259,7 @@ static void restart_with_handler(struct trapframe *tf, const struct sig_action *
 	tf->orig_rax = UINT64_MAX;
 }
 
-static NORETURN void die(struct trapframe *tf, int sig, const siginfo_t *info)
+static NORETURN void die(struct trapframe *tf, int sig, const struct ksiginfo *info)
 {
 	bool dumped = false;
 
@@ -267,7 +270,7 @@ static NORETURN void die(struct trapframe *tf, int sig, const siginfo_t *info)
 	task_exit_group(sig | (dumped ? WAIT_DUMPED : 0));
 }
 
-static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
+static void call_handler(struct trapframe *tf, int sig, const struct ksiginfo *info)
 {
 	struct thread *t = current;
 	struct sig_action *slot = &t->task->sighand->action[sig - 1], a = *slot;
@@ -291,7 +294,8 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 	t->restore_mask = false;
 	if (!(a.flags & SA_NODEFER))
 		mask |= SIG_BIT(sig);
-	signal_set_mask(t, mask);
+	/* Whether anything is deliverable now, handle_signals sees. */
+	t->blocked = mask & ~SIG_MASK_UNBLOCKABLE_;
 	user_work |= USER_WORK_SPECIAL;
 	if (stepping)
 		ptrace_step_report();
@@ -301,7 +305,7 @@ static void call_handler(struct trapframe *tf, int sig, const siginfo_t *info)
 static bool deliver_one(struct trapframe *tf)
 {
 	struct task *t = current_task;
-	siginfo_t info;
+	struct ksiginfo info;
 	int sig = dequeue(current->blocked, &info);
 	uint64_t h;
 
@@ -383,7 +387,7 @@ void user_return_work(struct trapframe *tf)
 
 /* ---- faults ---- */
 
-void signal_force(int sig, const siginfo_t *info, bool fatal)
+void signal_force(int sig, const struct ksiginfo *info, bool fatal)
 {
 	struct thread *t = current;
 	struct sig_action *a = &t->task->sighand->action[sig - 1];
@@ -404,7 +408,7 @@ void signal_force(int sig, const siginfo_t *info, bool fatal)
 void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error)
 {
 	struct thread *t = current;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;

@@ -16,11 +16,25 @@ void sigqueue_init(struct sig_queue *q)
 	list_init(&q->infos);
 }
 
+/* One record is kept: mostly a signal has been taken when the next one comes. */
+static struct sig_info *spare;
+
+static struct sig_info *info_alloc(void)
+{
+	struct sig_info *i = spare;
+
+	spare = NULL;
+	return i != NULL ? i : kmem_alloc(sizeof(*i));
+}
+
 static void drop_info(struct sig_queue *q, struct sig_info *i)
 {
 	list_remove(&i->node);
 	q->count--;
-	kmem_free(i);
+	if (spare == NULL)
+		spare = i;
+	else
+		kmem_free(i);
 }
 
 void sigqueue_drop(struct sig_queue *q, sigmask_t mask)
@@ -41,12 +55,12 @@ void sigqueue_flush(struct sig_queue *q)
 	sigqueue_drop(q, ~0ull);
 }
 
-static bool from_user(const siginfo_t *info)
+static bool from_user(const struct ksiginfo *info)
 {
 	return info->si_code <= 0;
 }
 
-err_t sigqueue_add(struct sig_queue *q, int sig, const siginfo_t *info, uint64_t limit)
+err_t sigqueue_add(struct sig_queue *q, int sig, const struct ksiginfo *info, uint64_t limit)
 {
 	bool realtime = sig >= SIGRTMIN;
 	struct sig_info *i = NULL;
@@ -54,7 +68,7 @@ err_t sigqueue_add(struct sig_queue *q, int sig, const siginfo_t *info, uint64_t
 	if (!realtime && (q->pending & SIG_BIT(sig)))
 		return OK;
 	if (q->count < limit || (!realtime && !from_user(info)))
-		i = kmem_alloc(sizeof(*i));
+		i = info_alloc();
 	if (i == NULL && realtime && info->si_code != SI_USER)
 		return E_AGAIN;
 	q->pending |= SIG_BIT(sig);
@@ -76,7 +90,7 @@ int sigqueue_next(const struct sig_queue *q, sigmask_t blocked)
 	return ready == 0 ? 0 : __builtin_ctzll(ready) + 1;
 }
 
-void sigqueue_take(struct sig_queue *q, int sig, siginfo_t *out)
+void sigqueue_take(struct sig_queue *q, int sig, struct ksiginfo *out)
 {
 	struct sig_info *found = NULL;
 	bool more = false;

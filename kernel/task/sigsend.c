@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "kernel/core/core.h"
+#include "kernel/mem/ubuf.h"
 #include "kernel/task/internal.h"
 #include "kernel/task/ptrace.h"
 
@@ -130,7 +131,7 @@ static void queued(struct task *t, struct thread *th, int sig)
 
 /* ---- sending ---- */
 
-static void kernel_info(siginfo_t *info, int sig)
+static void kernel_info(struct ksiginfo *info, int sig)
 {
 	memset(info, 0, sizeof(*info));
 	info->si_signo = sig;
@@ -147,11 +148,17 @@ static const struct thread *mask_holder(const struct task *t, const struct threa
 	return leader != NULL ? leader : task_first_thread(t);
 }
 
-static err_t send(struct task *t, struct thread *th, int sig, const siginfo_t *info, bool limited)
+/* An ignored signal that is blocked: the program may install a handler before it unblocks it. */
+static bool kept_for_later(const struct thread *holder, int sig)
+{
+	return holder == NULL || (holder->blocked & SIG_BIT(sig)) || ptraced(holder);
+}
+
+static err_t send(struct task *t, struct thread *th, int sig, const struct ksiginfo *info,
+		  bool limited)
 {
 	struct sig_queue *q = th != NULL ? &th->pending : &t->pending;
-	const struct thread *holder;
-	siginfo_t own;
+	struct ksiginfo own;
 	uint64_t limit = limited ? t->rlimit[RLIMIT_SIGPENDING].rlim_cur : UINT64_MAX;
 
 	if (!deliverable(t) || t->exiting) {
@@ -160,10 +167,7 @@ static err_t send(struct task *t, struct thread *th, int sig, const siginfo_t *i
 		return OK;
 	}
 	stop_and_continue(t, sig);
-	holder = mask_holder(t, th);
-	/* Blocked ones are kept: the program may install a handler before it unblocks them. */
-	if (holder != NULL && !(holder->blocked & SIG_BIT(sig)) && !ptraced(holder) &&
-	    signal_is_ignored(t, sig))
+	if (signal_is_ignored(t, sig) && !kept_for_later(mask_holder(t, th), sig))
 		return OK;
 	if (info == NULL) {
 		kernel_info(&own, sig);
@@ -174,17 +178,17 @@ static err_t send(struct task *t, struct thread *th, int sig, const siginfo_t *i
 	return OK;
 }
 
-err_t signal_send_task(struct task *t, int sig, const siginfo_t *info)
+err_t signal_send_task(struct task *t, int sig, const struct ksiginfo *info)
 {
 	return sig == 0 ? OK : send(t, NULL, sig, info, true);
 }
 
-err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
+err_t signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 {
 	return sig == 0 ? OK : send(t->task, t, sig, info, true);
 }
 
-void signal_force_send(struct task *t, int sig, const siginfo_t *info)
+void signal_force_send(struct task *t, int sig, const struct ksiginfo *info)
 {
 	/*
 	 * Without a limit only memory can be missing, and then just the information is lost; a
@@ -198,7 +202,7 @@ void signal_force_send_thread(struct thread *t, int sig)
 	(void)!send(t->task, t, sig, NULL, false);
 }
 
-unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
+unsigned signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info)
 {
 	unsigned n = 0;
 
@@ -215,7 +219,7 @@ unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
 	return n;
 }
 
-unsigned signal_send_all(int sig, const siginfo_t *info)
+unsigned signal_send_all(int sig, const struct ksiginfo *info)
 {
 	unsigned n = 0;
 
@@ -242,13 +246,59 @@ bool signal_allowed(struct task *t, int sig)
 	return sig == SIGCONT && t->sid == current_task->sid;
 }
 
-void signal_info_user(siginfo_t *info, int sig, int code)
+void signal_info_user(struct ksiginfo *info, int sig, int code)
 {
-	memset(info, 0, sizeof(*info));
+	uint64_t *words = (uint64_t *)info;
+
+	/* Not by memset: a call of it is dearer than these few words. */
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < sizeof(*info) / sizeof(*words); i++)
+		words[i] = 0;
 	info->si_signo = sig;
 	info->si_code = code;
 	info->si_pid = current_task->pid;
 	info->si_uid = current_task->cred.uid;
+}
+
+/* ---- as programs have it ---- */
+
+#define REST (sizeof(siginfo_t) - sizeof(struct ksiginfo))
+
+err_t siginfo_out(uaddr_t to, const struct ksiginfo *info)
+{
+	TRY(USER_OUT(to, info));
+	return user_zero(UADDR(to.v + sizeof(*info)), REST);
+}
+
+/* Does Linux know what such information consists of? Then it looks no further. */
+static bool is_known(const struct ksiginfo *info)
+{
+	static const uint8_t codes[] = {
+		[SIGILL] = NSIGILL,   [SIGFPE] = NSIGFPE,   [SIGSEGV] = NSIGSEGV,
+		[SIGBUS] = NSIGBUS,   [SIGTRAP] = NSIGTRAP, [SIGCHLD] = NSIGCHLD,
+		[SIGPOLL] = NSIGPOLL, [SIGSYS] = NSIGSYS,
+	};
+	int sig = info->si_signo, code = info->si_code;
+
+	if (code <= SI_USER)
+		return code >= SI_DETHREAD || code == SI_ASYNCNL;
+	if (code == SI_KERNEL || code <= NSIGPOLL)
+		return true;
+	return sig > 0 && (size_t)sig < sizeof(codes) && code <= codes[sig];
+}
+
+err_t siginfo_in(struct ksiginfo *info, uaddr_t from)
+{
+	uint64_t rest[REST / sizeof(uint64_t)];
+
+	TRY(USER_IN(info, from));
+	TRY(USER_IN(&rest, UADDR(from.v + sizeof(*info))));
+	if (is_known(info))
+		return OK;
+	for (unsigned i = 0; i < ARRAY_SIZE(rest); i++)
+		if (rest[i] != 0)
+			return E_2BIG;
+	return OK;
 }
 
 const char *signal_name(int sig)

@@ -32,9 +32,20 @@ struct sighand {
 	struct sig_action action[SIG_COUNT];
 };
 
+/*
+ * What is known of a signal, as in Linux: a siginfo_t without the rest, of which programs see
+ * zeros.
+ */
+struct ksiginfo {
+	__SIGINFO;
+};
+/* To and from a program's siginfo_t. E_FAULT; E_2BIG: it says things that are not kept. */
+err_t siginfo_out(uaddr_t to, const struct ksiginfo *info) MUST_CHECK;
+err_t siginfo_in(struct ksiginfo *info, uaddr_t from) MUST_CHECK;
+
 struct sig_info {
 	struct list node;
-	siginfo_t info;
+	struct ksiginfo info;
 }; /* one queued signal */
 struct sig_queue {
 	sigmask_t pending;
@@ -359,16 +370,16 @@ long task_wait(int idtype, int id, unsigned options, struct wait_out *out);
 
 /* ---- signals (signal.c) ---- */
 err_t signal_send_task(struct task *t, int sig,
-		       const siginfo_t *info) MUST_CHECK; /* info NULL: SI_KERNEL */
-err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info) MUST_CHECK;
-unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
+		       const struct ksiginfo *info) MUST_CHECK; /* info NULL: SI_KERNEL */
+err_t signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info) MUST_CHECK;
+unsigned signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info);
 /* A fault of the current thread: cannot be ignored or blocked. */
 void signal_fault(int sig, int code, uint64_t addr, int trapno, uint64_t error);
 /*
  * The same with all information given. `fatal`: no handler of the program's is asked, the process
  * ends by it.
  */
-void signal_force(int sig, const siginfo_t *info, bool fatal);
+void signal_force(int sig, const struct ksiginfo *info, bool fatal);
 bool signal_pending_current(void); /* something deliverable */
 void signal_set_mask(struct thread *t, sigmask_t mask);
 /*
@@ -380,7 +391,7 @@ void signal_mask_restore(void);
 err_t signal_set_action(struct task *t, int sig, const struct sig_action *new_action,
 			struct sig_action *old) MUST_CHECK;
 /* Take a pending signal out of `set` (sigtimedwait, signalfd); 0 when none. */
-int signal_take(sigmask_t set, siginfo_t *out);
+int signal_take(sigmask_t set, struct ksiginfo *out);
 long signal_return(struct trapframe *tf); /* rt_sigreturn */
 /* May `current` send sig to t (kill's permission rule)? */
 bool signal_allowed(struct task *t, int sig);
@@ -389,9 +400,9 @@ bool signal_allowed(struct task *t, int sig);
  * Information of a signal sent by the current task: kill (SI_USER), tgkill (SI_TKILL), sigqueue
  * (SI_QUEUE).
  */
-void signal_info_user(siginfo_t *info, int sig, int code);
+void signal_info_user(struct ksiginfo *info, int sig, int code);
 /* All processes that `current` may signal, except itself and pid 1 (kill(-1)): number of them. */
-unsigned signal_send_all(int sig, const siginfo_t *info);
+unsigned signal_send_all(int sig, const struct ksiginfo *info);
 /* "SIGSEGV"; static storage. */
 const char *signal_name(int sig);
 /* Signals pending for the thread or its process and blocked by it (sigpending). */
@@ -483,8 +494,8 @@ extern void (*task_exit_hook)(struct task *t);
 extern err_t (*task_share_undo_hook)(struct task *child);
 /* The rest of a crash report, about what the personality knows. */
 /* Write a core file of the current task; true when there is one. NULL: never. */
-extern bool (*core_dump_hook)(int sig, const siginfo_t *info);
-extern void (*crash_report_hook)(int sig, const siginfo_t *info, const struct trapframe *tf);
+extern bool (*core_dump_hook)(int sig, const struct ksiginfo *info);
+extern void (*crash_report_hook)(int sig, const struct ksiginfo *info, const struct trapframe *tf);
 /*
  * Memory ran out while the current thread's program needed some that it can ask for again: makes
  * room by somebody's end, maybe its own. MAY_SWITCH

@@ -11,7 +11,7 @@
 
 /* ---- telling ---- */
 
-static void child_info(const struct task *t, int code, int status, siginfo_t *info)
+static void child_info(const struct task *t, int code, int status, struct ksiginfo *info)
 {
 	uint64_t u, s;
 
@@ -40,7 +40,7 @@ bool task_notify_exit(struct task *t)
 {
 	struct task *p = t->parent;
 	const struct sig_action *a;
-	siginfo_t info;
+	struct ksiginfo info;
 	int sig = t->exit_signal, value, code = exit_code_of(t->wait_status, &value);
 	bool unwanted = false;
 
@@ -65,7 +65,7 @@ void task_notify_stopped(struct task *t, int code)
 {
 	struct task *p = t->parent;
 	const struct sig_action *a;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (code == CLD_STOPPED)
 		t->stop_reported = true;

@@ -131,13 +131,14 @@ static bool may_signal(const struct async *a, const struct task *t)
 	       a->uid == c->uid;
 }
 
-static err_t send_one(struct task *t, struct thread *th, int sig, const siginfo_t *info)
+static err_t send_one(struct task *t, struct thread *th, int sig, const struct ksiginfo *info)
 {
 	return th != NULL ? signal_send_thread(th, sig, info) : signal_send_task(t, sig, info);
 }
 
 /* th NULL: to the process; info NULL: SIGURG. */
-static void tell(const struct async *a, struct task *t, struct thread *th, const siginfo_t *info)
+static void tell(const struct async *a, struct task *t, struct thread *th,
+		 const struct ksiginfo *info)
 {
 	if (!may_signal(a, t))
 		return;
@@ -163,7 +164,7 @@ static int band_of(int code)
 	}
 }
 
-static void tell_group(const struct async *a, const siginfo_t *info)
+static void tell_group(const struct async *a, const struct ksiginfo *info)
 {
 	LIST_FOR_EACH(l, &all_tasks) {
 		struct task *t = list_entry(l, struct task, all);
@@ -173,7 +174,7 @@ static void tell_group(const struct async *a, const siginfo_t *info)
 	}
 }
 
-static void tell_owner(const struct async *a, const siginfo_t *info)
+static void tell_owner(const struct async *a, const struct ksiginfo *info)
 {
 	struct thread *th;
 	struct task *t;
@@ -196,7 +197,7 @@ static void tell_owner(const struct async *a, const siginfo_t *info)
 void async_signal(struct file *f, int fd, int code)
 {
 	const struct async *a = f->async;
-	siginfo_t info;
+	struct ksiginfo info;
 
 	if (a == NULL || a->id == 0)
 		return;

@@ -7,6 +7,10 @@ SRCS := attr.c dentry.c device.c fd.c file.c init.c inode.c inotify.c lock.c mou
 SRCS += poll.c epoll.c pipe.c pipe_packet.c splice.c eventfd.c timerfd.c signalfd.c pidfd.c
 SRCS += tty.c tty_ioctl.c tty_job.c ldisc.c pty.c
 SRCS += console.c console_com1.c console_tty.c portfile.c
+CFLAGS_pipe.c := $(HOT)
+CFLAGS_epoll.c := $(HOT)
+CFLAGS_path.c := $(HOT)
+CFLAGS_open.c := $(HOT)
 
 # Tests on the host: one thread that never sleeps, a clock that the test moves (test/fake.h).
 VFS_ON_HOST := test/fake.c kernel/mem/uio.c kernel/mem/ubuf.c

@@ -295,13 +295,25 @@ static inline bool writes(const struct file *f)
 	return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
-static uint32_t pipe_poll(struct file *f, struct poll_table *t)
+/* By itself, as most looks at a pipe do not wait for it. */
+static __attribute__((noinline)) void pipe_wait_for(struct file *f, struct poll_table *t)
 {
 	struct pipe *p = f->priv;
+
+	if (reads(f))
+		poll_wait_for(t, &p->rq, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+	if (writes(f))
+		poll_wait_for(t, &p->wq, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
+}
+
+static uint32_t pipe_poll(struct file *f, struct poll_table *t)
+{
+	const struct pipe *p = f->priv;
 	uint32_t ready = 0;
 
+	if (t != NULL)
+		pipe_wait_for(f, t);
 	if (reads(f)) {
-		poll_wait_for(t, &p->rq, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 		if (pipe_count(p) > 0)
 			ready |= EPOLLIN | EPOLLRDNORM;
 		/* dir_gen: writers that had ever come when a FIFO was opened without waiting for
@@ -310,7 +322,6 @@ static uint32_t pipe_poll(struct file *f, struct poll_table *t)
 			ready |= EPOLLHUP;
 	}
 	if (writes(f)) {
-		poll_wait_for(t, &p->wq, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
 		if (pipe_space(p) >= PIPE_BUF)
 			ready |= EPOLLOUT | EPOLLWRNORM;
 		if (p->readers == 0)

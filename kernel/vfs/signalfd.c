@@ -13,7 +13,7 @@ struct signalfd {
 	sigmask_t mask; /* what is taken */
 };
 
-static void fill(struct signalfd_siginfo *out, int sig, const siginfo_t *in)
+static void fill(struct signalfd_siginfo *out, int sig, const struct ksiginfo *in)
 {
 	*out = (struct signalfd_siginfo){
 		.ssi_signo = (uint32_t)sig,
@@ -51,7 +51,7 @@ static err_t signalfd_read(struct file *f, uint64_t off, struct uio *to, size_t 
 {
 	const struct signalfd *s = f->priv;
 	struct signalfd_siginfo record;
-	siginfo_t info;
+	struct ksiginfo info;
 	int sig;
 
 	(void)off;

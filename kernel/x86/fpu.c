@@ -245,9 +245,7 @@ bool fpu_save_user(struct fpu_area *a, uint64_t addr)
 	fpu_switch(a);
 	if (!boot_info.cpu.xsave)
 		return x86_user_fxsave(addr, 0, FXSAVE_LEN);
-	/* XSAVE leaves most of the header as it finds it. */
-	return x86_zero_user(addr + offsetof(struct fpu_area, header), XHEADER_LEN) == 0 &&
-	       x86_user_xsave(addr, boot_info.cpu.xcr0, fpu_size());
+	return x86_user_xsave(addr, boot_info.cpu.xcr0, fpu_size());
 }
 
 bool fpu_load_user(struct fpu_area *a, uint64_t addr)

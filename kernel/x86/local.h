@@ -9,7 +9,6 @@ void *kmem_alloc_aligned(size_t size, size_t align);
 void kmem_free(void *p);
 
 /* entry.S: STAC and CLAC exist. */
-extern uint8_t x86_smap;
 
 /* trap.c */
 NORETURN void kernel_fault(struct trapframe *tf, uint64_t addr);

@@ -250,7 +250,8 @@ void fpu_start(struct fpu_area *a);
  * The image of `a` to fpu_size() bytes of the program at addr (multiple of 64; checked by the
  * caller against what the program may reach), or from there. False when the memory is not there or,
  * loading, the processor refuses the image: the registers of `a` have the initial state then.
- * Loading needs XSAVE.
+ * Saving, XSAVE leaves most of its header as it finds it: the caller has made it zero. Loading
+ * needs XSAVE.
  */
 bool fpu_save_user(struct fpu_area *a, uint64_t addr) MUST_CHECK;
 bool fpu_load_user(struct fpu_area *a, uint64_t addr) MUST_CHECK;
@@ -290,6 +291,20 @@ bool fpu_image_valid(const void *image, uint32_t len);
 extern struct user_barred {
 	uint64_t below, start, end;
 } user_barred;
+/* As usercopy.S asks it: may the current thread not name these bytes? */
+static inline bool x86_user_is_barred(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+
+	if (addr >= user_barred.below)
+		return false;
+	if (__builtin_add_overflow(addr, len, &end))
+		return true;
+	if (user_barred.below == UINT64_MAX)
+		return addr < user_barred.start || end > user_barred.end;
+	return addr < user_barred.end && end > user_barred.start;
+}
+extern bool x86_smap; /* STAC and CLAC exist, and must be around accesses to programs' memory */
 /* Return the number of bytes NOT copied (0 = all). A fault that cannot be served ends the copy. */
 size_t x86_copy_from_user(void *dst, uint64_t src, size_t len);
 size_t x86_copy_to_user(uint64_t dst, const void *src, size_t len);

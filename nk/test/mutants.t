@@ -70,7 +70,9 @@ MUTANTS = [
     ("a second LDT", "ldt.c", "if (slot != NULL && *slot != 0)", "if (false)"),
     ("what was an LDT stays read-only", "map.c", "if (f->type == NK_T_LDT)", "if (false)"),
     ("any x2APIC command", "cpu.c", "return mode == 0 && vector", "return vector"),
-    ("any top-level table is loaded", "cpu.c", "f == NULL || f->type != NK_T_L4", "f == NULL"),
+    ("any top-level table is loaded", "cpu.c", "!space_is_program(space) && space.v != nk_record.root", "space.v == 0"),
+    ("a space that is gone stays known", "space.c", "space_known(root, false);", ""),
+    ("a table that is gone stays known", "frame.c", "table_forget();\n\t*(uint64_t", "*(uint64_t"),
     ("more operations than allowed", "submit.c", "n <= NK_MAX_OPS ? OK : E_INVAL", "OK"),
 ]
 

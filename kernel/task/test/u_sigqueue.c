@@ -36,14 +36,14 @@ static int teardown(void **state)
 {
 	(void)state;
 	sigqueue_flush(&q);
-	assert_int_equal(allocated, 0);
+	assert_in_range(allocated, 0, 1); /* one record may be kept for the next signal */
 	assert_int_equal(q.count, 0);
 	return 0;
 }
 
 static err_t add(int sig, int code, int value)
 {
-	siginfo_t info = { 0 };
+	struct ksiginfo info = { 0 };
 
 	info.si_code = code;
 	info.si_int = value;
@@ -52,7 +52,7 @@ static err_t add(int sig, int code, int value)
 
 static int take(sigmask_t blocked, int *value)
 {
-	siginfo_t info;
+	struct ksiginfo info;
 	int sig = sigqueue_next(&q, blocked);
 
 	if (sig == 0)
@@ -129,11 +129,14 @@ static void no_memory_keeps_the_signal(void **state)
 	int v = 5;
 
 	(void)state;
+	assert_int_equal(add(40, SI_QUEUE, 9), OK); /* and there is no record in reserve any more */
 	no_memory = true;
 	assert_int_equal(add(SIGCHLD, CLD_EXITED, 7), OK);
 	assert_int_equal(add(50, SI_QUEUE, 1), E_AGAIN);
 	assert_int_equal(take(0, &v), SIGCHLD);
 	assert_int_equal(v, 0);
+	assert_int_equal(take(0, &v), 40);
+	assert_int_equal(v, 9);
 }
 
 static void drop_by_mask(void **state)
@@ -161,7 +164,7 @@ static void against_model(void **state)
 
 	(void)state;
 	for (int step = 0; step < 50000; step++) {
-		siginfo_t info = { 0 };
+		struct ksiginfo info = { 0 };
 		int sig, want = 0, v;
 
 		rng = rng * 6364136223846793005ull + 1442695040888963407ull;

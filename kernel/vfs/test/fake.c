@@ -230,7 +230,7 @@ void fake_time_passes(uint64_t ns)
 
 /* ---- signals ---- */
 
-err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
+err_t signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 {
 	(void)t;
 	(void)info;
@@ -238,7 +238,7 @@ err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 	return OK;
 }
 
-err_t signal_send_task(struct task *t, int sig, const siginfo_t *info)
+err_t signal_send_task(struct task *t, int sig, const struct ksiginfo *info)
 {
 	(void)t;
 	(void)info;
@@ -246,7 +246,7 @@ err_t signal_send_task(struct task *t, int sig, const siginfo_t *info)
 	return OK;
 }
 
-unsigned signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
+unsigned signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info)
 {
 	(void)info;
 	fake_signal = sig;
@@ -259,7 +259,7 @@ bool signal_pending_current(void)
 	return false;
 }
 
-int signal_take(sigmask_t set, siginfo_t *out)
+int signal_take(sigmask_t set, struct ksiginfo *out)
 {
 	sigmask_t m = set & fake_pending;
 	int sig = m == 0 ? 0 : __builtin_ctzll(m) + 1;

@@ -248,7 +248,7 @@ unsigned wake_up(struct waitq *q, unsigned max)
 	return 0;
 }
 
-err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
+err_t signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 {
 	(void)t;
 	(void)info;
@@ -256,7 +256,7 @@ err_t signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 	return OK;
 }
 
-err_t signal_send_task(struct task *t, int sig, const siginfo_t *info)
+err_t signal_send_task(struct task *t, int sig, const struct ksiginfo *info)
 {
 	(void)t;
 	(void)info;
