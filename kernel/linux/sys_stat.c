@@ -17,6 +17,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fd.h"
+#include "kernel/vfs/inotify.h"
 
 #define NS 1000000000ll
 
@@ -425,25 +426,28 @@ long sys_fstatfs(int fd, uaddr_t to)
 	return ret;
 }
 
-/* ---- extended attributes: the inode by path or descriptor, then one operation on it ---- */
+/* ---- extended attributes: the file by path or descriptor, then one operation on it ---- */
 
-static err_t inode_by_path(uaddr_t upath, unsigned look, struct inode **out)
+/* `path` is empty for files without a name. */
+struct xattr_file {
+	struct path path;
+	struct inode *inode;
+};
+
+static err_t xattr_by_path(uaddr_t upath, unsigned look, struct xattr_file *out)
 {
-	struct path p;
 	char *path;
 	err_t err;
 
 	TRY(path_buf_get(&path, upath));
-	err = path_lookup(AT_FDCWD_, path, look, &p);
+	err = path_lookup(AT_FDCWD_, path, look, &out->path);
 	path_buf_put(path);
-	if (err != OK)
-		return err;
-	*out = inode_get(p.dentry->inode);
-	path_put(&p);
-	return OK;
+	if (err == OK)
+		out->inode = inode_get(out->path.dentry->inode);
+	return err;
 }
 
-static err_t inode_by_fd(int fd, struct inode **out)
+static err_t xattr_by_fd(int fd, struct xattr_file *out)
 {
 	struct file *f = fd_get(fd);
 
@@ -453,9 +457,17 @@ static err_t inode_by_fd(int fd, struct inode **out)
 		file_put(f);
 		return E_OPNOTSUPP;
 	}
-	*out = inode_get(f->inode);
+	out->path = f->path;
+	path_get(&out->path);
+	out->inode = inode_get(f->inode);
 	file_put(f);
 	return OK;
+}
+
+static void xattr_done(const struct xattr_file *f)
+{
+	inode_put(f->inode);
+	path_put(&f->path);
 }
 
 static err_t xattr_name(char name[XATTR_NAME_MAX + 1], uaddr_t uname)
@@ -468,26 +480,51 @@ static err_t xattr_name(char name[XATTR_NAME_MAX + 1], uaddr_t uname)
 }
 
 /*
- * Who may use the name, by its first part as xattr(7) says. Access control lists ("system.") are
- * not kept: answering otherwise would make programs believe that permissions were set.
+ * Who may use the name, by its first part as xattr(7) says: "security." asks for rights of its own
+ * and not for those of the file. Access control lists ("system.") are not kept: answering otherwise
+ * would make programs believe that permissions were set.
  */
-static err_t xattr_allowed(const struct inode *i, const char *name, bool change)
+static err_t xattr_allowed(struct inode *i, const char *name, bool change)
 {
 	bool admin = (current_task->cred.cap_effective & 1ull << CAP_SYS_ADMIN) != 0;
 	err_t refused = change ? E_PERM : E_NODATA;
 
-	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0)
-		return S_ISREG(i->mode) || S_ISDIR(i->mode) ? OK : refused;
-	if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0)
-		return admin ? OK : refused;
 	if (change && strcmp(name, XATTR_NAME_CAPS) == 0)
 		return current_task->cred.cap_effective & 1ull << CAP_SETFCAP ? OK : E_PERM;
 	if (strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN) == 0)
 		return admin || !change ? OK : E_PERM;
-	return E_OPNOTSUPP;
+	if (strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0) {
+		if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+			return refused;
+		if (change && S_ISDIR(i->mode) && (i->mode & S_ISVTX) != 0 &&
+		    !inode_owner_or_capable(i))
+			return E_PERM;
+	} else if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0) {
+		if (!admin)
+			return refused;
+	} else {
+		return E_OPNOTSUPP;
+	}
+	return inode_permission(i, change ? 2 : 4);
 }
 
-static long xattr_set(struct inode *i, uaddr_t uname, uaddr_t uval, size_t size, int flags)
+static err_t xattr_may_change(const struct xattr_file *f, const char *name)
+{
+	if (f->path.dentry != NULL)
+		TRY(path_writable(&f->path));
+	if (f->inode->ops->setxattr == NULL)
+		return E_OPNOTSUPP;
+	return xattr_allowed(f->inode, name, true);
+}
+
+static void xattr_changed(const struct xattr_file *f)
+{
+	if (f->path.dentry != NULL)
+		notify_path(&f->path, IN_ATTRIB);
+}
+
+static long xattr_set(const struct xattr_file *f, uaddr_t uname, uaddr_t uval, size_t size,
+		      int flags)
 {
 	char name[XATTR_NAME_MAX + 1];
 	void *buf = NULL;
@@ -497,39 +534,40 @@ static long xattr_set(struct inode *i, uaddr_t uname, uaddr_t uval, size_t size,
 		err = E_INVAL;
 	if (err == OK && size > XATTR_SIZE_MAX)
 		err = E_2BIG;
-	if (err == OK)
-		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : xattr_allowed(i, name, true);
-	if (err == OK)
-		err = inode_permission(i, 2);
 	if (err == OK && (buf = kmem_alloc(size + 1)) == NULL)
 		err = E_NOMEM;
 	if (err == OK)
 		err = user_in(buf, uval, size);
 	if (err == OK)
-		err = inode_setxattr(i, name, buf, size, flags);
+		err = xattr_may_change(f, name);
+	if (err == OK)
+		err = inode_setxattr(f->inode, name, buf, size, flags);
+	if (err == OK)
+		xattr_changed(f);
 	kmem_free(buf);
-	inode_put(i);
+	xattr_done(f);
 	return err;
 }
 
-static long xattr_remove(struct inode *i, uaddr_t uname)
+static long xattr_remove(const struct xattr_file *f, uaddr_t uname)
 {
 	char name[XATTR_NAME_MAX + 1];
 	err_t err = xattr_name(name, uname);
 
 	if (err == OK)
-		err = i->ops->setxattr == NULL ? E_OPNOTSUPP : xattr_allowed(i, name, true);
+		err = xattr_may_change(f, name);
 	if (err == OK)
-		err = inode_permission(i, 2);
+		err = f->inode->ops->setxattr(f->inode, name, NULL, 0, XATTR_REPLACE);
 	if (err == OK)
-		err = i->ops->setxattr(i, name, NULL, 0, XATTR_REPLACE);
-	inode_put(i);
+		xattr_changed(f);
+	xattr_done(f);
 	return err;
 }
 
 /* getxattr (name given) and listxattr (name 0): size 0 asks for the length only. */
-static long xattr_get(struct inode *i, uaddr_t uname, bool list, uaddr_t to, size_t size)
+static long xattr_get(const struct xattr_file *f, uaddr_t uname, bool list, uaddr_t to, size_t size)
 {
+	struct inode *i = f->inode;
 	char name[XATTR_NAME_MAX + 1];
 	size_t len = 0;
 	void *buf = NULL;
@@ -549,85 +587,85 @@ static long xattr_get(struct inode *i, uaddr_t uname, bool list, uaddr_t to, siz
 	if (err == OK && size > 0)
 		err = len > size ? E_RANGE : user_out(to, buf, len);
 	kmem_free(buf);
-	inode_put(i);
+	xattr_done(f);
 	return err == OK ? (long)len : err;
 }
 
-#define BY_PATH(path, look) \
-	struct inode *i;    \
-	TRY(inode_by_path((path), (look), &i))
-#define BY_FD(fd)        \
-	struct inode *i; \
-	TRY(inode_by_fd((fd), &i))
+#define BY_PATH(path, look)  \
+	struct xattr_file f; \
+	TRY(xattr_by_path((path), (look), &f))
+#define BY_FD(fd)            \
+	struct xattr_file f; \
+	TRY(xattr_by_fd((fd), &f))
 
 long sys_setxattr(uaddr_t path, uaddr_t name, uaddr_t val, size_t size, int flags)
 {
 	BY_PATH(path, LOOK_FOLLOW);
-	return xattr_set(i, name, val, size, flags);
+	return xattr_set(&f, name, val, size, flags);
 }
 
 long sys_lsetxattr(uaddr_t path, uaddr_t name, uaddr_t val, size_t size, int flags)
 {
 	BY_PATH(path, 0);
-	return xattr_set(i, name, val, size, flags);
+	return xattr_set(&f, name, val, size, flags);
 }
 
 long sys_fsetxattr(int fd, uaddr_t name, uaddr_t val, size_t size, int flags)
 {
 	BY_FD(fd);
-	return xattr_set(i, name, val, size, flags);
+	return xattr_set(&f, name, val, size, flags);
 }
 
 long sys_getxattr(uaddr_t path, uaddr_t name, uaddr_t to, size_t size)
 {
 	BY_PATH(path, LOOK_FOLLOW);
-	return xattr_get(i, name, false, to, size);
+	return xattr_get(&f, name, false, to, size);
 }
 
 long sys_lgetxattr(uaddr_t path, uaddr_t name, uaddr_t to, size_t size)
 {
 	BY_PATH(path, 0);
-	return xattr_get(i, name, false, to, size);
+	return xattr_get(&f, name, false, to, size);
 }
 
 long sys_fgetxattr(int fd, uaddr_t name, uaddr_t to, size_t size)
 {
 	BY_FD(fd);
-	return xattr_get(i, name, false, to, size);
+	return xattr_get(&f, name, false, to, size);
 }
 
 long sys_listxattr(uaddr_t path, uaddr_t to, size_t size)
 {
 	BY_PATH(path, LOOK_FOLLOW);
-	return xattr_get(i, UADDR(0), true, to, size);
+	return xattr_get(&f, UADDR(0), true, to, size);
 }
 
 long sys_llistxattr(uaddr_t path, uaddr_t to, size_t size)
 {
 	BY_PATH(path, 0);
-	return xattr_get(i, UADDR(0), true, to, size);
+	return xattr_get(&f, UADDR(0), true, to, size);
 }
 
 long sys_flistxattr(int fd, uaddr_t to, size_t size)
 {
 	BY_FD(fd);
-	return xattr_get(i, UADDR(0), true, to, size);
+	return xattr_get(&f, UADDR(0), true, to, size);
 }
 
 long sys_removexattr(uaddr_t path, uaddr_t name)
 {
 	BY_PATH(path, LOOK_FOLLOW);
-	return xattr_remove(i, name);
+	return xattr_remove(&f, name);
 }
 
 long sys_lremovexattr(uaddr_t path, uaddr_t name)
 {
 	BY_PATH(path, 0);
-	return xattr_remove(i, name);
+	return xattr_remove(&f, name);
 }
 
 long sys_fremovexattr(int fd, uaddr_t name)
 {
 	BY_FD(fd);
-	return xattr_remove(i, name);
+	return xattr_remove(&f, name);
 }

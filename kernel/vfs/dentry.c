@@ -133,6 +133,41 @@ void dentry_hash(struct dentry *d)
 	list_push_front(bucket_of(d->key), &d->hash);
 }
 
+void dentry_pin(const struct path *at)
+{
+	struct dentry *d = at->dentry;
+
+	if (!d->inode->super->volatile_names)
+		return;
+	for (; d != at->mnt->root && d->parent != d; d = d->parent)
+		if (!list_linked(&d->hash) && !d->unlinked)
+			dentry_hash(d);
+}
+
+static bool mounted_below(const struct dentry *top)
+{
+	LIST_FOR_EACH(pos, &all_mounts) {
+		const struct dentry *d = list_entry(pos, struct mount, all)->at.dentry;
+
+		while (d != NULL && d != top && d->parent != d)
+			d = d->parent;
+		if (d == top)
+			return true;
+	}
+	return false;
+}
+
+/* Each of them is held by the one below, and the lowest by the caller: none is on the LRU list. */
+void dentry_unpin(const struct path *at)
+{
+	struct dentry *d = at->dentry;
+
+	if (!d->inode->super->volatile_names)
+		return;
+	for (; d != at->mnt->root && d->parent != d && !mounted_below(d); d = d->parent)
+		list_remove(&d->hash);
+}
+
 void dentry_unlinked(struct dentry *d)
 {
 	/* The caller holds a reference: it is on no LRU list, and goes with its last user. */

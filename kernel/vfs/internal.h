@@ -22,6 +22,12 @@ void dentry_put(struct dentry *d);
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len);
 /* Enter into the cache: dentry_find() gives it from now on. */
 void dentry_hash(struct dentry *d);
+/*
+ * Something is mounted there, or below: the name is found again even where names are not kept
+ * (/proc), as are those above it up to the root of its mount. And when nothing is any more.
+ */
+void dentry_pin(const struct path *at);
+void dentry_unpin(const struct path *at);
 /* The name is gone from its directory. */
 void dentry_unlinked(struct dentry *d);
 /* Move under a new name; *name is fresh memory that the dentry takes over. Cannot fail. */
@@ -109,8 +115,6 @@ const struct cred *current_cred(void);
 err_t may_delete(const struct path *dir, struct inode *victim) MUST_CHECK;
 /* May a name be added? E_NOENT when the directory itself was removed. */
 err_t may_create(const struct path *dir) MUST_CHECK;
-/* E_ROFS when the mount or its file system is read-only. */
-err_t path_writable(const struct path *p) MUST_CHECK;
 /* atime by the rules of the mount (relatime). */
 void path_accessed(const struct path *p, struct inode *i);
 /* Set-user-id and set-group-id bits go when somebody without CAP_FSETID writes. */

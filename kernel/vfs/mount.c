@@ -140,6 +140,7 @@ static void place_take(struct mount *m, const struct path *at)
 	m->parent->children++;
 	m->here = at->dentry->mounted;
 	at->dentry->mounted = m;
+	dentry_pin(at);
 }
 
 static void place_leave(struct mount *m)
@@ -154,6 +155,7 @@ static void place_leave(struct mount *m)
 	m->parent->children--;
 	m->parent = NULL;
 	m->at = (struct path){ NULL, NULL };
+	dentry_unpin(&at);
 	path_put(&at);
 }
 

@@ -121,6 +121,8 @@ err_t inode_setxattr(struct inode *i, const char *name, const void *buf, size_t 
 err_t inode_permission(struct inode *i, unsigned mask) MUST_CHECK;
 /* The same for the real ids (access). */
 err_t inode_permission_real(struct inode *i, unsigned mask) MUST_CHECK;
+/* E_ROFS when the mount or its file system is read-only. */
+err_t path_writable(const struct path *p) MUST_CHECK;
 /* inode_permission and the mount: E_ROFS for writing to a read-only one. */
 err_t path_permission(const struct path *p, unsigned mask) MUST_CHECK;
 /* Has the current task this capability (CAP_ of linux/capability.h)? Start-up code without a task

@@ -4,8 +4,9 @@
  * own.
  */
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
-#include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "test/linux/prog/check.h"
 
@@ -232,6 +233,85 @@ static void namespaces(void)
 	YES("the same still", strcmp(own, now) == 0);
 }
 
+/* Over names that the file system makes anew for each look. */
+static void over_proc(void)
+{
+	own_tree();
+	MUST(mkdir("p", 0755));
+	MUST(mount("proc", "p", "proc", 0, NULL));
+	RES("bind on itself", mount("p/sys", "p/sys", NULL, MS_BIND | MS_REC, NULL));
+	RES("read-only",
+	    mount(NULL, "p/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL));
+	RES("write", open("p/sys/kernel/hostname", O_WRONLY));
+	RES("on a file below", mount("p/version", "p/sys/kernel/hostname", NULL, MS_BIND, NULL));
+	RES("read", close(open("p/sys/kernel/hostname", O_RDONLY)));
+	RES("busy", umount("p/sys"));
+	RES("umount", umount("p/sys/kernel/hostname"));
+	RES("umount", umount("p/sys"));
+	RES("umount again", umount("p/sys"));
+	RES("write", close(open("p/sys/kernel/hostname", O_WRONLY)));
+	RES("tmpfs", mount("x", "p/sys/kernel", "tmpfs", 0, NULL));
+	has("p/sys/kernel/hostname");
+	RES("detach all", umount2("p", MNT_DETACH));
+	has("p/sys");
+}
+
+static void say_events(int fd)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	ssize_t n = read(fd, buf, sizeof(buf));
+
+	for (char *at = buf; at < buf + (n > 0 ? n : 0);) {
+		const struct inotify_event *e = (void *)at;
+
+		say("event %#x %s", e->mask, e->len > 0 ? e->name : "");
+		at += sizeof(*e) + e->len;
+	}
+}
+
+static void set_three(const char *who, const char *path)
+{
+	say("%s", who);
+	RES("trusted", setxattr(path, "trusted.a", "1", 1, 0));
+	RES("security", setxattr(path, "security.a", "1", 1, 0));
+	RES("nothing to remove", removexattr(path, "trusted.nothing"));
+	RES("remove", removexattr(path, "security.a"));
+	RES("bad value", setxattr(path, "trusted.a", (void *)8, 1, 0));
+	RET("get trusted", getxattr(path, "trusted.a", NULL, 0));
+}
+
+static void attributes(void)
+{
+	int in, fd;
+
+	own_tree();
+	mark(".", "file");
+	MUST(chmod("file", 0600));
+	in = (int)MUST(inotify_init1(IN_NONBLOCK));
+	MUST(inotify_add_watch(in, ".", IN_ATTRIB));
+	set_three("as root", "file");
+	say_events(in);
+	fd = (int)MUST(open("file", O_RDONLY));
+	RES("by descriptor", fsetxattr(fd, "trusted.b", "2", 1, 0));
+	say_events(in);
+	RES("fails", fsetxattr(fd, "trusted.b", "2", 1, XATTR_CREATE));
+	say_events(in);
+	RES("read-only", mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL));
+	set_three("on a read-only mount", "file");
+	RES("by descriptor", fsetxattr(fd, "trusted.b", "2", 1, 0));
+	RES("by descriptor", fremovexattr(fd, "trusted.b"));
+	RES("unknown part", setxattr("file", "strange.a", "1", 1, 0));
+	RES("bad flags", setxattr("file", "trusted.a", "1", 1, 64));
+	RES("writable", mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND, NULL));
+	MUST(chmod(".", 0777));
+	MUST(setgid(1234));
+	MUST(setuid(1234));
+	set_three("as a user", "file");
+	put_file("own", "", 0600);
+	set_three("as the owner", "own");
+	say_events(in);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct section list[] = {
@@ -241,6 +321,8 @@ int main(int argc, char **argv)
 		{ "pivot", pivot },
 		{ "pivot_on_top", pivot_on_top },
 		{ "namespaces", namespaces },
+		{ "over_proc", over_proc },
+		{ "attributes", attributes },
 	};
 
 	return run_sections(argc, argv, list, COUNT(list));
