@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Of BearSSL, for ring 2: integers of 31 bits, RSA, hashes, keys' files. */
+#include "bearssl_opaque.h"
+
 #include "src/int/i31_add.c"
 #include "src/int/i31_bitlen.c"
 #include "src/int/i31_decmod.c"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Of BearSSL, for ring 2: ECDSA, without random numbers (RFC 6979). */
 #include "bearssl_modpow.h"
+#include "bearssl_opaque.h"
 
 #include "src/ec/ec_secp256r1.c"
 #include "src/ec/ec_secp384r1.c"
