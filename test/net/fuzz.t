@@ -21,7 +21,7 @@ FRAMES = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("RF_FUZZ_FRAME
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
 ROUND = 5000
 SETTLE = 150  # seconds: TIME-WAIT, half-open connections, pieces that wait for others
-LEAK = 64 << 10  # of each size of kernel objects a page may stay
+LEAK = 128 << 10  # of each size of kernel objects a page may stay
 ALL_NODES = bytes.fromhex("ff02") + bytes(13) + b"\1"
 ALL_NODES_MAC = bytes.fromhex("333300000001")
 
