@@ -148,18 +148,18 @@ $(KERNEL_OBJS) $(KTEST_OBJS): | deps/lwip/.complete
 
 link_deps := $(KERNEL_LD) build-tools/link.sh $(O)/tools/mksyms $(O)/tools/scan $(O)/.flags
 link_kernel = $(Q)LD='$(LD)' LDFLAGS='$(LDFLAGS_KERNEL)' CC='$(CC)' OBJCOPY='$(OBJCOPY)' \
-	TOOLS=$(O)/tools MAX_BYTES=$(KERNEL_MAX_BYTES) \
+	TOOLS=$(O)/tools MAX_BYTES=$1 \
 	build-tools/link.sh $(KERNEL_LD) $(basename $@)
 
 $(O)/kernel.elf: $(KERNEL_LINKED) $(link_deps)
 	$(call say,LINK,$@)
 	$(file >$(O)/kernel.objs,$(KERNEL_LINKED))
-	$(link_kernel)
+	$(call link_kernel,$(KERNEL_MAX_BYTES))
 
 $(O)/kernel-test.elf: $(KERNEL_LINKED) $(KTEST_OBJS) $(link_deps)
 	$(call say,LINK,$@)
 	$(file >$(O)/kernel-test.objs,$(KERNEL_LINKED) $(KTEST_OBJS))
-	$(link_kernel)
+	$(call link_kernel,$(KTEST_MAX_BYTES))
 
 $(O)/kernel.debug.elf: $(O)/kernel.elf ;
 

@@ -59,7 +59,7 @@ put_first() {
 	mv "$first/new" "$first/first.ld"
 }
 
-tries=32
+tries=96
 mkdir -p "$first"
 : >"$first/first.ld"
 for ((try = 0; try < tries; try++)); do
