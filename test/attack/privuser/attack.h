@@ -49,6 +49,20 @@ static inline void attack(bool succeeded, const char *name)
 	ok(succeeded == !on, name);
 }
 
+/* PrivUser is set up, with the protection or without it; false: it could not be, which was said. */
+static inline bool privuser_up(const struct priv_options *o)
+{
+	int state = priv_init(o);
+
+	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
+		printf("Bail out! priv_init: %d\n", state);
+		return false;
+	}
+	on = state == PRIV_ISOLATED;
+	printf("# the protection is %s\n", on ? "on" : "off");
+	return true;
+}
+
 /* ---- faults ---- */
 
 static sigjmp_buf back;

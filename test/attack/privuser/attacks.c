@@ -629,8 +629,6 @@ static void over_read(void)
 
 int main(int argc, char **argv)
 {
-	int state;
-
 	catch_faults();
 	if (argc > 1 && strcmp(argv[1], "--no-init") == 0)
 		return try(do_lcall, PRIVUSER_SEL_ENTER, 0) == SIGSEGV &&
@@ -638,13 +636,8 @@ int main(int argc, char **argv)
 			       ? 3
 			       : 4;
 	bad_setups();
-	state = priv_init(NULL);
-	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
-		printf("Bail out! priv_init: %d\n", state);
+	if (!privuser_up(NULL))
 		return 1;
-	}
-	on = state == PRIV_ISOLATED;
-	printf("# the protection is %s\n", on ? "on" : "off");
 	ok(privcall(load) == 0, "the secret is read inside");
 	secret = LOW(privcall(where_secret));
 	copy = LOW(privcall(where_copy));

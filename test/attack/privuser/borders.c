@@ -199,14 +199,9 @@ static void fillings(void)
 int main(void)
 {
 	const struct priv_options one_thread = { .threads = 1 };
-	int state = priv_init(&one_thread);
 
-	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
-		printf("Bail out! priv_init: %d\n", state);
+	if (!privuser_up(&one_thread))
 		return 1;
-	}
-	on = state == PRIV_ISOLATED;
-	printf("# the protection is %s\n", on ? "on" : "off");
 	find_range();
 	ok(start != 0 && end > start && privcall(load) == 0, "the secret is read inside");
 	frames();

@@ -573,14 +573,8 @@ static void debugger(void)
 
 static int all(void)
 {
-	int state = priv_init(NULL);
-
-	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
-		printf("Bail out! priv_init: %d\n", state);
+	if (!privuser_up(NULL))
 		return 1;
-	}
-	on = state == PRIV_ISOLATED;
-	printf("# the protection is %s\n", on ? "on" : "off");
 	room = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ok(room != MAP_FAILED && privcall(load) == 0, "the secret is read inside");
 	target = (uint64_t)(uint32_t)privcall(where_target);

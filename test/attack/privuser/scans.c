@@ -382,14 +382,8 @@ static void shown(void)
 
 int main(void)
 {
-	int state = priv_init(NULL);
-
-	if (state != PRIV_ISOLATED && state != PRIV_OFF) {
-		printf("Bail out! priv_init: %d\n", state);
+	if (!privuser_up(NULL))
 		return 1;
-	}
-	on = state == PRIV_ISOLATED;
-	printf("# the protection is %s\n", on ? "on" : "off");
 	ok(privcall(load) == 0, "the secret is read inside");
 	target = (uint64_t)(uint32_t)privcall(where_target);
 	by_number();
