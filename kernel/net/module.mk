@@ -28,6 +28,7 @@ CFLAGS_nd6.c := $(if $(filter clang,$(COMPILER)),-O1) -Dpbuf_free=net_give_up
 CFLAGS_init.c := -DTCP_WND_IS_NUMBER
 # Ours stand in between: tcp_demux.c, tcp_send.c, unreach.c, net.c.
 CFLAGS_etharp.c := -Dpbuf_free=net_give_up
+CFLAGS_icmp6.c := -Dnd6_input=net_nd6_input
 CFLAGS_ip4.c := -Dtcp_input=net_tcp_input -Dip4_frag=net_ip4_frag
 CFLAGS_ip6.c := -Dtcp_input=net_tcp_input -Dip6_frag=net_ip6_frag -Dip6_reass=net_ip6_reass
 CFLAGS_tcp.c := -Dtcp_split_unsent_seg=net_tcp_split

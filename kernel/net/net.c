@@ -368,9 +368,57 @@ lwip_err_t net_ip4_frag(struct pbuf *p, struct netif *n, const ip4_addr_t *to)
 	return device_cuts(p, n) ? n->output(n, p, to) : ip4_frag(p, n, to);
 }
 
+/* A whole packet's; what is cut, the device does not sum. */
+static void sum_tcp(struct pbuf *p)
+{
+	const struct ip6_hdr *h = p->payload;
+	ip6_addr_t from, to;
+	struct tcp_hdr *tcp;
+
+	if (IP6H_NEXTH(h) != IP6_NEXTH_TCP || p->len < IP6_HLEN + TCP_HLEN)
+		return;
+	ip6_addr_copy_from_packed(from, h->src);
+	ip6_addr_copy_from_packed(to, h->dest);
+	pbuf_remove_header(p, IP6_HLEN);
+	tcp = p->payload;
+	tcp->chksum = 0;
+	tcp->chksum = ip6_chksum_pseudo(p, IP6_NEXTH_TCP, p->tot_len, &from, &to);
+	pbuf_add_header(p, IP6_HLEN);
+}
+
+/*
+ * lwIP cuts the packet itself, header after header; but TCP keeps its own, to send it again. (It
+ * cuts segments when a path has become narrower than they are.)
+ */
 lwip_err_t net_ip6_frag(struct pbuf *p, struct netif *n, const ip6_addr_t *to)
 {
-	return device_cuts(p, n) ? n->output_ip6(n, p, to) : ip6_frag(p, n, to);
+	struct pbuf *copy;
+	lwip_err_t err;
+
+	if (device_cuts(p, n))
+		return n->output_ip6(n, p, to);
+	copy = pbuf_clone(PBUF_LINK, PBUF_RAM, p);
+	if (copy == NULL)
+		return ERR_MEM;
+	sum_tcp(copy);
+	err = ip6_frag(copy, n, to);
+	pbuf_free(copy);
+	return err;
+}
+
+/*
+ * In the place of lwIP's: no path of IPv6 is narrower than this (RFC 8200, section 5), and to cut
+ * for 48 bytes would have no end.
+ */
+void net_nd6_input(struct pbuf *p, struct netif *n)
+{
+	const struct icmp6_hdr *h = p->payload;
+
+	if (p->len >= sizeof(*h) && h->type == ICMP6_TYPE_PTB &&
+	    lwip_ntohl(h->data) < IP6_MIN_MTU_LENGTH)
+		pbuf_free(p);
+	else
+		nd6_input(p, n);
 }
 
 /*

@@ -376,7 +376,7 @@ def with_machine(work, **env):
                 work(cable, machine)
             except AssertionError as e:
                 machine.drain()
-                print("Bail out! %s\n# %s" % (e, machine.err[-3000:].replace("\n", "\n# ")), flush=True)
+                print("Bail out! seed %d: %s\n# %s" % (SEED, e, machine.err[-3000:].replace("\n", "\n# ")), flush=True)
                 sys.exit(1)
 
 

@@ -105,6 +105,61 @@ def fragments_of_fragments(cable):
     lives(cable, 0.2)
 
 
+def tcp_of_packet(packet):
+    """(sequence number, flags, data) of the machine's TCP in an IPv6 packet, whose checksum must be good; None: it is no TCP."""
+    t = packet[40:]
+    if packet[6] != 6:
+        return None
+    pseudo = packet[8:40] + struct.pack("!IHBB", len(t), 0, 0, 6)
+    expect(w.with_sum(t, 16, pseudo) == t, "a wrong checksum")
+    return struct.unpack("!I", t[4:8])[0], t[13], t[(t[12] >> 4) * 4:]
+
+
+def packets_of(f, pieces):
+    """The IPv6 packet in a frame, or the one whose last fragment it is."""
+    if f[12:14] != b"\x86\xdd":
+        return None
+    p = f[14:54 + struct.unpack("!H", f[18:20])[0]]
+    if p[6] != 44:
+        return p
+    place = struct.unpack("!H", p[42:44])[0]
+    expect(len(p) <= 1280, "a fragment of %d bytes" % len(p))
+    pieces.setdefault(p[44:48], {})[place & ~7] = p[48:]
+    if place & 1:
+        return None
+    whole = pieces.pop(p[44:48])
+    return p[:6] + p[40:41] + p[7:40] + b"".join(whole[at] for at in sorted(whole))
+
+
+def path_of_ipv6_becomes_narrower(cable):
+    """A segment under way is larger than the path: it comes again in fragments, as often as need be."""
+    port, seq, pieces, data = 45003, 12000, {}, bytes(range(200)) * 7
+
+    def say(seq, ack, flags, data=b"", options=b""):
+        cable.send(w.eth(w.ETH6, w.ip6(6, w.tcp6(port, 7, seq, ack, flags, data, options))))
+
+    def hear(wanted):
+        def look(f):
+            p = packets_of(f, pieces)
+            t = p and tcp_of_packet(p)
+            return (p, t) if t and wanted(t) else None
+        return cable.wait(look)
+
+    say(seq, 0, w.SYN, options=b"\2\4\5\xa0")
+    their = hear(lambda t: t[1] & w.SYN)[1][0] + 1
+    say(seq + 1, their, w.ACK | w.PSH, data)
+    packet, t = hear(lambda t: t[2])
+    expect(t[2] == data, "another echo")
+    for mtu in (0, 40, 48, 56, 1279, 1280):
+        cable.send(w.eth(w.ETH6, w.icmp6(b"\2\0\0\0" + struct.pack("!I", mtu) + packet[:1100])))
+    for _ in range(3):
+        packet, t = hear(lambda t: t[2])
+        expect(t[0] == their and t[2] == data, "something else comes again")
+    say(seq + 1 + len(data), their + len(data), w.ACK | w.PSH, b"and on")
+    expect(hear(lambda t: t[2])[1][2] == b"and on", "no echo afterwards")
+    say(seq + 7 + len(data), 0, w.RST)
+
+
 def window_that_grows_while_connecting():
     """SO_RCVBUF between the SYN and the answer to it, with window scaling."""
     program = """import socket, select, sys
@@ -209,7 +264,7 @@ def address_by_dhcp_with_the_longest_name():
 
 
 ATTEMPTS = [window_that_grows_while_connecting, address_by_dhcp_with_the_longest_name, attempts_end_by_icmp, error_about_another_segment_is_nobodys, nobody_has_the_address]
-TESTS = [fragments_of_fragments, connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
+TESTS = [path_of_ipv6_becomes_narrower, fragments_of_fragments, connection_goes_on_after_icmp, probe_of_a_closed_window_is_taken, byte_half_the_sequence_space_away]
 
 
 def with_echo(test):

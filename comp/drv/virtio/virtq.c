@@ -38,6 +38,18 @@ static void write64(struct virtio_dev *d, unsigned low, uint64_t value)
 	d->write(d, low + 4, (uint32_t)(value >> 32));
 }
 
+/*
+ * What was written is visible to the device before what comes next is read; the device does its two
+ * the other way round, so that one of both sees the other. QEMU's emulator leaves fences out for
+ * machines with one processor, although its devices run in another thread (before version 8.0). It
+ * reads the TSC under a lock, which is a fence of the host. Without one a machine may wait for ever
+ * for an interrupt that the device believes unwanted, or the device for a doorbell.
+ */
+static void device_fence(void)
+{
+	__asm__ volatile("mfence\n\trdtsc" ::: "eax", "edx", "memory");
+}
+
 /* With VIRTIO_RING_F_EVENT_IDX each side says at which index it wants to hear of the other; the two
  * fields lie behind the rings. */
 static uint16_t *used_event(struct virtq *q)
@@ -164,13 +176,7 @@ bool virtq_kick(struct virtq *q)
 		return false;
 	q->kicked_idx = q->avail_idx;
 	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
-	/*
-	 * The index must be visible before the flag is read: the device does these two the other
-	 * way round. QEMU's emulator leaves barriers out for machines with one processor, although
-	 * its devices run in another thread (before version 8.0): whoever calls again later sees
-	 * what the device has asked for meanwhile.
-	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	device_fence();
 	if (!device_wants_kick(q, q->notified_idx)) {
 		/* The device is behind by the queue's size at most; the distance must not wrap. */
 		if ((uint16_t)(q->avail_idx - q->notified_idx) > q->size)
@@ -275,14 +281,14 @@ void virtq_want_interrupts(struct virtq *q, bool on)
 	else
 		__atomic_store_n(&q->avail->flags, on ? 0 : VRING_AVAIL_F_NO_INTERRUPT,
 				 __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	device_fence();
 }
 
 void virtq_want_interrupt_after(struct virtq *q, unsigned n)
 {
 	if (q->event_idx && n > 0) {
 		interrupts_at(q, (uint16_t)(q->used_idx + n - 1));
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		device_fence();
 		return;
 	}
 	virtq_want_interrupts(q, true);
