@@ -2,7 +2,7 @@
 /*
  * Lines on the control port (BOOT_PORT_CONTROL), each ended by '\n'; at most CONTROL_LINE_MAX
  * bytes. Guest to host:
- *   time                   asks for time=, which it then takes if its own clock is behind
+ *   time                   asks for time=, which its own clock follows (kernel/linux/hosttime.c)
  *   ready                  the program's first instruction is about to run
  *   exit=STATUS            the program ended; STATUS is a wait status in decimal (code << 8, or
  *                          signal)

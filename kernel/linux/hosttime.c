@@ -84,7 +84,8 @@ void linux_follow_host_time(void)
 
 void linux_set_real_time(uint64_t ns)
 {
-	linux_bend_time(0);
+	if (control_time != NULL) /* else the rate is a program's already */
+		linux_bend_time(0);
 	linux_step_real_time(ns);
 }
 

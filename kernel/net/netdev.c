@@ -170,7 +170,7 @@ static bool on_rest(bool idle)
 		return false;
 	if (!polling && !changed) {
 		if (idle)
-			/* a doorbell may have been missed: virtq.c */
+			/* should the fence of virtq.c not count, a doorbell was missed */
 			nd.dev->ops->flush(nd.dev, 0);
 		return false;
 	}

@@ -172,6 +172,8 @@ static void a_program_that_sets_the_clock_has_it(void **state)
 	assert_int_equal(time_real_ns(), 5 * S);
 	linux_bend_time(77);
 	assert_int_equal(bent, 77);
+	linux_set_real_time(6 * S);
+	assert_int_equal(bent, 77);
 }
 
 int main(void)
